@@ -1,0 +1,68 @@
+//! A loaded configuration: APIs, their operations, the plan of each, and the backends. Everything in it has been
+//! checked; running it needs no file.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use http::{HeaderName, HeaderValue, Uri};
+
+use crate::context::{ApiInfo, OperationInfo};
+use crate::plan::Plan;
+use crate::template::UrlTemplate;
+
+/// Everything a gateway serves.
+#[derive(Debug)]
+pub struct Configuration {
+    /// The APIs; their `info.path` are unique.
+    pub apis: Vec<Api>,
+    /// Backend entities by resource id.
+    pub backends: BTreeMap<Arc<str>, Arc<Backend>>,
+    /// The global document alone: what applies to a request that matches no operation.
+    pub global: Arc<Plan>,
+    /// How many `validate-jwt` elements there are: their `index` runs from 0 below this.
+    pub validate_jwt_count: usize,
+}
+
+/// One API.
+#[derive(Debug)]
+pub struct Api {
+    /// What expressions see of it.
+    pub info: Arc<ApiInfo>,
+    /// `serviceUrl`, parsed.
+    pub service_url: Option<Uri>,
+    /// From the OpenAPI specification.
+    pub operations: Vec<Operation>,
+    /// The OpenAPI document as it was read, for documentation.
+    pub specification: Arc<serde_json::Value>,
+}
+
+/// One operation of an API.
+#[derive(Debug)]
+pub struct Operation {
+    /// What expressions see of it.
+    pub info: Arc<OperationInfo>,
+    /// The method and the template, parsed.
+    pub method: http::Method,
+    /// The path part of the template, relative to the API's path.
+    pub template: UrlTemplate,
+    /// Its effective policy.
+    pub plan: Arc<Plan>,
+}
+
+/// A backend entity: `backends/{name}/backendInformation.json`.
+pub struct Backend {
+    /// The resource id.
+    pub id: Arc<str>,
+    /// The base URL; an operation's path is appended.
+    pub url: Uri,
+    /// `credentials.header`: set on every request to it (for example `x-functions-key`). Values are marked sensitive.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// `credentials.query`: appended to every request to it. Secret: not shown by `Debug`.
+    pub query: Vec<(String, secrecy::SecretString)>,
+}
+
+impl std::fmt::Debug for Backend {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Backend").field("id", &self.id).field("url", &self.url).finish_non_exhaustive()
+    }
+}

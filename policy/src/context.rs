@@ -1,0 +1,145 @@
+//! What a policy expression can see of a request in flight: `context` in the policy language.
+//!
+//! Plain data, owned by the caller (the gateway), read by expressions and changed by the steps of a plan. It uses the
+//! `http` crate's types so that nothing is converted per request; there is no I/O and no clock in here. Members follow
+//! section 2.4 of the APIM reference.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use http::{HeaderMap, Method, StatusCode, Uri};
+use uuid::Uuid;
+
+use crate::value::Value;
+
+/// `context`: the state of one request while its plan runs.
+#[derive(Debug)]
+pub struct Context {
+    /// `context.Request`.
+    pub request: Request,
+    /// `context.Response`: absent until the backend answered or an error is pending.
+    pub response: Option<Response>,
+    /// `context.Variables`.
+    pub variables: Variables,
+    /// `context.LastError`: present in `on-error`.
+    pub last_error: Option<LastError>,
+    /// `context.Api`.
+    pub api: Arc<ApiInfo>,
+    /// `context.Operation`.
+    pub operation: Arc<OperationInfo>,
+    /// `context.Deployment`.
+    pub deployment: Arc<Deployment>,
+    /// `context.RequestId`.
+    pub request_id: Uuid,
+    /// `context.Timestamp`: when the request was received.
+    pub timestamp: SystemTime,
+}
+
+/// `context.Request`.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The method.
+    pub method: Method,
+    /// The client's address, after trusted proxies were taken into account.
+    pub ip: IpAddr,
+    /// The headers; steps of `inbound` change them.
+    pub headers: HeaderMap,
+    /// `Url`: absolute, as it will be sent to the backend.
+    pub url: Uri,
+    /// `OriginalUrl`: absolute, as it was received.
+    pub original_url: Uri,
+    /// `MatchedParameters`: template parameter name → decoded value.
+    pub matched_parameters: Vec<(Arc<str>, String)>,
+}
+
+/// `context.Response`.
+#[derive(Debug, Clone)]
+pub struct Response {
+    /// The status.
+    pub status: StatusCode,
+    /// `StatusReason`; `None` means the standard phrase.
+    pub reason: Option<Arc<str>>,
+    /// The headers; steps of `outbound` and `on-error` change them.
+    pub headers: HeaderMap,
+}
+
+/// `context.LastError`, section 1.4 of the APIM reference.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastError {
+    /// The policy or built-in step that failed, e.g. `validate-jwt`.
+    pub source: Arc<str>,
+    /// The machine-readable code, e.g. `TokenExpired`.
+    pub reason: Option<Arc<str>>,
+    /// The text for people.
+    pub message: Arc<str>,
+    /// `global`, `api` or `operation`.
+    pub scope: Option<Arc<str>>,
+    /// `inbound`, `backend`, `outbound` or `on-error`.
+    pub section: Option<Arc<str>>,
+    /// The nesting, e.g. `choose[3]/when[2]`.
+    pub path: Option<Arc<str>>,
+    /// The `id` attribute of the policy element.
+    pub policy_id: Option<Arc<str>>,
+}
+
+/// `context.Api`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ApiInfo {
+    /// The resource id: the folder's name.
+    pub id: Arc<str>,
+    /// `displayName`.
+    pub name: Arc<str>,
+    /// The URL suffix under which the API is served, without slashes at its ends; may be empty.
+    pub path: Arc<str>,
+    /// `apiRevision`.
+    pub revision: Option<Arc<str>>,
+    /// `apiVersion`.
+    pub version: Option<Arc<str>>,
+    /// The base URL of the backend.
+    pub service_url: Option<Arc<str>>,
+}
+
+/// `context.Operation`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OperationInfo {
+    /// The normalised operation id.
+    pub id: Arc<str>,
+    /// The method, upper case.
+    pub method: Arc<str>,
+    /// The display name.
+    pub name: Arc<str>,
+    /// The URL template, e.g. `/hello/{name}`.
+    pub url_template: Arc<str>,
+}
+
+/// `context.Deployment`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Deployment {
+    /// `GatewayId`.
+    pub gateway_id: Arc<str>,
+    /// `Region`.
+    pub region: Arc<str>,
+    /// `ServiceName`.
+    pub service_name: Arc<str>,
+}
+
+/// `context.Variables`: few per request, so a list searched in order beats a hash map.
+#[derive(Debug, Default)]
+pub struct Variables(Vec<(Arc<str>, Value)>);
+
+impl Variables {
+    /// The value of `name`, if it was set.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        self.0.iter().find(|(n, _)| &**n == name).map(|(_, v)| v)
+    }
+
+    /// Sets `name`, replacing an earlier value.
+    pub fn set(&mut self, name: &Arc<str>, value: Value) {
+        match self.0.iter_mut().find(|(n, _)| n == name) {
+            Some((_, slot)) => *slot = value,
+            None => self.0.push((Arc::clone(name), value)),
+        }
+    }
+}
