@@ -1,1 +1,14 @@
-//! Placeholder.
+//! What tests need of the outside world, for real: a Redis server of their own, processes that can be killed and
+//! frozen, and waiting for a condition instead of sleeping.
+//!
+//! Used only as a development dependency. Everything started here ends when its value is dropped, and also when the
+//! test process dies.
+#![allow(clippy::expect_used, clippy::unwrap_used)]
+
+mod process;
+mod redis;
+mod wait;
+
+pub use process::{Process, Signal};
+pub use redis::Redis;
+pub use wait::{eventually, free_port};
