@@ -7,7 +7,7 @@ use crate::expression::{EvaluationError, Expression};
 use crate::value::{FromValue, Value};
 
 /// A literal of type `T`, or an expression that yields one.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Setting<T> {
     /// Known at load.
     Literal(T),
