@@ -1,2 +1,61 @@
-//! Placeholder.
-fn main() {}
+//! `weir`: the command line over the crates beside it.
+//!
+//! `main` is the map: read the arguments, set up telemetry, run one command, turn its error into an exit status.
+//! Each role's flags are in [`roles`]; `weir up` ([`up`]) runs all of them in one process.
+
+mod cli;
+mod development;
+mod error;
+mod listen;
+mod named_values;
+mod roles;
+mod secret_file;
+mod shutdown;
+mod token;
+mod up;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use cli::{Cli, Command};
+use error::Error;
+
+// Measured against the system allocator on the gateway's and the limiter's hot paths; see docs/benchmarks.md.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("weir: {error}");
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+/// Builds the runtime and runs one command to its end.
+fn run(command: Command) -> Result<(), Error> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Error::Runtime)?;
+    runtime.block_on(async {
+        let telemetry = match command.role() {
+            Some(role) => Some(weir_telemetry::init(role).map_err(Error::Telemetry)?),
+            None => None,
+        };
+        let shutdown = shutdown::on_signal();
+        let result = match command {
+            Command::Up(args) => up::run(*args, shutdown).await,
+            Command::Gateway(args) => roles::gateway::run(*args, shutdown).await,
+            Command::Limiter(args) => roles::limiter::run(args, shutdown).await,
+            Command::Backend(args) => roles::backend::run(args, shutdown).await,
+            Command::Identity(args) => roles::identity::run(args, shutdown).await,
+            Command::Token(args) => token::run(args).await,
+            Command::Check(args) => roles::check::run(&args),
+        };
+        if let Some(telemetry) = telemetry {
+            telemetry.shutdown();
+        }
+        result
+    })
+}

@@ -1,0 +1,52 @@
+# The list of recipes. CI calls only these.
+#
+#   make up                 build and run every role on loopback (REDIS=redis://… keeps the counters there)
+#   make test               everything that has to pass: format, lints, all tests, documentation
+#   make bench              measure, compare with the last recorded figures, write bench/latest.json
+#   make check              validate config/
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+
+.PHONY: up build test format lint unit doctest docs bench check prerequisites
+
+up: build
+	exec target/release/weir up $(if $(REDIS),--redis "$(REDIS)") $(ARGS)
+
+build:
+	scripts/prerequisites build
+	cargo build --release --locked
+
+test: prerequisites format lint unit doctest docs
+
+prerequisites:
+	scripts/prerequisites test
+
+format:
+	cargo fmt --all --check
+
+lint:
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+
+# nextest runs every test in a process of its own; plain cargo test does where it is missing.
+unit:
+	if cargo nextest --version >/dev/null 2>&1; then \
+	  cargo nextest run --locked --workspace --no-fail-fast; \
+	else \
+	  echo "cargo-nextest is not installed: using cargo test"; \
+	  cargo test --locked --workspace --no-fail-fast --lib --bins --tests; \
+	fi
+
+doctest:
+	cargo test --locked --workspace --doc --quiet
+
+docs:
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items --quiet
+
+bench:
+	scripts/prerequisites bench
+	cargo build --release --locked --workspace --examples
+	cargo run --release --locked -p weir-bench
+
+check:
+	cargo run --locked --quiet -- check config

@@ -1,0 +1,82 @@
+//! The commands and their help. What a command does is in the module of its name.
+
+use clap::{Parser, Subcommand};
+
+use crate::roles::{backend, check, gateway, identity, limiter};
+use crate::{token, up};
+
+/// An API gateway with exact, distributed rate limiting. It reads Azure API Management policies as they are.
+#[derive(Debug, Parser)]
+#[command(version, about, propagate_version = true, max_term_width = 110)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What to run.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run every role in one process on loopback, with development secrets
+    #[command(after_help = up::EXAMPLES)]
+    Up(Box<up::Args>),
+    /// Run the gateway: CORS, tokens, rate limits, proxy
+    #[command(after_help = gateway::EXAMPLES)]
+    Gateway(Box<gateway::Args>),
+    /// Run the limiter: exact sliding windows over gRPC
+    #[command(after_help = limiter::EXAMPLES)]
+    Limiter(limiter::Args),
+    /// Run the function backend
+    #[command(after_help = backend::EXAMPLES)]
+    Backend(backend::Args),
+    /// Run the development OpenID provider
+    #[command(after_help = identity::EXAMPLES)]
+    Identity(identity::Args),
+    /// Print an access token of the running development identity
+    #[command(after_help = token::EXAMPLES)]
+    Token(token::Args),
+    /// Validate a configuration and report every error in it
+    #[command(after_help = check::EXAMPLES)]
+    Check(check::Args),
+}
+
+impl Command {
+    /// The service name for telemetry; `None` for commands that end at once.
+    pub(crate) fn role(&self) -> Option<&'static str> {
+        match self {
+            Self::Up(_) => Some("weir"),
+            Self::Gateway(_) => Some("weir-gateway"),
+            Self::Limiter(_) => Some("weir-limiter"),
+            Self::Backend(_) => Some("weir-backend"),
+            Self::Identity(_) => Some("weir-identity"),
+            Self::Token(_) | Self::Check(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_flag_is_an_environment_variable_too() {
+        for command in super::Cli::command().get_subcommands() {
+            for argument in command.get_arguments().filter(|a| !a.is_positional()) {
+                if ["help", "version"].contains(&argument.get_id().as_str()) {
+                    continue;
+                }
+                let flag = argument.get_long().unwrap_or_default().to_uppercase().replace('-', "_");
+                let variable = argument.get_env().and_then(|v| v.to_str()).unwrap_or_default();
+                assert!(
+                    variable.starts_with("WEIR_") && variable.ends_with(&format!("_{flag}")),
+                    "{} --{flag} has the variable {variable:?}",
+                    command.get_name()
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! Why a command ended, and the exit status that says so: 2 for what the user has to change, 1 for the rest.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// The error of a command.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error("cannot start the runtime: {0}")]
+    Runtime(#[source] io::Error),
+    #[error("cannot set up telemetry: {0}")]
+    Telemetry(#[source] weir_telemetry::InitError),
+    #[error("cannot listen on {address}: {}", bind_reason(.source, *.address, .flag))]
+    Bind { address: SocketAddr, flag: &'static str, source: io::Error },
+    #[error("{0}\nThe configuration was refused; nothing was started.")]
+    Configuration(#[source] weir_policy::Diagnostics),
+    #[error("{path}: cannot read the secret: {source}", path = .path.display())]
+    SecretFile { path: PathBuf, source: io::Error },
+    #[error("{path}: the file is empty; write the secret into it", path = .path.display())]
+    SecretFileEmpty { path: PathBuf },
+    #[error(
+        "{role} listens on {address}, which is reachable beyond this machine, but {secrets} still has its development value, \
+         which everybody knows.\nSet {fix}, or listen on 127.0.0.1."
+    )]
+    DevelopmentSecret { role: &'static str, address: SocketAddr, secrets: String, fix: &'static str },
+    #[error("--store-file: {0}")]
+    Store(#[source] weir_limiter::StoreConfigError),
+    #[error("gateway: {0}")]
+    Gateway(#[from] weir_gateway::Error),
+    #[error("limiter: {0}")]
+    Limiter(#[from] weir_limiter::Error),
+    #[error("backend: {0}")]
+    Backend(#[from] weir_backend::Error),
+    #[error("identity: {0}")]
+    Identity(#[from] weir_identity::Error),
+    #[error("{0}")]
+    Token(#[from] crate::token::TokenError),
+    #[error("a role ended unexpectedly: {0}")]
+    RolePanicked(#[from] tokio::task::JoinError),
+}
+
+impl Error {
+    /// 2: the command line, the configuration or the environment has to change. 1: it failed while running.
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self {
+            Self::Bind { .. }
+            | Self::Configuration(_)
+            | Self::Store(_)
+            | Self::SecretFile { .. }
+            | Self::SecretFileEmpty { .. }
+            | Self::DevelopmentSecret { .. } => 2,
+            _ => 1,
+        }
+    }
+}
+
+fn bind_reason(source: &io::Error, address: SocketAddr, flag: &str) -> String {
+    match source.kind() {
+        io::ErrorKind::AddrInUse => format!(
+            "port {} is taken by another program.\nStop that program, or choose another address with {flag} ADDRESS:PORT. \
+             Nothing was started.",
+            address.port()
+        ),
+        io::ErrorKind::PermissionDenied => {
+            format!("no permission for port {}.\nChoose a port above 1023 with {flag} ADDRESS:PORT.", address.port())
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            format!("this machine does not have the address {}.\nChoose one it has with {flag}.", address.ip())
+        }
+        _ => format!("{source} ({flag})"),
+    }
+}

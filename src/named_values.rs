@@ -1,0 +1,51 @@
+//! Named values from flags and from the environment.
+
+use std::path::Path;
+
+use clap::Args as ClapArgs;
+use secrecy::SecretString;
+use weir_policy::artifacts::NamedValueOverrides;
+
+use crate::error::Error;
+use crate::secret_file;
+
+/// Environment variables with this prefix set a named value: `WEIR_NAMED_VALUE_FUNCTION_KEY` sets `function-key`.
+pub(crate) const ENVIRONMENT_PREFIX: &str = "WEIR_NAMED_VALUE_";
+
+/// The flags that set named values.
+#[derive(Debug, Clone, Default, ClapArgs)]
+pub(crate) struct NamedValueArgs {
+    /// Set a named value (repeatable, or separated by `;` in the variable). WEIR_NAMED_VALUE_<NAME> does the same, with
+    /// other characters than letters and digits written as `_`
+    #[arg(long = "named-value", value_name = "NAME=VALUE", value_parser = pair, value_delimiter = ';', env = "WEIR_GATEWAY_NAMED_VALUE", hide_env_values = true)]
+    pub(crate) values: Vec<(String, String)>,
+    /// Set a named value to a file's content, for secrets (repeatable)
+    #[arg(long = "named-value-file", value_name = "NAME=FILE", value_parser = pair, value_delimiter = ';', env = "WEIR_GATEWAY_NAMED_VALUE_FILE")]
+    pub(crate) files: Vec<(String, String)>,
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("write NAME=VALUE".to_owned()),
+    }
+}
+
+impl NamedValueArgs {
+    /// All overrides. A value flag wins over a file, a file over the environment.
+    pub(crate) fn overrides(&self) -> Result<NamedValueOverrides, Error> {
+        let mut overrides = NamedValueOverrides::new();
+        for (variable, value) in std::env::vars() {
+            if let Some(name) = variable.strip_prefix(ENVIRONMENT_PREFIX) {
+                overrides.insert_from_environment(name, SecretString::from(value));
+            }
+        }
+        for (name, path) in &self.files {
+            overrides.insert(name, secret_file::read(Path::new(path))?);
+        }
+        for (name, value) in &self.values {
+            overrides.insert(name, SecretString::from(value.as_str()));
+        }
+        Ok(overrides)
+    }
+}

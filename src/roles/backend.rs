@@ -1,0 +1,65 @@
+//! `weir backend`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::Args as ClapArgs;
+use ipnet::IpNet;
+use tokio_util::sync::CancellationToken;
+use weir_backend::Config;
+
+use crate::development::{self, address};
+use crate::error::Error;
+use crate::listen::{Address, announce, bind_both};
+use crate::roles::network;
+use crate::secret_file;
+
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  weir backend
+  weir backend --listen 0.0.0.0:7071 --function-key-file /run/secrets/function-key \\
+      --openid-config https://login.example.com/.well-known/openid-configuration \\
+      --audience 11111111-2222-3333-4444-555555555555 --allow 10.0.3.0/24";
+
+/// The flags of `weir backend`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Args {
+    /// Where to serve the functions
+    #[arg(long, value_name = "ADDRESS:PORT", env = "WEIR_BACKEND_LISTEN", default_value = address::BACKEND)]
+    listen: SocketAddr,
+    /// Where to serve /healthz, /readyz and /metrics
+    #[arg(long, value_name = "ADDRESS:PORT", env = "WEIR_BACKEND_OPS_LISTEN", default_value = address::BACKEND_OPS)]
+    ops_listen: SocketAddr,
+    /// A file with the function key; without it the development key is used, on loopback only
+    #[arg(long, value_name = "FILE", env = "WEIR_BACKEND_FUNCTION_KEY_FILE")]
+    function_key_file: Option<PathBuf>,
+    /// The OpenID discovery document of the provider whose tokens are accepted
+    #[arg(long, value_name = "URL", env = "WEIR_BACKEND_OPENID_CONFIG", default_value_t = development::openid_config("http://localhost:8090"))]
+    openid_config: String,
+    /// The audience a token must have: this API's client id
+    #[arg(long, value_name = "ID", env = "WEIR_BACKEND_AUDIENCE", default_value = development::AUDIENCE)]
+    audience: String,
+    /// Addresses and networks that may connect; all others get 403
+    #[arg(long, value_name = "CIDR,…", env = "WEIR_BACKEND_ALLOW", value_delimiter = ',', value_parser = network, default_value = "127.0.0.0/8,::1/128")]
+    allow: Vec<IpNet>,
+}
+
+/// Runs the role until `shutdown`.
+pub(crate) async fn run(args: Args, shutdown: CancellationToken) -> Result<(), Error> {
+    let mut config = Config {
+        openid_config: args.openid_config,
+        audiences: vec![args.audience],
+        allow: args.allow,
+        ..Config::default()
+    };
+    if let Some(path) = &args.function_key_file {
+        config.function_keys = vec![secret_file::read(path)?];
+    }
+    development::guard("backend", args.listen, &config.development_secrets(), "--function-key-file FILE")?;
+    let listeners = bind_both(
+        Address { at: args.listen, flag: "--listen" },
+        Address { at: args.ops_listen, flag: "--ops-listen" },
+    )?;
+    announce("backend", "http", &listeners);
+    Ok(weir_backend::run(config, listeners, shutdown).await?)
+}

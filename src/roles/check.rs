@@ -1,0 +1,45 @@
+//! `weir check`: the gateway's own loader, without a gateway.
+
+use std::path::PathBuf;
+
+use clap::Args as ClapArgs;
+use secrecy::SecretString;
+
+use crate::development::{FUNCTION_KEY, FUNCTION_KEY_NAME};
+use crate::error::Error;
+use crate::named_values::NamedValueArgs;
+
+pub(crate) const EXAMPLES: &str = "\
+Example:
+  weir check config";
+
+/// The flags of `weir check`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Args {
+    /// The configuration folder
+    #[arg(value_name = "DIR")]
+    directory: PathBuf,
+    #[command(flatten)]
+    named_values: NamedValueArgs,
+}
+
+/// Prints what was loaded, or fails with every error.
+#[allow(clippy::print_stdout)] // the command's output
+pub(crate) fn run(args: &Args) -> Result<(), Error> {
+    let mut overrides = args.named_values.overrides()?;
+    if overrides.get(FUNCTION_KEY_NAME).is_none() {
+        overrides.insert(FUNCTION_KEY_NAME, SecretString::from(FUNCTION_KEY));
+    }
+    let configuration = weir_gateway::load(&args.directory, &overrides).map_err(Error::Configuration)?;
+    println!("{} is valid.", args.directory.display());
+    for api in &configuration.apis {
+        println!("  api {} at /{}", api.info.id, api.info.path);
+        for operation in &api.operations {
+            println!("    {} {}", operation.method, operation.info.url_template);
+        }
+    }
+    for backend in configuration.backends.values() {
+        println!("  backend {} at {}", backend.id, backend.url);
+    }
+    Ok(())
+}

@@ -1,0 +1,80 @@
+//! `weir gateway`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::Args as ClapArgs;
+use ipnet::IpNet;
+use secrecy::{ExposeSecret, SecretString};
+use tokio_util::sync::CancellationToken;
+use weir_gateway::Config;
+use weir_limiter::{ClientConfig, FailureMode};
+use weir_policy::artifacts::NamedValueOverrides;
+
+use crate::development::{self, FUNCTION_KEY, FUNCTION_KEY_NAME, address};
+use crate::error::Error;
+use crate::listen::{Address, announce, bind_both};
+use crate::named_values::NamedValueArgs;
+use crate::roles::network;
+
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  weir gateway
+  weir gateway --listen 0.0.0.0:8080 --config ./apim --limiter http://limiter-1:8081,http://limiter-2:8081 \\
+      --named-value-file function-key=/run/secrets/function-key --trusted-proxies 10.0.1.0/24";
+
+/// The flags of `weir gateway`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Args {
+    /// Where to serve the APIs
+    #[arg(long, value_name = "ADDRESS:PORT", env = "WEIR_GATEWAY_LISTEN", default_value = address::GATEWAY)]
+    listen: SocketAddr,
+    /// Where to serve /healthz, /readyz and /metrics
+    #[arg(long, value_name = "ADDRESS:PORT", env = "WEIR_GATEWAY_OPS_LISTEN", default_value = address::GATEWAY_OPS)]
+    ops_listen: SocketAddr,
+    /// The configuration folder: policy.xml, apis/, backends/, named values/
+    #[arg(long, value_name = "DIR", env = "WEIR_GATEWAY_CONFIG", default_value = "config")]
+    config: PathBuf,
+    /// The limiters
+    #[arg(long, value_name = "URL,…", env = "WEIR_GATEWAY_LIMITER", value_delimiter = ',', default_value = "http://127.0.0.1:8081")]
+    limiter: Vec<String>,
+    /// While no limiter answers: `local` enforces the limits in this replica's memory, `allow` admits, `deny` refuses
+    #[arg(long, value_name = "local|allow|deny", env = "WEIR_GATEWAY_ON_LIMITER_FAILURE", default_value = "local")]
+    on_limiter_failure: FailureMode,
+    /// Load balancers whose X-Forwarded-For is believed
+    #[arg(long, value_name = "CIDR,…", env = "WEIR_GATEWAY_TRUSTED_PROXIES", value_delimiter = ',', value_parser = network)]
+    trusted_proxies: Vec<IpNet>,
+    #[command(flatten)]
+    named_values: NamedValueArgs,
+}
+
+/// Runs the role until `shutdown`.
+pub(crate) async fn run(args: Args, shutdown: CancellationToken) -> Result<(), Error> {
+    let mut overrides = args.named_values.overrides()?;
+    let secrets = fill_function_key(&mut overrides, args.listen);
+    development::guard("gateway", args.listen, &secrets, "--named-value-file function-key=FILE")?;
+    let configuration = weir_gateway::load(&args.config, &overrides).map_err(Error::Configuration)?;
+    let limiter = ClientConfig { endpoints: args.limiter, on_failure: args.on_limiter_failure, ..ClientConfig::default() };
+    let config = Config { limiter, trusted_proxies: args.trusted_proxies, ..Config::new(configuration) };
+    let listeners = bind_both(
+        Address { at: args.listen, flag: "--listen" },
+        Address { at: args.ops_listen, flag: "--ops-listen" },
+    )?;
+    announce("gateway", "http", &listeners);
+    Ok(weir_gateway::run(config, listeners, shutdown).await?)
+}
+
+/// On loopback the function key may be missing: the development key takes its place, so that the role fits together
+/// with `weir backend`. Returns the names of the secrets that are development ones.
+pub(crate) fn fill_function_key(overrides: &mut NamedValueOverrides, listen: SocketAddr) -> Vec<&'static str> {
+    match overrides.get(FUNCTION_KEY_NAME) {
+        None if listen.ip().to_canonical().is_loopback() => {
+            overrides.insert(FUNCTION_KEY_NAME, SecretString::from(FUNCTION_KEY));
+        }
+        // Beyond loopback the configuration's own check names the missing value and the flag that sets it.
+        None => return Vec::new(),
+        Some(key) if key.expose_secret() != FUNCTION_KEY => return Vec::new(),
+        Some(_) => {}
+    }
+    vec!["the named value function-key"]
+}

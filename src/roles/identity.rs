@@ -1,0 +1,66 @@
+//! `weir identity`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::Args as ClapArgs;
+use tokio_util::sync::CancellationToken;
+use weir_identity::{Accounts, Config};
+
+use crate::development::{self, address};
+use crate::error::Error;
+use crate::listen::{Address, address_of, announce, bind_both};
+use crate::secret_file;
+
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  weir identity --development-tokens
+  weir identity --accounts sqlite:accounts.db --public-url http://localhost:8090";
+
+/// The flags of `weir identity`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Args {
+    /// Where to serve sign-in, discovery and tokens
+    #[arg(long, value_name = "ADDRESS:PORT", env = "WEIR_IDENTITY_LISTEN", default_value = address::IDENTITY)]
+    listen: SocketAddr,
+    /// Where to serve /healthz, /readyz and /metrics
+    #[arg(long, value_name = "ADDRESS:PORT", env = "WEIR_IDENTITY_OPS_LISTEN", default_value = address::IDENTITY_OPS)]
+    ops_listen: SocketAddr,
+    /// The URL browsers use, without a path; default: http://localhost and the port
+    #[arg(long, value_name = "URL", env = "WEIR_IDENTITY_PUBLIC_URL")]
+    public_url: Option<url::Url>,
+    /// Where accounts live: memory, or sqlite:PATH
+    #[arg(long, value_name = "STORE", env = "WEIR_IDENTITY_ACCOUNTS", default_value = "memory")]
+    accounts: Accounts,
+    /// The origin of the single-page app that signs in here
+    #[arg(long, value_name = "ORIGIN", env = "WEIR_IDENTITY_SPA_ORIGIN", default_value = weir_identity::development::SPA_ORIGIN)]
+    spa_origin: String,
+    /// A file with the backend application's client secret; without it the development secret is used, on loopback only
+    #[arg(long, value_name = "FILE", env = "WEIR_IDENTITY_CLIENT_SECRET_FILE")]
+    client_secret_file: Option<PathBuf>,
+    /// Hand out access tokens to `weir token` without a sign-in; loopback only
+    #[arg(long, env = "WEIR_IDENTITY_DEVELOPMENT_TOKENS")]
+    development_tokens: bool,
+}
+
+/// Runs the role until `shutdown`.
+pub(crate) async fn run(args: Args, shutdown: CancellationToken) -> Result<(), Error> {
+    let mut config = Config { accounts: args.accounts, development_tokens: args.development_tokens, ..Config::default() };
+    config.set_spa_origin(&args.spa_origin);
+    if let Some(path) = &args.client_secret_file {
+        config.backend_client_secret = secret_file::read(path)?;
+    }
+    development::guard("identity", args.listen, &config.development_secrets(), "--client-secret-file FILE")?;
+    let listeners = bind_both(
+        Address { at: args.listen, flag: "--listen" },
+        Address { at: args.ops_listen, flag: "--ops-listen" },
+    )?;
+    config.public_url = args.public_url.unwrap_or_else(|| public_url(address_of(&listeners.service)));
+    announce("identity", "http", &listeners);
+    Ok(weir_identity::run(config, listeners, shutdown).await?)
+}
+
+/// What a browser on this machine calls a listener. `localhost`, because cookies marked `Secure` work there over http.
+pub(crate) fn public_url(address: SocketAddr) -> url::Url {
+    url::Url::parse(&format!("http://localhost:{}", address.port())).expect("a host and a port make a URL")
+}

@@ -1,0 +1,65 @@
+//! `weir limiter`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args as ClapArgs;
+use secrecy::ExposeSecret;
+use tokio_util::sync::CancellationToken;
+use weir_limiter::{Config, FailureMode, StoreConfig};
+
+use crate::development::address;
+use crate::error::Error;
+use crate::listen::{Address, announce, bind_both};
+use crate::roles::duration;
+use crate::secret_file;
+
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  weir limiter
+  weir limiter --listen 0.0.0.0:8081 --store redis://redis:6379 --on-store-failure deny
+  weir limiter --store-file /run/secrets/redis-url";
+
+/// The flags of `weir limiter`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Args {
+    /// Where to serve gRPC
+    #[arg(long, value_name = "ADDRESS:PORT", env = "WEIR_LIMITER_LISTEN", default_value = address::LIMITER)]
+    listen: SocketAddr,
+    /// Where to serve /healthz, /readyz and /metrics
+    #[arg(long, value_name = "ADDRESS:PORT", env = "WEIR_LIMITER_OPS_LISTEN", default_value = address::LIMITER_OPS)]
+    ops_listen: SocketAddr,
+    /// Where counters live: memory, or redis://[user:password@]host:port[/db]
+    #[arg(long, value_name = "STORE", env = "WEIR_LIMITER_STORE", default_value = "memory", hide_env_values = true)]
+    store: StoreConfig,
+    /// Read the store's URL from a file, because it may hold a password
+    #[arg(long, value_name = "FILE", env = "WEIR_LIMITER_STORE_FILE", conflicts_with = "store")]
+    store_file: Option<PathBuf>,
+    /// While the store does not answer: `local` enforces the limits in this replica's memory, `allow` admits, `deny` refuses
+    #[arg(long, value_name = "local|allow|deny", env = "WEIR_LIMITER_ON_STORE_FAILURE", default_value = "local")]
+    on_store_failure: FailureMode,
+    /// How long a store operation may take, e.g. 100ms
+    #[arg(long, value_name = "DURATION", env = "WEIR_LIMITER_STORE_TIMEOUT", default_value = "100ms", value_parser = duration)]
+    store_timeout: Duration,
+}
+
+/// Runs the role until `shutdown`.
+pub(crate) async fn run(args: Args, shutdown: CancellationToken) -> Result<(), Error> {
+    let store = match &args.store_file {
+        Some(path) => secret_file::read(path)?.expose_secret().parse().map_err(Error::Store)?,
+        None => args.store,
+    };
+    let config = Config {
+        store,
+        on_store_failure: args.on_store_failure,
+        store_timeout: args.store_timeout,
+        ..Config::default()
+    };
+    let listeners = bind_both(
+        Address { at: args.listen, flag: "--listen" },
+        Address { at: args.ops_listen, flag: "--ops-listen" },
+    )?;
+    announce("limiter", "http", &listeners);
+    Ok(weir_limiter::run(config, listeners, shutdown).await?)
+}

@@ -1,0 +1,148 @@
+//! `weir up`: every role in one process on loopback, with development secrets.
+//!
+//! All ports are bound and the configuration is checked before any role starts, so a failure leaves nothing
+//! half-started. The roles are the same code as on their own and talk over real sockets; only their secrets are the
+//! development ones.
+
+mod banner;
+mod flags;
+
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use weir_limiter::{ClientConfig, StoreConfig};
+use weir_policy::artifacts::NamedValueOverrides;
+use weir_telemetry::Listeners;
+
+use crate::development::{self, AUDIENCE};
+use crate::error::Error;
+use crate::listen::{Address, address_of, bind_both};
+use crate::roles::gateway::fill_function_key;
+use crate::roles::identity::public_url;
+pub(crate) use flags::{Args, EXAMPLES};
+
+/// Runs every role until `shutdown`, or until one of them fails.
+pub(crate) async fn run(args: Args, shutdown: CancellationToken) -> Result<(), Error> {
+    let ports = Ports::bind(&args)?;
+    let mut overrides = args.named_values.overrides()?;
+    let secrets = fill_function_key(&mut overrides, address_of(&ports.gateway.service));
+    ports.guard(&secrets)?;
+    fill_addresses(&mut overrides, &ports, &args);
+    let configuration = weir_gateway::load(&args.config, &overrides).map_err(Error::Configuration)?;
+
+    let banner = banner::Banner::new(&ports, &configuration, &args);
+    let mut roles = start(args, ports, configuration, &shutdown);
+    let ended = tokio::select! {
+        () = banner.print_when_ready(&shutdown) => roles.join_next().await,
+        ended = roles.join_next() => ended,
+    };
+    // Whichever ended first, by itself or by Ctrl-C: the others stop too, and the first error is the one to tell.
+    shutdown.cancel();
+    let mut result = flatten(ended);
+    while let Some(next) = roles.join_next().await {
+        result = result.and(flatten(Some(next)));
+    }
+    result
+}
+
+type Ended = Option<Result<Result<(), Error>, tokio::task::JoinError>>;
+
+fn flatten(ended: Ended) -> Result<(), Error> {
+    match ended {
+        None => Ok(()),
+        Some(Ok(result)) => result,
+        Some(Err(panicked)) => Err(Error::RolePanicked(panicked)),
+    }
+}
+
+/// Every listener of every role, bound.
+struct Ports {
+    gateway: Listeners,
+    limiter: Listeners,
+    backend: Listeners,
+    identity: Listeners,
+}
+
+impl Ports {
+    fn bind(args: &Args) -> Result<Self, Error> {
+        let address = |at, flag| Address { at, flag };
+        Ok(Self {
+            gateway: bind_both(
+                address(args.gateway_listen, "--gateway-listen"),
+                address(args.gateway_ops_listen, "--gateway-ops-listen"),
+            )?,
+            limiter: bind_both(
+                address(args.limiter_listen, "--limiter-listen"),
+                address(args.limiter_ops_listen, "--limiter-ops-listen"),
+            )?,
+            backend: bind_both(
+                address(args.backend_listen, "--backend-listen"),
+                address(args.backend_ops_listen, "--backend-ops-listen"),
+            )?,
+            identity: bind_both(
+                address(args.identity_listen, "--identity-listen"),
+                address(args.identity_ops_listen, "--identity-ops-listen"),
+            )?,
+        })
+    }
+
+    /// Development secrets are for loopback: all roles refuse anything else.
+    fn guard(&self, gateway_secrets: &[&str]) -> Result<(), Error> {
+        let hint = "each role's own secrets, by running the roles one by one (weir gateway --help)";
+        development::guard("gateway", address_of(&self.gateway.service), gateway_secrets, hint)?;
+        let backend = weir_backend::Config::default();
+        development::guard("backend", address_of(&self.backend.service), &backend.development_secrets(), hint)?;
+        let identity = weir_identity::Config::default();
+        development::guard("identity", address_of(&self.identity.service), &identity.development_secrets(), hint)
+    }
+}
+
+/// Tells the policies where the other roles really are, unless the user said otherwise.
+fn fill_addresses(overrides: &mut NamedValueOverrides, ports: &Ports, args: &Args) {
+    let identity = public_url(address_of(&ports.identity.service));
+    let values = [
+        ("spa-origin", args.spa_origin.clone()),
+        ("openid-config-url", development::openid_config(identity.as_str())),
+        ("backend-client-id", AUDIENCE.to_owned()),
+        ("backend-url", format!("http://{}/api", address_of(&ports.backend.service))),
+    ];
+    for (name, value) in values {
+        if overrides.get(name).is_none() {
+            overrides.insert(name, value);
+        }
+    }
+}
+
+fn start(
+    args: Args,
+    ports: Ports,
+    configuration: weir_policy::Configuration,
+    shutdown: &CancellationToken,
+) -> JoinSet<Result<(), Error>> {
+    let identity_url = public_url(address_of(&ports.identity.service));
+    let limiter_url = format!("http://{}", address_of(&ports.limiter.service));
+
+    let limiter = weir_limiter::Config {
+        store: args.redis.map_or(StoreConfig::Memory, StoreConfig::Redis),
+        ..weir_limiter::Config::default()
+    };
+    let mut identity =
+        weir_identity::Config { public_url: identity_url.clone(), development_tokens: true, ..Default::default() };
+    identity.set_spa_origin(&args.spa_origin);
+    let backend = weir_backend::Config {
+        openid_config: development::openid_config(identity_url.as_str()),
+        ..weir_backend::Config::default()
+    };
+    let gateway = weir_gateway::Config {
+        limiter: ClientConfig { endpoints: vec![limiter_url], ..ClientConfig::default() },
+        ..weir_gateway::Config::new(configuration)
+    };
+
+    let mut roles = JoinSet::new();
+    let token = || shutdown.clone();
+    let (stop_limiter, stop_identity, stop_backend, stop_gateway) = (token(), token(), token(), token());
+    roles.spawn(async move { Ok(weir_limiter::run(limiter, ports.limiter, stop_limiter).await?) });
+    roles.spawn(async move { Ok(weir_identity::run(identity, ports.identity, stop_identity).await?) });
+    roles.spawn(async move { Ok(weir_backend::run(backend, ports.backend, stop_backend).await?) });
+    roles.spawn(async move { Ok(weir_gateway::run(gateway, ports.gateway, stop_gateway).await?) });
+    roles
+}

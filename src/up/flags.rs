@@ -1,0 +1,57 @@
+//! The flags of `weir up`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::Args as ClapArgs;
+use secrecy::SecretString;
+
+use crate::development::address;
+use crate::named_values::NamedValueArgs;
+
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  weir up
+  weir up --redis redis://127.0.0.1:6379
+  weir up --config ./apim --gateway-listen 127.0.0.1:9000";
+
+/// The flags of `weir up`.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Args {
+    /// The configuration folder: policy.xml, apis/, backends/, named values/
+    #[arg(long, value_name = "DIR", env = "WEIR_UP_CONFIG", default_value = "config")]
+    pub(crate) config: PathBuf,
+    /// Keep the counters in this Redis instead of memory
+    #[arg(long, value_name = "URL", env = "WEIR_UP_REDIS", hide_env_values = true)]
+    pub(crate) redis: Option<SecretString>,
+    /// The origin of the single-page app that may call the gateway and sign in
+    #[arg(long, value_name = "ORIGIN", env = "WEIR_UP_SPA_ORIGIN", default_value = weir_identity::development::SPA_ORIGIN)]
+    pub(crate) spa_origin: String,
+    #[command(flatten)]
+    pub(crate) named_values: NamedValueArgs,
+
+    /// Where the gateway serves the APIs
+    #[arg(long, value_name = "ADDRESS:PORT", env = "WEIR_UP_GATEWAY_LISTEN", default_value = address::GATEWAY)]
+    pub(crate) gateway_listen: SocketAddr,
+    /// The gateway's /healthz, /readyz and /metrics
+    #[arg(long, value_name = "ADDRESS:PORT", env = "WEIR_UP_GATEWAY_OPS_LISTEN", default_value = address::GATEWAY_OPS)]
+    pub(crate) gateway_ops_listen: SocketAddr,
+    /// Where the limiter serves gRPC
+    #[arg(long, value_name = "ADDRESS:PORT", env = "WEIR_UP_LIMITER_LISTEN", default_value = address::LIMITER)]
+    pub(crate) limiter_listen: SocketAddr,
+    /// The limiter's /healthz, /readyz and /metrics
+    #[arg(long, value_name = "ADDRESS:PORT", env = "WEIR_UP_LIMITER_OPS_LISTEN", default_value = address::LIMITER_OPS)]
+    pub(crate) limiter_ops_listen: SocketAddr,
+    /// Where the backend serves its functions
+    #[arg(long, value_name = "ADDRESS:PORT", env = "WEIR_UP_BACKEND_LISTEN", default_value = address::BACKEND)]
+    pub(crate) backend_listen: SocketAddr,
+    /// The backend's /healthz, /readyz and /metrics
+    #[arg(long, value_name = "ADDRESS:PORT", env = "WEIR_UP_BACKEND_OPS_LISTEN", default_value = address::BACKEND_OPS)]
+    pub(crate) backend_ops_listen: SocketAddr,
+    /// Where the identity serves sign-in and tokens
+    #[arg(long, value_name = "ADDRESS:PORT", env = "WEIR_UP_IDENTITY_LISTEN", default_value = address::IDENTITY)]
+    pub(crate) identity_listen: SocketAddr,
+    /// The identity's /healthz, /readyz and /metrics
+    #[arg(long, value_name = "ADDRESS:PORT", env = "WEIR_UP_IDENTITY_OPS_LISTEN", default_value = address::IDENTITY_OPS)]
+    pub(crate) identity_ops_listen: SocketAddr,
+}
