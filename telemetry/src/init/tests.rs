@@ -1,0 +1,68 @@
+//! The environment as people set it, right and wrong.
+
+#![allow(clippy::unwrap_used)]
+
+use std::collections::HashMap;
+
+use super::*;
+
+fn environment(pairs: &[(&str, &str)]) -> impl Fn(&str) -> Option<String> + use<> {
+    let map: HashMap<String, String> = pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+    move |name| map.get(name).cloned()
+}
+
+fn refused(pairs: &[(&str, &str)]) -> String {
+    let environment = environment(pairs);
+    let outcome = otlp::from_environment(&environment)
+        .and_then(|_| subscriber_of(&environment, None, "test"))
+        .map(|_| "accepted".to_owned());
+    outcome.unwrap_or_else(|error| error.to_string())
+}
+
+#[test]
+fn what_makes_no_sense_is_refused_by_name() {
+    let cases: [(&[(&str, &str)], &str); 5] = [
+        (&[("WEIR_LOG", "weir_gateway=loud")], "WEIR_LOG="),
+        (&[("RUST_LOG", "a=b=c")], "RUST_LOG="),
+        (&[("WEIR_LOG_FORMAT", "xml")], "\"json\""),
+        (
+            &[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://localhost:4318"), ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json")],
+            "use \"grpc\"",
+        ),
+        (&[("OTEL_EXPORTER_OTLP_ENDPOINT", "https://collector.example:4317")], "plain text"),
+    ];
+    for (pairs, expected) in cases {
+        let message = refused(pairs);
+        assert!(message.contains(expected), "{pairs:?}: {message}");
+    }
+    assert_eq!(refused(&[("WEIR_LOG", "warn,weir_limiter=trace"), ("WEIR_LOG_FORMAT", "json")]), "accepted");
+}
+
+#[test]
+fn weir_log_wins_over_rust_log() {
+    let filter = log_filter(&environment(&[("WEIR_LOG", "error"), ("RUST_LOG", "trace")])).unwrap();
+    assert_eq!(filter.max_level_hint(), Some(LevelFilter::ERROR));
+    let filter = log_filter(&environment(&[])).unwrap();
+    assert_eq!(filter.max_level_hint(), Some(LevelFilter::INFO));
+}
+
+#[test]
+fn without_an_exporter_spans_are_off_and_logs_are_on() {
+    let subscriber = subscriber_of(&environment(&[("WEIR_LOG", "trace")]), None, "test").unwrap();
+    tracing::subscriber::with_default(subscriber, || {
+        assert!(tracing::error_span!("request").is_disabled());
+        assert!(tracing::enabled!(tracing::Level::TRACE));
+    });
+}
+
+#[test]
+fn with_an_exporter_spans_are_on_whatever_the_log_filter_says() {
+    let provider = SdkTracerProvider::builder().build();
+    let subscriber = subscriber_of(&environment(&[("WEIR_LOG", "off")]), Some(&provider), "test").unwrap();
+    tracing::subscriber::with_default(subscriber, || {
+        let span = tracing::info_span!("request");
+        assert!(!span.is_disabled());
+        assert!(propagation::trace_id(&span).is_some());
+        assert!(tracing::debug_span!("detail").is_disabled());
+    });
+}

@@ -1,0 +1,95 @@
+//! The operations side of a role: its metrics, whether it is ready, and the listener that says so.
+
+pub(crate) mod readiness;
+mod server;
+
+use std::fmt;
+use std::sync::Arc;
+
+use axum::Router;
+use parking_lot::Mutex;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::Registry;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use readiness::{Components, ReadinessHandle};
+
+/// One per role: a metrics registry and named readiness checks. Cheap to clone; clones share both.
+#[derive(Clone)]
+pub struct Ops {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    role: &'static str,
+    /// Locked to register, at start, and to write the metrics out; the metrics themselves are atomics outside it.
+    registry: Mutex<Registry>,
+    components: Arc<Components>,
+}
+
+impl Ops {
+    /// Nothing registered yet, so ready. `role` names the process in the metric `weir_build_info`.
+    pub fn new(role: &'static str) -> Self {
+        let mut registry = Registry::with_prefix("weir");
+        let build = [("role", role), ("version", env!("CARGO_PKG_VERSION"))];
+        registry.register("build", "The role and version of this process", Info::new(build.to_vec()));
+        let components = Arc::new(Components::new(&mut registry));
+        Self { inner: Arc::new(Inner { role, registry: Mutex::new(registry), components }) }
+    }
+
+    /// Registers metrics. Names get the prefix `weir_`.
+    pub fn registry(&self, register: impl FnOnce(&mut Registry)) {
+        register(&mut self.inner.registry.lock());
+    }
+
+    /// A named part that must be ready for the role to be ready. It starts as not ready; asked for twice, the same part.
+    pub fn readiness(&self, component: &'static str) -> ReadinessHandle {
+        Components::handle(&self.inner.components, component)
+    }
+
+    /// The metrics as OpenMetrics text.
+    pub fn render(&self) -> String {
+        let mut text = String::new();
+        encode(&mut text, &self.inner.registry.lock()).expect("writing to a String does not fail");
+        text
+    }
+
+    /// Whether every part is ready, or degraded, which is ready enough.
+    pub fn is_ready(&self) -> bool {
+        self.inner.components.is_ready()
+    }
+
+    /// Answers `/healthz` (200 while the process runs), `/readyz` (200 or 503, with the parts as JSON) and `/metrics`
+    /// until `shutdown`. For operators: neither authenticated nor limited, so never on a public address.
+    ///
+    /// # Errors
+    /// What the listener fails with.
+    pub async fn serve(self, listener: TcpListener, shutdown: CancellationToken) -> std::io::Result<()> {
+        self.serve_with(listener, Router::new(), shutdown).await
+    }
+
+    /// Like [`serve`](Self::serve), with routes of the role's own beside. They must not be one of the three, and
+    /// `extra` must have no fallback.
+    ///
+    /// # Errors
+    /// What the listener fails with.
+    pub async fn serve_with(
+        self,
+        listener: TcpListener,
+        extra: Router,
+        shutdown: CancellationToken,
+    ) -> std::io::Result<()> {
+        server::serve(self, listener, extra, shutdown).await
+    }
+}
+
+impl fmt::Debug for Ops {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ops").field("role", &self.inner.role).field("ready", &self.is_ready()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;
