@@ -1,0 +1,52 @@
+//! `weir check`: every error, with its place, and the exit status.
+
+use std::process::{Command, Output};
+
+use crate::support::ConfigDir;
+
+fn check(config: &ConfigDir) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_weir")).args(["check", config.as_str()]).output().unwrap()
+}
+
+#[test]
+fn the_scenario_is_valid() {
+    let output = check(&ConfigDir::scenario());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(String::from_utf8(output.stdout).unwrap().contains("GET /hello"));
+}
+
+#[test]
+fn all_errors_are_told_at_once_with_their_places() {
+    let config = ConfigDir::scenario()
+        .with(r#"calls="300""#, r#"calls="many""#)
+        .with(r#"renewal-period="60""#, r#"renewal-period="301""#)
+        .with("<forward-request />", "<forward-request /><llm-semantic-cache-lookup />")
+        .with(".AsJwt()?.Subject", ".AsJwt()?.Sbject");
+    let output = check(&config);
+    assert_eq!(output.status.code(), Some(2));
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    let places = text.lines().filter(|l| l.contains("policy.xml:")).count();
+    assert!(places >= 4, "{text}");
+    for part in ["calls", "301", "llm-semantic-cache-lookup", "Sbject", "forward-request"] {
+        assert!(text.contains(part), "{part} is missing in: {text}");
+    }
+}
+
+#[test]
+fn a_missing_folder_is_a_clear_error() {
+    let output = Command::new(env!("CARGO_BIN_EXE_weir")).args(["check", "/nowhere/at/all"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("/nowhere/at/all"));
+}
+
+#[test]
+fn the_gateway_refuses_what_check_refuses() {
+    let config = ConfigDir::scenario().with(r#"calls="300""#, r#"calls="0""#);
+    let output = Command::new(env!("CARGO_BIN_EXE_weir"))
+        .args(["gateway", "--listen=127.0.0.1:0", "--ops-listen=127.0.0.1:0", "--config", config.as_str()])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(output.stdout.is_empty(), "nothing was announced");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("policy.xml:"));
+}

@@ -1,0 +1,17 @@
+//! End-to-end tests: the real binary, real sockets, a real Redis, real processes killed.
+//!
+//! Every test starts what it needs on free ports and ends it. Names are claims about the product.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod backend_direct;
+mod check;
+mod client_address;
+mod code_flow;
+mod degraded;
+mod exactness;
+mod one_command;
+mod restarts;
+mod scenario;
+mod support;
+mod token_attacks;
+mod traces;
