@@ -1,1 +1,26 @@
-//! Placeholder.
+//! Validation of JSON Web Tokens: OpenID discovery, key sets, signatures and claims.
+//!
+//! [`Providers`] keeps the published keys of OpenID providers fresh. A [`Validator`] holds the key sources of one place
+//! that checks tokens and answers with a [`Jwt`] or a [`TokenError`]. Three rules shape everything here: the algorithm
+//! comes from the key and never from the token; the signature of one token is verified once while its key is published,
+//! but its claims are checked on every call; and nothing a caller sends can cause more than one key fetch per interval.
+//!
+//! Encrypted tokens (JWE) are refused.
+
+mod error;
+mod jwt;
+mod provider;
+mod providers;
+mod requirements;
+mod scheme;
+mod signing_key;
+mod validator;
+
+pub use error::TokenError;
+pub use jwt::Jwt;
+pub use provider::Provider;
+pub use providers::{Providers, ProvidersConfig, ProvidersError};
+pub use requirements::{Match, RequiredClaim, Requirements};
+pub use scheme::from_authorization;
+pub use signing_key::{InvalidKey, SigningKey};
+pub use validator::{KeySources, Validator, ValidatorConfig};
