@@ -1,0 +1,180 @@
+//! Checks that arrive while a round trip is under way leave together in the next one.
+//!
+//! No timer: on an idle limiter a check leaves at once, and only when the store is busy do checks wait, for no longer
+//! than a round trip takes. So the busier the store, the larger the batches and the less each check costs.
+//!
+//! A round trip belongs to no caller: it is a task, so a caller that goes away takes nobody with it. Its own checks leave
+//! the queue if they have not been sent, and are charged if they have. Everything is bounded: round trips under way,
+//! lists in one of them, lists that wait, and the time a round trip may take.
+
+use std::collections::VecDeque;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use prometheus_client::metrics::histogram::Histogram;
+use tokio::sync::oneshot;
+use tracing::{Instrument, Span};
+
+use crate::check::{CheckList, Outcome};
+use crate::store::{Store, StoreError};
+
+/// How much travels together.
+#[derive(Debug, Clone)]
+pub struct BatchConfig {
+    /// Round trips under way at once. Two keep the store busy while an answer is on its way back; more only make the
+    /// batches smaller.
+    pub round_trips: NonZeroUsize,
+    /// The most lists in one round trip. What one caller brings is never split.
+    pub lists: NonZeroUsize,
+    /// The most checks in one round trip, all lists together.
+    pub checks: NonZeroUsize,
+    /// The most lists that may wait; further callers get [`StoreError::Unavailable`] at once.
+    pub waiting: usize,
+    /// The most time one round trip may take.
+    pub timeout: Duration,
+}
+
+impl Default for BatchConfig {
+    fn default() -> Self {
+        let constant = |value| NonZeroUsize::new(value).expect("the constant is not zero");
+        Self {
+            round_trips: constant(2),
+            // The most that `CheckBatch` takes, and few enough that a batch does not keep the store from others for long.
+            lists: constant(256),
+            checks: constant(1_024),
+            // What two round trips of this size a millisecond, which any store manages, answer within the time-out.
+            waiting: 16_384,
+            timeout: Duration::from_millis(100),
+        }
+    }
+}
+
+/// More checks wait than may.
+#[derive(Debug, thiserror::Error)]
+#[error("{waiting} checks are waiting for the store already: it is slower than the checks that arrive")]
+pub struct QueueFull {
+    /// How many wait.
+    pub waiting: usize,
+}
+
+/// A store whose callers share round trips.
+#[derive(Debug)]
+pub struct Batched<S> {
+    shared: Arc<Shared<S>>,
+}
+
+#[derive(Debug)]
+struct Shared<S> {
+    store: S,
+    config: BatchConfig,
+    lists_per_round_trip: Histogram,
+    /// Locked for a few instructions at a time and never across an await.
+    queue: Mutex<Queue>,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    waiting: VecDeque<Waiting>,
+    /// Lists in `waiting`.
+    lists: usize,
+    round_trips: usize,
+}
+
+/// What one caller asked.
+#[derive(Debug)]
+struct Waiting {
+    lists: Vec<CheckList>,
+    /// The caller's span, which becomes the parent of the round trip it starts.
+    span: Span,
+    answer: oneshot::Sender<Result<Vec<Outcome>, StoreError>>,
+}
+
+impl<S: Store> Batched<S> {
+    /// Puts callers of `store` together. `lists_per_round_trip` observes the size of every batch.
+    pub fn new(store: S, config: BatchConfig, lists_per_round_trip: Histogram) -> Self {
+        Self { shared: Arc::new(Shared { store, config, lists_per_round_trip, queue: Mutex::default() }) }
+    }
+}
+
+impl<S: Store> Store for Batched<S> {
+    async fn check(&self, lists: Vec<CheckList>) -> Result<Vec<Outcome>, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        let starts_round_trip = {
+            let mut queue = self.shared.queue.lock();
+            if queue.lists.saturating_add(lists.len()) > self.shared.config.waiting {
+                return Err(StoreError::Unavailable(Box::new(QueueFull { waiting: queue.lists })));
+            }
+            queue.lists += lists.len();
+            queue.waiting.push_back(Waiting { lists, span: Span::current(), answer });
+            queue.start_round_trip(self.shared.config.round_trips)
+        };
+        if starts_round_trip {
+            tokio::spawn(RoundTrips(Arc::clone(&self.shared)).run());
+        }
+        let lost = |_| StoreError::Unavailable("the round trip ended without an answer".into());
+        answered.await.map_err(lost)?
+    }
+
+    async fn reset(&self, key: Bytes) -> Result<bool, StoreError> {
+        self.shared.store.reset(key).await
+    }
+}
+
+impl Queue {
+    /// Takes a place for another round trip, if there is one.
+    fn start_round_trip(&mut self, most: NonZeroUsize) -> bool {
+        let starts = self.round_trips < most.get();
+        self.round_trips += usize::from(starts);
+        starts
+    }
+
+    /// Takes what leaves together, oldest first, without what nobody waits for any more.
+    fn next_batch(&mut self, config: &BatchConfig) -> Vec<Waiting> {
+        let mut batch = Vec::new();
+        let (mut lists, mut checks) = (0, 0);
+        while let Some(next) = self.waiting.front() {
+            if !next.answer.is_closed() {
+                lists += next.lists.len();
+                checks += next.lists.iter().map(Vec::len).sum::<usize>();
+                if !batch.is_empty() && (lists > config.lists.get() || checks > config.checks.get()) {
+                    break;
+                }
+            }
+            let Some(next) = self.waiting.pop_front() else { break };
+            self.lists -= next.lists.len();
+            if !next.answer.is_closed() {
+                batch.push(next);
+            }
+        }
+        batch
+    }
+}
+
+/// A task that makes round trips until nobody waits. It holds one place in the queue, and gives it back also if the
+/// store panics: then the answers are dropped with it, and the next caller starts a new task.
+struct RoundTrips<S: Store>(Arc<Shared<S>>);
+
+impl<S: Store> Drop for RoundTrips<S> {
+    fn drop(&mut self) {
+        self.0.queue.lock().round_trips -= 1;
+    }
+}
+
+impl<S: Store> RoundTrips<S> {
+    async fn run(self) {
+        while let Some(batch) = self.next() {
+            self.0.make(batch).await;
+        }
+    }
+
+    /// The next batch. Whether there is one and whether this task ends is decided under one lock, so that nothing is
+    /// queued in between and forgotten.
+    fn next(&self) -> Option<Vec<Waiting>> {
+        let mut queue = self.0.queue.lock();
+        let batch = queue.next_batch(&self.0.config);
+        (!batch.is_empty()).then_some(batch)
+    }
+}

@@ -1,0 +1,198 @@
+//! What a limiter can be told: plain data, and a named default with its reason for every number.
+
+use std::num::NonZeroUsize;
+use std::str::FromStr;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+
+/// A store on the same network answers in about a millisecond; a hundred of them is a store in trouble, and still a
+/// wait nobody notices.
+const STORE_TIMEOUT: Duration = Duration::from_millis(100);
+
+/// Long enough for every call in flight, whose time is bounded by [`STORE_TIMEOUT`]; short enough for an orchestrator
+/// that kills after ten seconds.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// Calls at once before the limiter says that it is full. A call waits about a millisecond, so this is far above what
+/// one process can answer, and bounds the memory of a flood.
+const CALLS_IN_FLIGHT: usize = 16_384;
+
+/// Refused keys remembered: a few megabytes, and a flood with more refused keys than this only costs store traffic.
+const REFUSALS: usize = 65_536;
+
+/// Everything [`crate::run`] needs besides its sockets.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where the counters live.
+    pub store: StoreConfig,
+    /// What holds while the store does not answer.
+    pub on_store_failure: FailureMode,
+    /// How long one operation of the store may take, waiting for a place in a batch included.
+    pub store_timeout: Duration,
+    /// How many refusals are remembered, so that they need not be asked for again.
+    pub refusals: usize,
+    /// The most calls in flight at once; further ones are answered `UNAVAILABLE` at once.
+    pub calls_in_flight: NonZeroUsize,
+    /// How long calls in flight may take to end after a shutdown was asked for.
+    pub drain: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            store: StoreConfig::Memory,
+            on_store_failure: FailureMode::Local,
+            store_timeout: STORE_TIMEOUT,
+            refusals: REFUSALS,
+            calls_in_flight: NonZeroUsize::new(CALLS_IN_FLIGHT).expect("the constant is not zero"),
+            drain: DRAIN,
+        }
+    }
+}
+
+/// Where counters live. `"memory"` and `redis://…` parse to it.
+#[derive(Debug, Clone)]
+pub enum StoreConfig {
+    /// In this process: one limiter only, empty after a restart.
+    Memory,
+    /// In the Redis at this URL, which may hold a password.
+    Redis(SecretString),
+}
+
+/// Why a text names no store. It never repeats the text, which may hold a password.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreConfigError {
+    /// A kind of Redis that is not supported yet.
+    #[error("{scheme}:// is not supported yet: use redis://[user:password@]host:port[/database] or memory")]
+    NotSupportedYet {
+        /// The scheme of the URL.
+        scheme: &'static str,
+    },
+    /// Nothing that names a store.
+    #[error("not a store: use memory or redis://[user:password@]host:port[/database]")]
+    Unknown,
+    /// It starts like a Redis URL but is none.
+    #[error("not a Redis URL ({0}): use redis://[user:password@]host:port[/database]")]
+    Url(#[source] url::ParseError),
+}
+
+impl FromStr for StoreConfig {
+    type Err = StoreConfigError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let text = text.trim();
+        if text == "memory" {
+            return Ok(Self::Memory);
+        }
+        let (scheme, _) = text.split_once("://").ok_or(StoreConfigError::Unknown)?;
+        match scheme {
+            "redis" => {
+                url::Url::parse(text).map_err(StoreConfigError::Url)?;
+                Ok(Self::Redis(text.into()))
+            }
+            "rediss" => Err(StoreConfigError::NotSupportedYet { scheme: "rediss" }),
+            "redis-cluster" => Err(StoreConfigError::NotSupportedYet { scheme: "redis-cluster" }),
+            "redis-sentinel" => Err(StoreConfigError::NotSupportedYet { scheme: "redis-sentinel" }),
+            _ => Err(StoreConfigError::Unknown),
+        }
+    }
+}
+
+impl StoreConfig {
+    /// The store's name for logs: `memory`, or the Redis URL without user, password and query.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Memory => "memory".to_owned(),
+            Self::Redis(url) => match url::Url::parse(url.expose_secret()) {
+                Ok(url) => format!(
+                    "redis://{}:{}{}",
+                    url.host_str().unwrap_or("127.0.0.1"),
+                    url.port().unwrap_or(6379),
+                    url.path()
+                ),
+                Err(_) => "redis".to_owned(),
+            },
+        }
+    }
+}
+
+/// What holds while whoever keeps the counters does not answer. `"local"`, `"allow"` and `"deny"` parse to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum FailureMode {
+    /// This process enforces the limits in its own memory: every replica admits up to `calls` of its own.
+    #[default]
+    Local,
+    /// Every call is admitted.
+    Allow,
+    /// Every call is refused.
+    Deny,
+}
+
+/// A text that names no [`FailureMode`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not a failure mode: use local, allow or deny")]
+pub struct FailureModeError;
+
+impl FromStr for FailureMode {
+    type Err = FailureModeError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "local" => Ok(Self::Local),
+            "allow" => Ok(Self::Allow),
+            "deny" => Ok(Self::Deny),
+            _ => Err(FailureModeError),
+        }
+    }
+}
+
+impl FailureMode {
+    /// As it is written on the command line and in metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::Allow => "allow",
+            Self::Deny => "deny",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn stores_parse_and_describe_without_their_secret() {
+        assert!(matches!("memory".parse(), Ok(StoreConfig::Memory)));
+        let redis: StoreConfig = "redis://user:hunter2@cache.internal/3\n".parse().unwrap();
+        assert_eq!(redis.describe(), "redis://cache.internal:6379/3");
+        assert!(!format!("{redis:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn what_is_no_store_says_what_would_be_one_and_not_the_password() {
+        let message = |text: &str| text.parse::<StoreConfig>().unwrap_err().to_string();
+        assert_eq!(
+            message("rediss://user:hunter2@host"),
+            "rediss:// is not supported yet: use redis://[user:password@]host:port[/database] or memory"
+        );
+        assert!(message("redis-cluster://a,b").starts_with("redis-cluster:// is not supported yet"));
+        assert!(message("redis-sentinel://a").starts_with("redis-sentinel:// is not supported yet"));
+        assert_eq!(message("hunter2"), "not a store: use memory or redis://[user:password@]host:port[/database]");
+        let malformed = message("redis://user:hunter2@host:notaport");
+        assert!(malformed.starts_with("not a Redis URL (invalid port number)"), "{malformed}");
+        assert!(!malformed.contains("hunter2"));
+    }
+
+    #[test]
+    fn failure_modes_parse_by_their_names() {
+        for mode in [FailureMode::Local, FailureMode::Allow, FailureMode::Deny] {
+            assert_eq!(mode.as_str().parse(), Ok(mode));
+        }
+        assert_eq!("open".parse::<FailureMode>(), Err(FailureModeError));
+    }
+}

@@ -1,0 +1,229 @@
+//! Refusing from memory what the store has refused already.
+//!
+//! A refusal says when a call of its cost could be admitted at the earliest. Until then only a [`Store::reset`] makes
+//! room, so the same check, or a dearer one, can be refused without asking: a flood costs the store nothing. What would
+//! be decided differently is never answered here: a smaller cost, another limit on the same key, or a call after its
+//! Retry-After asks the store.
+//!
+//! - The wait is counted from before the question left, so it never ends later than the store meant it.
+//! - Only [`Mode::Exact`] refusals are remembered: what a degraded mode refused ends with the outage.
+//! - A list is answered from here alone only if its *first* check is known to be refused. A later one is not sent, but
+//!   the checks before it are, because they are charged whatever comes after them.
+//! - `reset` through this cache forgets the key, also for answers still under way. A reset through another replica is
+//!   seen when the wait ends.
+//! - A refusal of a dearer call than the remembered one carries the remembered wait: a lower bound. `remaining` is as
+//!   it was when the store refused.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use prometheus_client::metrics::counter::Counter;
+use quick_cache::sync::Cache;
+use tokio::time::Instant;
+
+use crate::check::{Check, CheckList, Decision, Limit, Mode, Outcome};
+use crate::store::{Store, StoreError};
+
+/// Limits remembered for one key. Policies put one or two on a key; more than these are asked for again.
+const LIMITS_PER_KEY: usize = 8;
+
+/// A store that answers known refusals from memory.
+#[derive(Debug)]
+pub struct RefusalCache<S> {
+    store: S,
+    known: Cache<Bytes, Arc<[Refusal]>>,
+    /// Grows with every reset, so that an answer that was under way meanwhile is not remembered.
+    resets: AtomicU64,
+    hits: Counter,
+}
+
+/// A call of at least `cost` under `limit` cannot be admitted before `until`.
+#[derive(Debug, Clone, Copy)]
+struct Refusal {
+    limit: Limit,
+    cost: u64,
+    until: Instant,
+    resets_at: Instant,
+    remaining: u64,
+}
+
+/// How much of a list has to be asked for: everything, or what stands before a known refusal.
+enum Plan {
+    Ask,
+    AskUpTo(usize, Refusal),
+}
+
+impl<S: Store> RefusalCache<S> {
+    /// Remembers the refusals of about `capacity` keys; forgetting one early only costs a question. `hits` counts what
+    /// was answered from memory.
+    pub fn new(store: S, capacity: usize, hits: Counter) -> Self {
+        Self { store, known: Cache::new(capacity), resets: AtomicU64::new(0), hits }
+    }
+
+    /// The store behind the cache.
+    pub fn store(&self) -> &S {
+        &self.store
+    }
+
+    /// Keys with remembered refusals, those whose wait has ended included.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.known.len()
+    }
+
+    /// Whether nothing is remembered.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.known.is_empty()
+    }
+
+    fn plan(&self, list: &[Check], now: Instant) -> Plan {
+        let refused = |check: &Check| self.known.get(&check.key)?.iter().copied().find(|known| known.holds(check, now));
+        list.iter()
+            .enumerate()
+            .find_map(|(index, check)| refused(check).map(|refusal| Plan::AskUpTo(index, refusal)))
+            .unwrap_or(Plan::Ask)
+    }
+
+    /// Remembers the refusal an outcome ends with, if it does.
+    fn learn(&self, list: &[Check], outcome: &Outcome, asked_at: Instant, resets: u64) {
+        let (Mode::Exact, Some(decision)) = (outcome.mode, outcome.decisions.last()) else { return };
+        let Some(check) = list.get(outcome.decisions.len() - 1) else { return };
+        if decision.allowed || decision.retry_after.is_zero() {
+            return;
+        }
+        self.remember(&check.key, Refusal::new(check, decision, asked_at));
+        // A reset first counts, then forgets: either it forgets what was just written, or it has been counted.
+        if self.resets.load(Ordering::SeqCst) != resets {
+            self.known.remove(&check.key);
+        }
+    }
+
+    /// Two answers at the same time may each write; the one that is lost is only asked for again.
+    fn remember(&self, key: &Bytes, new: Refusal) {
+        let now = Instant::now();
+        let old = self.known.peek(key);
+        let mut refusals: Vec<Refusal> = old.iter().flat_map(|old| old.iter().copied()).collect();
+        refusals.retain(|known| known.until > now && known.limit != new.limit);
+        if refusals.len() == LIMITS_PER_KEY {
+            refusals.remove(0);
+        }
+        refusals.push(new);
+        // A copy: the key on hand is a slice of a whole message, which it would keep in memory.
+        self.known.insert(Bytes::copy_from_slice(key), refusals.into());
+    }
+
+    fn forget(&self, key: &Bytes) {
+        self.resets.fetch_add(1, Ordering::SeqCst);
+        self.known.remove(key);
+    }
+}
+
+impl Refusal {
+    fn new(check: &Check, decision: &Decision, asked_at: Instant) -> Self {
+        Self {
+            limit: check.limit,
+            cost: effective_cost(check),
+            until: asked_at + decision.retry_after,
+            resets_at: asked_at + decision.reset_after,
+            remaining: decision.remaining,
+        }
+    }
+
+    fn holds(&self, check: &Check, now: Instant) -> bool {
+        self.limit == check.limit && effective_cost(check) >= self.cost && now < self.until
+    }
+
+    fn decision(&self, now: Instant) -> Decision {
+        // The wait may have ended while the checks before this one were asked for. It still is a refusal, and those
+        // always carry a wait.
+        let wait = |until: Instant| until.saturating_duration_since(now).max(Duration::from_millis(1));
+        Decision {
+            allowed: false,
+            limit: self.limit.calls.get(),
+            remaining: self.remaining,
+            retry_after: wait(self.until),
+            reset_after: wait(self.resets_at),
+        }
+    }
+}
+
+/// A peek asks about a call of cost 1.
+fn effective_cost(check: &Check) -> u64 {
+    check.cost.max(1)
+}
+
+impl<S: Store> Store for RefusalCache<S> {
+    async fn check(&self, lists: Vec<CheckList>) -> Result<Vec<Outcome>, StoreError> {
+        let asked_at = Instant::now();
+        let resets = self.resets.load(Ordering::SeqCst);
+        let plans: Vec<Plan> = lists.iter().map(|list| self.plan(list, asked_at)).collect();
+        let mut asked = lists;
+        for (list, plan) in asked.iter_mut().zip(&plans) {
+            if let Plan::AskUpTo(index, _) = plan {
+                list.truncate(*index);
+            }
+        }
+        let nothing_to_ask = |plan: &Plan| matches!(plan, Plan::AskUpTo(0, _));
+        let mut planned = plans.iter();
+        asked.retain(|_| !planned.next().is_some_and(nothing_to_ask));
+
+        let outcomes = if asked.is_empty() { Vec::new() } else { self.store.check(asked.clone()).await? };
+        if outcomes.len() != asked.len() {
+            return Err(StoreError::Protocol(format!("{} answers to {} lists", outcomes.len(), asked.len())));
+        }
+        for (list, outcome) in asked.iter().zip(&outcomes) {
+            self.learn(list, outcome, asked_at, resets);
+        }
+        Ok(self.complete(plans, outcomes))
+    }
+
+    async fn reset(&self, key: Bytes) -> Result<bool, StoreError> {
+        // Also if the caller goes away or the store fails: the counter may be gone all the same.
+        let _forget = ForgetOnDrop { cache: self, key: key.clone() };
+        self.store.reset(key).await
+    }
+}
+
+impl<S: Store> RefusalCache<S> {
+    /// Puts the known refusals back where they belong.
+    fn complete(&self, plans: Vec<Plan>, outcomes: Vec<Outcome>) -> Vec<Outcome> {
+        let now = Instant::now();
+        let mut outcomes = outcomes.into_iter();
+        let mut complete = Vec::with_capacity(plans.len());
+        for plan in plans {
+            let outcome = match plan {
+                Plan::Ask => outcomes.next(),
+                Plan::AskUpTo(0, refusal) => {
+                    self.hits.inc();
+                    Some(Outcome { decisions: vec![refusal.decision(now)], mode: Mode::Exact })
+                }
+                Plan::AskUpTo(_, refusal) => outcomes.next().map(|mut outcome| {
+                    if outcome.allowed() {
+                        self.hits.inc();
+                        outcome.decisions.push(refusal.decision(now));
+                    }
+                    outcome
+                }),
+            };
+            complete.extend(outcome);
+        }
+        complete
+    }
+}
+
+struct ForgetOnDrop<'a, S: Store> {
+    cache: &'a RefusalCache<S>,
+    key: Bytes,
+}
+
+impl<S: Store> Drop for ForgetOnDrop<'_, S> {
+    fn drop(&mut self) {
+        self.cache.forget(&self.key);
+    }
+}
+
+#[cfg(test)]
+mod tests;
