@@ -1,19 +1,25 @@
 //! The values expressions yield and variables hold.
 
+mod basic;
 mod convert;
 mod jwt;
+#[cfg(test)]
+mod tests;
+mod text;
 
-use std::borrow::Cow;
+use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use uuid::Uuid;
 
+pub(crate) use basic::BasicCredentials;
 pub use convert::{FromValue, FromValueError};
 pub use jwt::Jwt;
+pub(crate) use text::{float_text, time_text};
 
-/// A value. Cloning is cheap: what is long is shared.
-#[derive(Debug, Clone, PartialEq, Default)]
+/// A value. Cloning is cheap: what is long is shared. `Debug` shows no text: it may be a token or a password.
+#[derive(Clone, PartialEq, Default)]
 pub enum Value {
     /// `null`
     #[default]
@@ -39,12 +45,6 @@ pub enum Value {
 }
 
 impl Value {
-    /// The value as `ToString()` gives it in C#; empty for null, which is how it is concatenated.
-    #[must_use]
-    pub fn to_text(&self) -> Cow<'_, str> {
-        todo!()
-    }
-
     /// The C# name of its type, for messages.
     #[must_use]
     pub fn type_name(&self) -> &'static str {
@@ -63,8 +63,27 @@ impl Value {
     }
 }
 
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bool(value) => write!(f, "Bool({value})"),
+            Self::Int(value) => write!(f, "Int({value})"),
+            Self::Float(value) => write!(f, "Float({value})"),
+            Self::Str(text) => write!(f, "Str({} bytes)", text.len()),
+            Self::Strings(texts) => write!(f, "Strings({})", texts.len()),
+            other => f.write_str(other.type_name()),
+        }
+    }
+}
+
 impl From<&str> for Value {
     fn from(text: &str) -> Self {
+        Self::Str(text.into())
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
         Self::Str(text.into())
     }
 }
