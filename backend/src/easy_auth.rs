@@ -1,0 +1,131 @@
+//! The token check in front of every function, and who the caller is for those behind it.
+//!
+//! Signature, issuer, audience and lifetime are checked. Scopes and roles are not: as in App Service Authentication,
+//! that is the function's affair, or the gateway's.
+
+mod challenge;
+mod identity_headers;
+mod principal;
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use http::header::{self, HeaderMap};
+use http::request::Parts;
+use weir_token::{KeySources, Providers, Requirements, TokenError, Validator, ValidatorConfig};
+
+use crate::config::Config;
+use crate::error::Error;
+use crate::host::{Path, Refusal};
+use challenge::Challenge;
+pub(crate) use identity_headers::strip_identity;
+pub use principal::{Claim, Principal};
+
+/// The check, configured.
+pub(crate) struct EasyAuth {
+    validator: Validator,
+    audiences: Vec<String>,
+    clock_skew: Duration,
+    excluded: Vec<Excluded>,
+    challenge: Challenge,
+}
+
+impl EasyAuth {
+    pub(crate) fn new(config: &Config, providers: &Providers) -> Result<Self, Error> {
+        let client_id = config.audiences.first().filter(|audience| !audience.is_empty()).ok_or(Error::NoAudience)?;
+        let provider = providers.provider(&config.openid_config)?;
+        let sources = KeySources { providers: vec![provider], keys: Vec::new() };
+        let authorization_uri = config.authorization_uri.as_deref();
+        Ok(Self {
+            validator: Validator::new(sources, ValidatorConfig::default())?,
+            audiences: config.audiences.clone(),
+            clock_skew: config.limits.clock_skew,
+            excluded: config.excluded_paths.iter().filter_map(|path| Excluded::parse(path)).collect(),
+            challenge: Challenge::new(authorization_uri, &config.openid_config, client_id),
+        })
+    }
+
+    /// Who calls; `None` on a path that needs no token.
+    pub(crate) async fn authenticate(
+        &self,
+        path: Option<&Path>,
+        request: &Parts,
+    ) -> Result<Option<Arc<Principal>>, Refusal> {
+        if path.is_some_and(|path| self.excluded.iter().any(|excluded| excluded.covers(path))) {
+            return Ok(None);
+        }
+        match self.validate(&request.headers).await {
+            Ok(principal) => Ok(Some(principal)),
+            Err(TokenError::KeysUnavailable(provider)) => {
+                tracing::debug!(provider, "a token cannot be judged without the provider's keys");
+                Err(Refusal::KeysUnavailable)
+            }
+            Err(reason) => Err(Refusal::Token { reason, challenge: self.challenge.for_request(request) }),
+        }
+    }
+
+    async fn validate(&self, headers: &HeaderMap) -> Result<Arc<Principal>, TokenError> {
+        let requirements = Requirements {
+            audiences: &self.audiences,
+            clock_skew: self.clock_skew,
+            ..Requirements::at(SystemTime::now())
+        };
+        let jwt = self.validator.validate(bearer(headers)?, &requirements).await?;
+        Ok(Arc::new(Principal::of(&jwt)))
+    }
+}
+
+/// The one bearer token of a request. Two `Authorization` lines are none: which of them was meant is a guess.
+fn bearer(headers: &HeaderMap) -> Result<&str, TokenError> {
+    let mut lines = headers.get_all(header::AUTHORIZATION).iter();
+    match (lines.next().map(header::HeaderValue::to_str), lines.next()) {
+        (Some(Ok(value)), None) => weir_token::from_authorization(value, Some("Bearer")),
+        _ => Err(TokenError::NotPresent),
+    }
+}
+
+/// A path that needs no token.
+#[derive(Debug)]
+struct Excluded {
+    path: Path,
+    /// With everything below it.
+    below: bool,
+}
+
+impl Excluded {
+    /// `None` for a path that no request can have.
+    fn parse(text: &str) -> Option<Self> {
+        let (text, below) = match text.strip_suffix("/*") {
+            Some(parent) => (parent, true),
+            None => (text, false),
+        };
+        Some(Self { path: Path::decode(text)?, below })
+    }
+
+    fn covers(&self, path: &Path) -> bool {
+        let (own, other) = (self.path.segments(), path.segments());
+        let starts = other.len() >= own.len() && own.iter().zip(other).all(|(one, two)| one.eq_ignore_ascii_case(two));
+        starts && (self.below || own.len() == other.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn excluded_paths_cover_themselves_or_all_below() {
+        let covers = |excluded: &str, path: &str| {
+            Path::decode(path).is_some_and(|path| Excluded::parse(excluded).unwrap().covers(&path))
+        };
+        assert!(covers("/api/status", "/API/Status"));
+        assert!(!covers("/api/status", "/api/status/x"));
+        assert!(covers("/api/public/*", "/api/public/x/y"));
+        assert!(!covers("/api/public/*", "/api/publicity"));
+        assert!(!covers("/api/public/*", "/api/public/../hello"));
+        assert!(!covers("/api/public/*", "/api/public%2Fx"));
+        assert!(!covers("/api/public/*", "/api/private"));
+    }
+}
