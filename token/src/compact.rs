@@ -64,7 +64,8 @@ impl<'a> Compact<'a> {
     /// Decodes the claims. Call it after the signature has been verified.
     pub(crate) fn claims(&self) -> Result<Map<String, Value>, TokenError> {
         let claims = decode(self.payload, "the claims are not base64url")?;
-        object::parse(&claims).map_err(|_| TokenError::Malformed("the claims are not a JSON object with distinct names"))
+        object::parse(&claims)
+            .map_err(|_| TokenError::Malformed("the claims are not a JSON object with distinct names"))
     }
 }
 

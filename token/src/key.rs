@@ -44,12 +44,7 @@ pub(crate) enum Curve {
 
 impl Key {
     /// An RSA public key from big-endian modulus and exponent. `pinned` narrows it to one algorithm.
-    pub(crate) fn rsa(
-        id: Option<String>,
-        pinned: Option<Algorithm>,
-        n: &[u8],
-        e: &[u8],
-    ) -> Result<Self, InvalidKey> {
+    pub(crate) fn rsa(id: Option<String>, pinned: Option<Algorithm>, n: &[u8], e: &[u8]) -> Result<Self, InvalidKey> {
         let (n, e) = (without_leading_zeros(n), without_leading_zeros(e));
         let bits = n.first().map_or(0, |first| n.len() * 8 - first.leading_zeros() as usize);
         if !RSA_BITS.contains(&bits) {
@@ -61,7 +56,9 @@ impl Key {
         }
         // With exponent 1 every message is its own signature; an even exponent is no RSA key at all.
         if e.last().is_none_or(|last| last % 2 == 0) || e == [1] {
-            return Err(InvalidKey("the RSA exponent must be an odd number of at least 3, usually 65537 (AQAB)".into()));
+            return Err(InvalidKey(
+                "the RSA exponent must be an odd number of at least 3, usually 65537 (AQAB)".into(),
+            ));
         }
         let components = RsaPublicKeyComponents { n, e };
         let mut verifiers = Vec::new();

@@ -7,8 +7,20 @@
 //!
 //! Encrypted tokens (JWE) are refused.
 
+mod algorithm;
+mod cache;
+mod claims;
+mod compact;
 mod error;
+mod fetch;
+mod health;
+mod jwk;
 mod jwt;
+mod key;
+mod key_set;
+mod keyring;
+mod metrics;
+mod object;
 mod provider;
 mod providers;
 mod requirements;
@@ -18,6 +30,7 @@ mod validator;
 
 pub use error::TokenError;
 pub use jwt::Jwt;
+pub use metrics::Metrics;
 pub use provider::Provider;
 pub use providers::{Providers, ProvidersConfig, ProvidersError};
 pub use requirements::{Match, RequiredClaim, Requirements};

@@ -1,17 +1,162 @@
-//! One OpenID provider.
+//! One OpenID provider: its last good keys, and when they may be fetched again.
+//!
+//! A fetch runs in a task of its own that any number of requests wait for. It therefore goes on when the request that
+//! caused it is cancelled, and a client cannot use up the one fetch per interval by hanging up.
 
-/// An OpenID provider's published keys and issuer.
+mod flight;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use parking_lot::Mutex;
+use reqwest::{Client, Url};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use self::flight::{Flights, Reason};
+use crate::ProvidersConfig;
+use crate::fetch::{self, FetchError};
+use crate::health::{Health, KeysState};
+use crate::key_set::KeySet;
+use crate::metrics::Metrics;
+
+/// What the providers of one registry share.
 #[derive(Debug)]
-pub struct Provider(String);
+pub(crate) struct Shared {
+    pub(crate) config: ProvidersConfig,
+    pub(crate) client: Client,
+    pub(crate) metrics: Metrics,
+    pub(crate) health: Health,
+}
+
+/// An OpenID provider's published keys and issuer, made by [`Providers::provider`](crate::Providers::provider).
+pub struct Provider {
+    url: Url,
+    shared: Arc<Shared>,
+    /// Read on every validation, replaced after a fetch. Empty until the first fetch succeeded.
+    keys: ArcSwapOption<KeySet>,
+    /// Taken for moments only, never across a fetch.
+    flights: Mutex<Flights>,
+}
 
 impl Provider {
-    pub(crate) fn new(url: &str) -> Self {
-        Self(url.to_owned())
+    pub(crate) fn new(url: Url, shared: Arc<Shared>) -> Self {
+        shared.health.report(url.as_str(), KeysState::Missing(None));
+        Self { url, shared, keys: ArcSwapOption::empty(), flights: Mutex::default() }
     }
 
     /// The discovery URL.
     #[must_use]
     pub fn url(&self) -> &str {
-        &self.0
+        self.url.as_str()
+    }
+
+    /// Whether the keys have been loaded once; they are kept from then on.
+    #[must_use]
+    pub fn is_loaded(&self) -> bool {
+        self.keys.load().is_some()
+    }
+
+    /// `issuer` of the discovery document, once it has been loaded.
+    #[must_use]
+    pub fn issuer(&self) -> Option<String> {
+        self.keys.load().as_ref().map(|keys| keys.issuer.clone())
+    }
+
+    /// The last good keys.
+    pub(crate) fn keys(&self) -> arc_swap::Guard<Option<Arc<KeySet>>> {
+        self.keys.load()
+    }
+
+    /// Fetches the keys now, or waits for the fetch that is under way. Takes at most the configured fetch timeout.
+    /// The outcome shows in readiness and metrics; the last good keys stay if it fails.
+    pub async fn refresh(self: &Arc<Self>) {
+        self.fetch(Reason::Schedule).await;
+    }
+
+    /// Gives the provider a chance to publish a key that no known one can replace: fetches if that is due, waits for a
+    /// fetch that is under way, and returns at once otherwise.
+    pub(crate) async fn renew(self: &Arc<Self>) {
+        self.fetch(if self.is_loaded() { Reason::UnknownKey } else { Reason::FirstLoad }).await;
+    }
+
+    /// Keeps the keys fresh until `shutdown`.
+    pub(crate) async fn keep_fresh(self: Arc<Self>, shutdown: CancellationToken) {
+        let refresh_forever = async {
+            loop {
+                self.refresh().await;
+                let pause = self.flights.lock().pause(self.shared.config.refresh_interval);
+                tokio::time::sleep(pause).await;
+            }
+        };
+        // Only the waiting ends here; a fetch under way ends by itself within its timeout.
+        shutdown.run_until_cancelled(refresh_forever).await;
+    }
+
+    async fn fetch(self: &Arc<Self>, reason: Reason) {
+        let interval = self.shared.config.unknown_key_interval;
+        let boarding = self.flights.lock().board(reason, Instant::now(), interval);
+        let Some((landed, takes_off)) = boarding else { return };
+        if takes_off {
+            let (provider, landed) = (Arc::clone(self), landed.clone());
+            tokio::spawn(async move {
+                // Dropped at the end, also that of a panic, so that nobody waits for a dead task.
+                let _landing = landed.drop_guard();
+                let succeeded = provider.fetch_now().await;
+                provider.flights.lock().land(succeeded, Instant::now());
+            });
+        }
+        landed.cancelled().await;
+    }
+
+    /// Fetches and stores; whether it succeeded.
+    async fn fetch_now(&self) -> bool {
+        let Shared { config, client, metrics, health } = &*self.shared;
+        let timeout = config.fetch_timeout;
+        let result = tokio::time::timeout(timeout, fetch::key_set(client, &self.url)).await;
+        let url = self.url.as_str();
+        match result.unwrap_or(Err(FetchError::Timeout(timeout))) {
+            Ok(keys) => {
+                metrics.fetched(url, "ok");
+                self.store(keys);
+                health.report(url, KeysState::Current);
+                true
+            }
+            Err(why) => {
+                metrics.fetched(url, why.label());
+                let loaded = self.is_loaded();
+                tracing::warn!(provider = url, %why, keeping_last_keys = loaded, "fetching the provider's keys failed");
+                let why = why.to_string();
+                health.report(url, if loaded { KeysState::Stale(why) } else { KeysState::Missing(Some(why)) });
+                false
+            }
+        }
+    }
+
+    fn store(&self, keys: KeySet) {
+        let changed = self.keys.load().as_ref().is_none_or(|known| {
+            known.issuer != keys.issuer
+                || known.keys.len() != keys.keys.len()
+                || known.keys.iter().any(|key| !keys.publishes(key.fingerprint()))
+        });
+        if changed {
+            let ids: Vec<_> = keys.keys.iter().map(|key| key.id().unwrap_or("-")).collect();
+            tracing::info!(provider = %self.url, issuer = keys.issuer, ?ids, "provider's keys loaded");
+        }
+        self.keys.store(Some(Arc::new(keys)));
     }
 }
+
+impl fmt::Debug for Provider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Provider").field("url", &self.url.as_str()).finish_non_exhaustive()
+    }
+}
+
+/// The pause after the first failure; it doubles with each further one.
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+
+/// The longest pause after a failure: soon enough after an outage, and no burden during it.
+const LAST_RETRY: Duration = Duration::from_secs(60);

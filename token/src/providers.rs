@@ -1,30 +1,50 @@
-//! The registry of OpenID providers.
+//! The registry of OpenID providers: one [`Provider`] per discovery URL, however many places use it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
+use reqwest::Url;
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
-use crate::Provider;
+use crate::health::Health;
+use crate::metrics::Metrics;
+use crate::provider::Shared;
+use crate::{Provider, fetch};
 
-/// How providers are asked.
+/// How providers are asked for their keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProvidersConfig {
-    /// How often keys are fetched again in the background.
+    /// How often keys are fetched again in the background. What a provider says about caching is not looked at, so it
+    /// cannot make us ask more often.
     pub refresh_interval: Duration,
-    /// The least time between two fetches caused by tokens with an unknown key.
+    /// The least time between two fetches that tokens of an unknown key cause.
     pub unknown_key_interval: Duration,
-    /// The longest one fetch (discovery document and key set) may take.
+    /// The longest one fetch (discovery document and key set together) may take. A request whose token needs the fetch
+    /// waits for it that long at most.
     pub fetch_timeout: Duration,
 }
+
+/// As API Management does: rotations announce keys a day ahead, so an hour is soon enough.
+const REFRESH_INTERVAL: Duration = Duration::from_secs(60 * 60);
+
+/// As API Management does.
+const UNKNOWN_KEY_INTERVAL: Duration = Duration::from_secs(5 * 60);
+
+/// Longer than a provider on another continent needs; shorter than clients wait.
+const FETCH_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A shorter refresh interval is a mistake, and would be a burden to the provider.
+const MIN_REFRESH_INTERVAL: Duration = Duration::from_secs(1);
 
 impl Default for ProvidersConfig {
     fn default() -> Self {
         Self {
-            refresh_interval: Duration::from_secs(3600),
-            unknown_key_interval: Duration::from_secs(300),
-            fetch_timeout: Duration::from_secs(10),
+            refresh_interval: REFRESH_INTERVAL,
+            unknown_key_interval: UNKNOWN_KEY_INTERVAL,
+            fetch_timeout: FETCH_TIMEOUT,
         }
     }
 }
@@ -35,40 +55,104 @@ pub enum ProvidersError {
     /// A discovery URL that cannot be asked.
     #[error("the discovery URL `{url}` cannot be used: {why}; give an absolute http or https URL")]
     Url {
-        /// The URL.
+        /// The URL as configured.
         url: String,
         /// What is wrong with it.
         why: String,
     },
+    /// The refresh interval is too short.
+    #[error("the refresh interval of keys must be at least {} s", MIN_REFRESH_INTERVAL.as_secs())]
+    RefreshInterval,
+    /// The fetch timeout is zero.
+    #[error("the timeout for fetching keys must be longer than zero")]
+    FetchTimeout,
+    /// The HTTP client cannot be made.
+    #[error("cannot set up the HTTP client for fetching keys")]
+    Client(#[source] reqwest::Error),
 }
 
-/// A registry of OpenID providers, by discovery URL. Cheap to clone; clones share the keys.
+/// A registry of OpenID providers, by discovery URL. Cheap to clone; clones share the providers.
 #[derive(Debug, Clone)]
-pub struct Providers;
+pub struct Providers {
+    shared: Arc<Shared>,
+    registered: Arc<Mutex<Registered>>,
+}
+
+#[derive(Debug, Default)]
+struct Registered {
+    /// By discovery URL as parsed, so two spellings of one URL share keys and fetches.
+    providers: BTreeMap<Url, Arc<Provider>>,
+    /// Ends the background refresh; absent until it has been started.
+    refresh: Option<CancellationToken>,
+}
 
 impl Providers {
-    /// An empty registry that reports its health and metrics to `ops`.
+    /// An empty registry. It reports to `ops`: the readiness component `identity keys` and the `token_*` metrics.
     ///
     /// # Errors
     /// If the configuration or the HTTP client is unusable.
-    pub fn new(_config: ProvidersConfig, _ops: &weir_telemetry::Ops) -> Result<Self, ProvidersError> {
-        Ok(Self)
+    pub fn new(config: ProvidersConfig, ops: &weir_telemetry::Ops) -> Result<Self, ProvidersError> {
+        if config.refresh_interval < MIN_REFRESH_INTERVAL {
+            return Err(ProvidersError::RefreshInterval);
+        }
+        if config.fetch_timeout.is_zero() {
+            return Err(ProvidersError::FetchTimeout);
+        }
+        let client = fetch::client().map_err(ProvidersError::Client)?;
+        let metrics = Metrics::default();
+        ops.registry(|registry| metrics.register(registry));
+        let health = Health::new(ops.readiness("identity keys"));
+        Ok(Self { shared: Arc::new(Shared { config, client, metrics, health }), registered: Arc::default() })
     }
 
-    /// Keeps the keys of all providers fresh until `shutdown`.
-    pub fn spawn_refresh(&self, _shutdown: CancellationToken) {}
+    /// Keeps the keys of all providers fresh until `shutdown`, also those of providers that are added later. Without
+    /// it, keys are loaded when the first token needs them, and again only for unknown keys. Needs a tokio runtime.
+    pub fn spawn_refresh(&self, shutdown: CancellationToken) {
+        let mut registered = self.registered.lock();
+        if registered.refresh.is_some() {
+            return;
+        }
+        for provider in registered.providers.values() {
+            tokio::spawn(Arc::clone(provider).keep_fresh(shutdown.clone()));
+        }
+        registered.refresh = Some(shutdown);
+    }
 
-    /// The provider of a discovery URL, made on first use.
+    /// The provider of a discovery URL, made on first use. Needs a tokio runtime once [`Self::spawn_refresh`] was called.
     ///
     /// # Errors
-    /// If the URL is not an absolute http or https URL.
+    /// If `url` is not an absolute http or https URL.
     pub fn provider(&self, url: &str) -> Result<Arc<Provider>, ProvidersError> {
-        Ok(Arc::new(Provider::new(url)))
+        let unusable = |why: String| ProvidersError::Url { url: url.to_owned(), why };
+        let parsed = Url::parse(url).map_err(|why| unusable(why.to_string()))?;
+        if !fetch::is_http(&parsed) {
+            return Err(unusable(format!("its scheme is `{}`", parsed.scheme())));
+        }
+        // It would show in logs, metrics and on the operations port.
+        if !parsed.username().is_empty() || parsed.password().is_some() {
+            return Err(ProvidersError::Url { url: "…".into(), why: "it contains a user name or password".into() });
+        }
+        let mut registered = self.registered.lock();
+        if let Some(provider) = registered.providers.get(&parsed) {
+            return Ok(Arc::clone(provider));
+        }
+        let provider = Arc::new(Provider::new(parsed.clone(), Arc::clone(&self.shared)));
+        registered.providers.insert(parsed, Arc::clone(&provider));
+        if let Some(shutdown) = &registered.refresh {
+            tokio::spawn(Arc::clone(&provider).keep_fresh(shutdown.clone()));
+        }
+        Ok(provider)
     }
 
     /// Whether the keys of every provider have been loaded once.
     #[must_use]
     pub fn all_loaded(&self) -> bool {
-        true
+        self.registered.lock().providers.values().all(|provider| provider.is_loaded())
+    }
+
+    /// The counters this registry registered, for [`ValidatorConfig`](crate::ValidatorConfig).
+    #[must_use]
+    pub fn metrics(&self) -> Metrics {
+        self.shared.metrics.clone()
     }
 }

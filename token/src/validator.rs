@@ -1,51 +1,119 @@
-//! The validator.
+//! Judging a token: the one entry point of the crate.
+//!
+//! Cheap checks come first, so that garbage costs little: length, structure, algorithm; then the signature (or the
+//! memory of it), then the claims. Claims are decoded only once the signature holds.
 
 use std::sync::Arc;
 
-use crate::{InvalidKey, Jwt, Provider, Requirements, SigningKey, TokenError};
+use crate::cache::TokenCache;
+use crate::compact::Compact;
+use crate::key::Fingerprint;
+use crate::keyring::Keyring;
+use crate::metrics::Metrics;
+use crate::{InvalidKey, Jwt, Provider, Requirements, SigningKey, TokenError, claims};
 
 /// Where the keys of a [`Validator`] come from. Keys and issuers of all sources are accepted.
 #[derive(Debug, Default)]
 pub struct KeySources {
-    /// OpenID providers.
+    /// OpenID providers, from [`Providers::provider`](crate::Providers::provider).
     pub providers: Vec<Arc<Provider>>,
     /// Inline keys.
     pub keys: Vec<SigningKey>,
 }
 
-/// Bounds of a [`Validator`].
+/// Bounds and counters of a [`Validator`].
 #[derive(Debug, Clone)]
 pub struct ValidatorConfig {
     /// The longest token looked at, in bytes.
     pub max_token_bytes: usize,
-    /// How many verified tokens are remembered; 0 turns the memory off.
+    /// How many verified tokens of up to 2 KiB are remembered (a longer one takes the room of several); 0: none.
     pub cache_entries: usize,
+    /// Where results are counted: [`Providers::metrics`](crate::Providers::metrics). The default is seen by nobody.
+    pub metrics: Metrics,
 }
+
+/// More than the header section most HTTP servers accept at all.
+const MAX_TOKEN_BYTES: usize = 16 * 1024;
+
+/// An hour of sign-ins of a busy service, in some ten megabytes.
+const CACHE_ENTRIES: usize = 10_000;
 
 impl Default for ValidatorConfig {
     fn default() -> Self {
-        Self { max_token_bytes: 16 * 1024, cache_entries: 10_000 }
+        Self { max_token_bytes: MAX_TOKEN_BYTES, cache_entries: CACHE_ENTRIES, metrics: Metrics::default() }
     }
 }
 
-/// Checks tokens against one set of key sources.
+/// Judges tokens against one set of key sources: one per `validate-jwt` element or backend, shared by all requests.
 #[derive(Debug)]
-pub struct Validator;
+pub struct Validator {
+    keys: Keyring,
+    verified: TokenCache,
+    config: ValidatorConfig,
+}
 
 impl Validator {
-    /// A validator over `sources`.
+    /// A validator over `sources`. It does not fetch: that is for the first token or the background refresh.
     ///
     /// # Errors
     /// If an inline key cannot be used.
-    pub fn new(_sources: KeySources, _config: ValidatorConfig) -> Result<Self, InvalidKey> {
-        Ok(Self)
+    pub fn new(sources: KeySources, config: ValidatorConfig) -> Result<Self, InvalidKey> {
+        Ok(Self { keys: Keyring::new(sources)?, verified: TokenCache::new(config.cache_entries), config })
     }
 
-    /// Checks `token` (without scheme) and returns its content.
+    /// Judges `token` (without scheme) and returns its content.
+    ///
+    /// Returns at once in nearly all cases. It waits for the network, at most one fetch timeout, only if a provider was
+    /// never loaded or the token's key is unknown and a fetch is due.
     ///
     /// # Errors
     /// Why the token was refused.
-    pub async fn validate(&self, _token: &str, _requirements: &Requirements<'_>) -> Result<Arc<Jwt>, TokenError> {
-        Err(TokenError::NotPresent)
+    pub async fn validate(&self, token: &str, requirements: &Requirements<'_>) -> Result<Arc<Jwt>, TokenError> {
+        let result = self.judge(token, requirements).await;
+        self.config.metrics.validated(&result);
+        result
     }
+
+    async fn judge(&self, token: &str, requirements: &Requirements<'_>) -> Result<Arc<Jwt>, TokenError> {
+        if token.is_empty() {
+            return Err(TokenError::NotPresent);
+        }
+        if token.len() > self.config.max_token_bytes {
+            return Err(TokenError::TooLarge { limit: self.config.max_token_bytes });
+        }
+        let (jwt, signer) = self.authenticate(token, requirements.require_signed).await?;
+        claims::check(&jwt, requirements)?;
+        self.keys.check_issuer(jwt.issuer(), signer, requirements.issuers).await?;
+        Ok(jwt)
+    }
+
+    /// The token's content and the key that signed it; no key for an unsigned token where those are allowed.
+    async fn authenticate(
+        &self,
+        token: &str,
+        require_signed: bool,
+    ) -> Result<(Arc<Jwt>, Option<Fingerprint>), TokenError> {
+        let digest = TokenCache::digest(token);
+        if let Some(known) = self.verified.get(&digest) {
+            if self.keys.trusts(known.key) {
+                self.config.metrics.cache_hit();
+                return Ok((known.jwt, Some(known.key)));
+            }
+            // Its key was withdrawn. Verifying again decides; perhaps another key of the same id fits.
+            self.verified.remove(&digest);
+        }
+        let parts = Compact::parse(token)?;
+        if parts.algorithm.is_none() && !require_signed {
+            return Ok((decode(parts)?, None));
+        }
+        let signer = self.keys.signer(&parts).await?;
+        let jwt = decode(parts)?;
+        self.verified.insert(digest, token.len(), Arc::clone(&jwt), signer);
+        Ok((jwt, Some(signer)))
+    }
+}
+
+fn decode(parts: Compact<'_>) -> Result<Arc<Jwt>, TokenError> {
+    let claims = parts.claims()?;
+    Ok(Arc::new(Jwt { header: parts.header, claims }))
 }
