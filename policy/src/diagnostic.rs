@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+pub(crate) mod suggest;
+
 /// A place in a file; both count from 1, columns in characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Position {
@@ -58,5 +60,44 @@ impl fmt::Display for Diagnostics {
             write!(f, "{diagnostic}")?;
         }
         Ok(())
+    }
+}
+
+impl Diagnostic {
+    /// One without a fix; [`Self::with_help`] adds it.
+    pub(crate) fn new(file: &Arc<str>, position: impl Into<Option<Position>>, message: impl Into<String>) -> Self {
+        Self { file: Arc::clone(file), position: position.into(), message: message.into(), help: None }
+    }
+
+    /// The same with what would work.
+    pub(crate) fn with_help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+/// Collects the errors of one load.
+#[derive(Debug, Default)]
+pub(crate) struct Collector {
+    found: Vec<Diagnostic>,
+}
+
+impl Collector {
+    /// Adds one.
+    pub(crate) fn report(&mut self, diagnostic: Diagnostic) {
+        self.found.push(diagnostic);
+    }
+
+    /// `value` if nothing was reported.
+    ///
+    /// # Errors
+    /// Everything reported, sorted by file and place, each once.
+    pub(crate) fn finish<T>(mut self, value: Option<T>) -> Result<T, Diagnostics> {
+        self.found.sort();
+        self.found.dedup();
+        match value {
+            Some(value) if self.found.is_empty() => Ok(value),
+            _ => Err(Diagnostics(self.found)),
+        }
     }
 }
