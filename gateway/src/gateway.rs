@@ -1,0 +1,232 @@
+//! Everything that is ready before the first request: routes, backends, key sources, counters.
+//!
+//! Building it takes the configuration apart once, so that a request only looks things up; nothing in here changes
+//! afterwards.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use foldhash::fast::RandomState;
+use http::Uri;
+use weir_policy::configuration::Configuration;
+use weir_policy::context::{ApiInfo, Deployment, OperationInfo};
+use weir_policy::plan::{Action, Plan, SetBackendService, Step};
+
+use crate::client_address::TrustedProxies;
+use crate::config::{ClientLimits, UpstreamLimits};
+use crate::metrics::{Metrics, RouteMeter};
+use crate::pipeline::jwt_check::JwtCheck;
+use crate::proxy::Proxy;
+use crate::router::Router;
+use crate::run::Error;
+use crate::target::Base;
+
+/// What a request that matches an operation runs; also what one that matches none does.
+#[derive(Debug)]
+pub(crate) struct Route {
+    pub(crate) api: Arc<ApiInfo>,
+    pub(crate) operation: Arc<OperationInfo>,
+    pub(crate) plan: Arc<Plan>,
+    /// `serviceUrl`.
+    pub(crate) base: Option<Arc<Base>>,
+    /// Its number in [`Metrics`].
+    pub(crate) meter: usize,
+    /// Whether steps after the call of the backend may look at the request's headers: then they are copied for it.
+    pub(crate) reads_request_later: bool,
+}
+
+/// A gateway, ready to serve.
+#[derive(Debug)]
+pub(crate) struct Gateway {
+    pub(crate) router: Router,
+    /// By the router's numbers.
+    pub(crate) routes: Vec<Route>,
+    /// For requests that match no operation.
+    pub(crate) unmatched: Route,
+    /// Backend entities by id.
+    pub(crate) backends: HashMap<Arc<str>, Arc<Base>, RandomState>,
+    /// Every literal `base-url`, parsed.
+    pub(crate) bases: HashMap<Box<str>, Arc<Base>, RandomState>,
+    /// By `ValidateJwt::index`.
+    pub(crate) jwt_checks: Vec<Option<JwtCheck>>,
+    pub(crate) limiter: weir_limiter::Client,
+    pub(crate) proxy: Proxy,
+    pub(crate) trusted: TrustedProxies,
+    pub(crate) clients: ClientLimits,
+    pub(crate) upstream: UpstreamLimits,
+    pub(crate) deployment: Arc<Deployment>,
+    metrics: Arc<Metrics>,
+}
+
+/// What a gateway is built with besides its configuration.
+pub(crate) struct Parts {
+    pub(crate) limiter: weir_limiter::Client,
+    pub(crate) providers: weir_token::Providers,
+    pub(crate) trusted: TrustedProxies,
+    pub(crate) clients: ClientLimits,
+    pub(crate) upstream: UpstreamLimits,
+}
+
+impl Gateway {
+    /// Takes `configuration` apart.
+    pub(crate) fn new(configuration: Configuration, parts: Parts) -> Result<Self, Error> {
+        let steps = all_steps(&configuration);
+        let (router, routes) = routes(&configuration)?;
+        let unmatched = Route {
+            api: Arc::default(),
+            operation: Arc::default(),
+            plan: Arc::clone(&configuration.global),
+            base: None,
+            meter: routes.len(),
+            reads_request_later: true,
+        };
+        let meters = routes.iter().chain([&unmatched]);
+        let meters = meters.map(|r| RouteMeter::new(Arc::clone(&r.api.id), Arc::clone(&r.operation.id))).collect();
+        let limits = steps.iter().filter_map(|step| match &step.action {
+            Action::RateLimitByKey(limit) => Some(Arc::clone(&limit.name)),
+            _ => None,
+        });
+        Ok(Self {
+            metrics: Arc::new(Metrics::new(meters, limits)),
+            backends: backends(&configuration)?,
+            bases: literal_bases(&steps)?,
+            jwt_checks: jwt_checks(&steps, configuration.validate_jwt_count, &parts.providers)?,
+            proxy: Proxy::new(&parts.upstream),
+            limiter: parts.limiter,
+            trusted: parts.trusted,
+            clients: parts.clients,
+            upstream: parts.upstream,
+            deployment: Arc::new(Deployment {
+                gateway_id: "weir".into(),
+                region: "local".into(),
+                service_name: "weir".into(),
+            }),
+            router,
+            routes,
+            unmatched,
+        })
+    }
+
+    pub(crate) fn metrics(&self) -> Arc<Metrics> {
+        Arc::clone(&self.metrics)
+    }
+
+    /// The counters without sharing them.
+    pub(crate) fn counters(&self) -> &Metrics {
+        &self.metrics
+    }
+}
+
+fn routes(configuration: &Configuration) -> Result<(Router, Vec<Route>), Error> {
+    let mut router = Router::default();
+    let mut routes = Vec::new();
+    for api in &configuration.apis {
+        let base = match &api.service_url {
+            Some(url) => Some(Arc::new(base(url).map_err(|e| e.of(format!("serviceUrl of API `{}`", api.info.id)))?)),
+            None => None,
+        };
+        let first = routes.len();
+        let numbered = api.operations.iter().enumerate().map(|(i, o)| (&o.method, &o.template, first + i));
+        router.add(&api.info.path, numbered);
+        for operation in &api.operations {
+            routes.push(Route {
+                api: Arc::clone(&api.info),
+                operation: Arc::clone(&operation.info),
+                plan: Arc::clone(&operation.plan),
+                base: base.clone(),
+                meter: routes.len(),
+                reads_request_later: reads_request_later(&operation.plan),
+            });
+        }
+    }
+    Ok((router, routes))
+}
+
+fn backends(configuration: &Configuration) -> Result<HashMap<Arc<str>, Arc<Base>, RandomState>, Error> {
+    let backends = configuration.backends.values();
+    backends
+        .map(|backend| {
+            let base = Base::of_backend(backend).map_err(|why| Error::Base {
+                place: format!("backend `{}`", backend.id),
+                url: backend.url.to_string(),
+                why,
+            })?;
+            Ok((Arc::clone(&backend.id), Arc::new(base)))
+        })
+        .collect()
+}
+
+fn literal_bases(steps: &[&Step]) -> Result<HashMap<Box<str>, Arc<Base>, RandomState>, Error> {
+    let mut bases = HashMap::default();
+    for step in steps {
+        let Action::SetBackendService(service) = &step.action else { continue };
+        let SetBackendService::BaseUrl(setting) = &**service else { continue };
+        let Some(text) = setting.literal() else { continue };
+        let place = || format!("set-backend-service at {}:{}", step.origin.file, step.origin.position);
+        let url: Uri = text.parse().map_err(|_| Unusable(text.clone(), crate::target::BadBase::NotAbsolute).of(place()))?;
+        bases.insert(text.as_str().into(), Arc::new(base(&url).map_err(|e| e.of(place()))?));
+    }
+    Ok(bases)
+}
+
+fn jwt_checks(
+    steps: &[&Step],
+    count: usize,
+    providers: &weir_token::Providers,
+) -> Result<Vec<Option<JwtCheck>>, Error> {
+    let mut checks: Vec<Option<JwtCheck>> = (0..count).map(|_| None).collect();
+    for step in steps {
+        if let Action::ValidateJwt(policy) = &step.action
+            && let Some(slot @ None) = checks.get_mut(policy.index)
+        {
+            *slot = Some(JwtCheck::new(policy, &step.origin, providers)?);
+        }
+    }
+    Ok(checks)
+}
+
+/// A URL and why it cannot be a base.
+struct Unusable(String, crate::target::BadBase);
+
+impl Unusable {
+    fn of(self, place: String) -> Error {
+        Error::Base { place, url: self.0, why: self.1 }
+    }
+}
+
+fn base(url: &Uri) -> Result<Base, Unusable> {
+    Base::new(url).map_err(|why| Unusable(url.to_string(), why))
+}
+
+/// Every step of every plan, those inside `choose` included.
+fn all_steps(configuration: &Configuration) -> Vec<&Step> {
+    fn collect<'a>(steps: &'a [Step], into: &mut Vec<&'a Step>) {
+        for step in steps {
+            into.push(step);
+            if let Action::Choose(choose) = &step.action {
+                choose.whens.iter().for_each(|when| collect(&when.steps, into));
+                collect(&choose.otherwise, into);
+            }
+        }
+    }
+    let mut all = Vec::new();
+    let operations = configuration.apis.iter().flat_map(|api| &api.operations);
+    for plan in operations.map(|operation| &operation.plan).chain([&configuration.global]) {
+        for section in [&plan.inbound, &plan.backend, &plan.outbound, &plan.on_error] {
+            collect(section, &mut all);
+        }
+    }
+    all
+}
+
+fn reads_request_later(plan: &Plan) -> bool {
+    fn defers(steps: &[Step]) -> bool {
+        steps.iter().any(|step| match &step.action {
+            Action::RateLimitByKey(limit) => limit.is_deferred(),
+            Action::Choose(choose) => choose.whens.iter().any(|w| defers(&w.steps)) || defers(&choose.otherwise),
+            _ => false,
+        })
+    }
+    let only_forwards = matches!(&plan.backend[..], [] | [Step { action: Action::ForwardRequest(_), .. }]);
+    !plan.outbound.is_empty() || !plan.on_error.is_empty() || !only_forwards || defers(&plan.inbound)
+}

@@ -1,0 +1,265 @@
+//! What the gateway counts.
+//!
+//! Every counter exists before the first request and is one atomic number: counting takes no lock and looks nothing up
+//! by label. [`Metrics`] writes itself out when it is scraped.
+
+mod histogram;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering};
+use std::time::Duration;
+
+use foldhash::fast::RandomState;
+use http::StatusCode;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
+use prometheus_client::metrics::MetricType;
+use weir_limiter::Mode;
+
+use self::histogram::Histogram;
+use crate::listener::Activity;
+
+/// Statuses 100 to 599.
+const STATUSES: usize = 500;
+
+/// Policies that refuse requests, besides the limits, which count per name.
+const REFUSING: [&str; 4] = ["validate-jwt", "ip-filter", "check-header", "cors"];
+
+/// Why a call of a backend brought no response.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum UpstreamFault {
+    /// No connection.
+    Connect,
+    /// No response in time.
+    Timeout,
+    /// The connection broke, or what came was no HTTP response.
+    Broken,
+    /// The client's side of the call broke: its body ended early, stalled or was too large.
+    Client,
+}
+
+const FAULTS: [(UpstreamFault, &str); 4] = [
+    (UpstreamFault::Connect, "connect"),
+    (UpstreamFault::Timeout, "timeout"),
+    (UpstreamFault::Broken, "broken"),
+    (UpstreamFault::Client, "client"),
+];
+
+const MODES: [(Mode, &str); 4] =
+    [(Mode::Exact, "exact"), (Mode::Local, "local"), (Mode::Allow, "allow"), (Mode::Deny, "deny")];
+
+/// One operation's numbers.
+#[derive(Debug)]
+pub(crate) struct RouteMeter {
+    api: Arc<str>,
+    operation: Arc<str>,
+    statuses: Box<[AtomicU64]>,
+    seconds: Histogram,
+    upstream_seconds: Histogram,
+}
+
+impl RouteMeter {
+    pub(crate) fn new(api: Arc<str>, operation: Arc<str>) -> Self {
+        Self {
+            api,
+            operation,
+            statuses: (0..STATUSES).map(|_| AtomicU64::new(0)).collect(),
+            seconds: Histogram::default(),
+            upstream_seconds: Histogram::default(),
+        }
+    }
+
+    /// A request was answered; `took` runs from its headers to those of the answer.
+    pub(crate) fn answered(&self, status: StatusCode, took: Duration) {
+        if let Some(count) = self.statuses.get(usize::from(status.as_u16()).wrapping_sub(100)) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+        self.seconds.observe(took);
+    }
+
+    /// A backend answered `took` after it was asked.
+    pub(crate) fn upstream_answered(&self, took: Duration) {
+        self.upstream_seconds.observe(took);
+    }
+}
+
+/// All numbers of one gateway.
+#[derive(Debug)]
+pub(crate) struct Metrics {
+    routes: Vec<RouteMeter>,
+    limits: HashMap<Arc<str>, AtomicU64, RandomState>,
+    refusals: [AtomicU64; REFUSING.len()],
+    modes: [AtomicU64; MODES.len()],
+    last_mode: AtomicU8,
+    faults: [AtomicU64; FAULTS.len()],
+    in_flight: AtomicI64,
+    connections: AtomicI64,
+}
+
+impl Metrics {
+    /// `limits` are the names of all limits; equal names are one.
+    pub(crate) fn new(routes: Vec<RouteMeter>, limits: impl IntoIterator<Item = Arc<str>>) -> Self {
+        Self {
+            routes,
+            limits: limits.into_iter().map(|name| (name, AtomicU64::new(0))).collect(),
+            refusals: Default::default(),
+            modes: Default::default(),
+            last_mode: AtomicU8::new(0),
+            faults: Default::default(),
+            in_flight: AtomicI64::new(0),
+            connections: AtomicI64::new(0),
+        }
+    }
+
+    /// The numbers of the route that was added as number `index`.
+    pub(crate) fn route(&self, index: usize) -> &RouteMeter {
+        &self.routes[index]
+    }
+
+    /// A limit refused a request.
+    pub(crate) fn limited(&self, name: &str) {
+        if let Some(count) = self.limits.get(name) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Another policy refused a request.
+    pub(crate) fn refused(&self, policy: &str) {
+        if let Some(index) = REFUSING.iter().position(|p| *p == policy) {
+            self.refusals[index].fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// The limiter answered. Says whether the mode differs from the last answer's.
+    pub(crate) fn limiter_answered(&self, mode: Mode) -> bool {
+        let Some(index) = MODES.iter().position(|(m, _)| *m == mode) else { return false };
+        self.modes[index].fetch_add(1, Ordering::Relaxed);
+        let index = u8::try_from(index).unwrap_or(u8::MAX);
+        // Read first: in the usual case nothing changes, and a shared cache line that nobody writes costs nothing.
+        self.last_mode.load(Ordering::Relaxed) != index && self.last_mode.swap(index, Ordering::Relaxed) != index
+    }
+
+    /// A call of a backend brought no response.
+    pub(crate) fn upstream_failed(&self, fault: UpstreamFault) {
+        if let Some(index) = FAULTS.iter().position(|(f, _)| *f == fault) {
+            self.faults[index].fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn connection_opened(&self) {
+        self.connections.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn connection_closed(&self) {
+        self.connections.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The name of a mode, in metrics, logs and the answer.
+pub(crate) fn mode_name(mode: Mode) -> &'static str {
+    MODES.iter().find(|(m, _)| *m == mode).map_or("unknown", |(_, name)| name)
+}
+
+/// Marks a request as in progress, for the gauge and for its connection, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct InFlight(Arc<Activity>);
+
+impl InFlight {
+    pub(crate) fn new(activity: &Arc<Activity>, version: http::Version) -> Self {
+        activity.begin(version);
+        activity.metrics().in_flight.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(activity))
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.metrics().in_flight.fetch_sub(1, Ordering::Relaxed);
+        self.0.end();
+    }
+}
+
+/// A collector for the registry; the numbers stay shared.
+#[derive(Debug)]
+pub(crate) struct Exposition(pub(crate) Arc<Metrics>);
+
+impl Collector for Exposition {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let metrics = &*self.0;
+        metrics.encode_requests(&mut encoder)?;
+        metrics.encode_latencies(&mut encoder)?;
+        metrics.encode_refusals(&mut encoder)?;
+        let modes = MODES.iter().zip(&metrics.modes).map(|((_, name), count)| (*name, count));
+        counters(&mut encoder, "gateway_limiter_answers", "Answers to rate limit checks, by who decided", "mode", modes)?;
+        let faults = FAULTS.iter().zip(&metrics.faults).map(|((_, name), count)| (*name, count));
+        counters(&mut encoder, "gateway_upstream_failures", "Backend calls without a response", "cause", faults)?;
+        gauge(&mut encoder, "gateway_requests_in_progress", "Requests in progress", &metrics.in_flight)?;
+        gauge(&mut encoder, "gateway_connections", "Open client connections", &metrics.connections)
+    }
+}
+
+impl Metrics {
+    fn encode_requests(&self, encoder: &mut DescriptorEncoder<'_>) -> std::fmt::Result {
+        let help = "Requests answered";
+        let mut family = encoder.encode_descriptor("gateway_requests", help, None, MetricType::Counter)?;
+        for route in &self.routes {
+            let counts = route.statuses.iter().map(|count| count.load(Ordering::Relaxed)).enumerate();
+            for (index, count) in counts.filter(|(_, count)| *count > 0) {
+                let status = (index + 100).to_string();
+                let labels = [("api", &*route.api), ("operation", &*route.operation), ("status", &*status)];
+                family.encode_family(&labels)?.encode_counter::<NoLabelSet, u64, f64>(&count, None)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn encode_latencies(&self, encoder: &mut DescriptorEncoder<'_>) -> std::fmt::Result {
+        let kinds: [(&str, &str, fn(&RouteMeter) -> &Histogram); 2] = [
+            ("gateway_request_seconds", "From a request's headers to the answer's", |r| &r.seconds),
+            ("gateway_upstream_seconds", "From a call of a backend to its response headers", |r| &r.upstream_seconds),
+        ];
+        for (name, help, histogram) in kinds {
+            let mut family = encoder.encode_descriptor(name, help, None, MetricType::Histogram)?;
+            for route in &self.routes {
+                let labels = [("api", &*route.api), ("operation", &*route.operation)];
+                histogram(route).encode(family.encode_family(&labels)?)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn encode_refusals(&self, encoder: &mut DescriptorEncoder<'_>) -> std::fmt::Result {
+        let help = "Requests refused by a policy";
+        let mut family = encoder.encode_descriptor("gateway_refusals", help, None, MetricType::Counter)?;
+        let limits = self.limits.iter().map(|(name, count)| ("rate-limit-by-key", &**name, count));
+        let others = REFUSING.iter().zip(&self.refusals).map(|(policy, count)| (*policy, "", count));
+        for (policy, limit, count) in limits.chain(others) {
+            let count = count.load(Ordering::Relaxed);
+            let labels = [("policy", policy), ("limit", limit)];
+            family.encode_family(&labels)?.encode_counter::<NoLabelSet, u64, f64>(&count, None)?;
+        }
+        Ok(())
+    }
+}
+
+fn counters<'a>(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    label: &str,
+    counts: impl Iterator<Item = (&'static str, &'a AtomicU64)>,
+) -> std::fmt::Result {
+    let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+    for (value, count) in counts {
+        let count = count.load(Ordering::Relaxed);
+        family.encode_family(&[(label, value)])?.encode_counter::<NoLabelSet, u64, f64>(&count, None)?;
+    }
+    Ok(())
+}
+
+fn gauge(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: &AtomicI64) -> std::fmt::Result {
+    encoder
+        .encode_descriptor(name, help, None, MetricType::Gauge)?
+        .encode_gauge(&value.load(Ordering::Relaxed))
+}

@@ -1,0 +1,54 @@
+//! `set-backend-service`, and where a request goes without it.
+
+use std::sync::Arc;
+
+use http::Uri;
+use weir_policy::plan::{Scope, SetBackendService};
+
+use super::{Exchange, Stop};
+use crate::errors::Failure;
+use crate::target::Base;
+
+impl Exchange<'_> {
+    /// A `backend-id` chosen in a broader scope can only be replaced by another `backend-id` (section 3.8 of the
+    /// reference): who set it meant the entity with its credentials, not an address.
+    pub(super) fn set_backend_service(&mut self, policy: &SetBackendService, scope: Scope) -> Result<(), Stop> {
+        match policy {
+            SetBackendService::BaseUrl(_) if self.target.chosen_by_id.is_some_and(|chosen| chosen < scope) => {
+                tracing::debug!("base-url is ignored: a broader scope chose a backend-id");
+                return Ok(());
+            }
+            SetBackendService::BaseUrl(url) => {
+                let text = url.get(&self.context)?;
+                let base = match self.gateway.bases.get(text.as_str()) {
+                    Some(base) => Arc::clone(base),
+                    None => Arc::new(parse(&text)?),
+                };
+                self.target.base = Some(base);
+            }
+            SetBackendService::BackendId(id) => {
+                let id = id.get(&self.context)?;
+                let base = self.gateway.backends.get(id.as_str());
+                let base = base.ok_or_else(|| Failure::internal("BackendNotFound", format!("no backend `{id}`")))?;
+                self.target.base = Some(Arc::clone(base));
+                self.target.chosen_by_id = Some(scope);
+            }
+        }
+        self.aim()
+    }
+
+    /// Shows policies the URL that will be asked for.
+    pub(super) fn aim(&mut self) -> Result<(), Stop> {
+        if let Some(base) = &self.target.base {
+            let url = base.url(&self.target.relative);
+            self.context.request.url = url.map_err(|error| Failure::internal("InvalidUrl", error.to_string()))?;
+        }
+        Ok(())
+    }
+}
+
+fn parse(text: &str) -> Result<Base, Box<Failure>> {
+    let refuse = |why: String| Failure::internal("InvalidUrl", format!("the base-url cannot be used: {why}"));
+    let url: Uri = text.parse().map_err(|error: http::uri::InvalidUri| refuse(error.to_string()))?;
+    Base::new(&url).map_err(|why| refuse(why.to_string()))
+}

@@ -1,0 +1,183 @@
+//! Bodies on their way through: counted and timed, never collected.
+
+use std::future::Future as _;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use tokio::time::{Instant, Sleep};
+
+use crate::metrics::InFlight;
+
+/// Why a body ended before its end.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BodyError {
+    /// The request body is over the limit.
+    #[error("the request body is larger than the limit")]
+    TooLarge,
+    /// No bytes came for too long.
+    #[error("no bytes came for {0:?}")]
+    Stalled(Duration),
+    /// The sender went away or broke the protocol.
+    #[error(transparent)]
+    Broken(#[from] hyper::Error),
+}
+
+impl BodyError {
+    /// The body error that made a call of a backend fail, if one did: hyper keeps it as a source.
+    pub(crate) fn behind<'e>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e Self> {
+        let mut current = Some(error);
+        while let Some(error) = current {
+            if let Some(found) = error.downcast_ref::<Self>() {
+                return Some(found);
+            }
+            current = error.source();
+        }
+        None
+    }
+}
+
+/// Fires when nothing moved for a while. Costs nothing as long as data is there when asked for.
+#[derive(Debug)]
+pub(crate) struct IdleTimer {
+    after: Duration,
+    sleep: Option<Pin<Box<Sleep>>>,
+    running: bool,
+}
+
+impl IdleTimer {
+    pub(crate) fn new(after: Duration) -> Self {
+        Self { after, sleep: None, running: false }
+    }
+
+    /// Something moved.
+    pub(crate) fn progress(&mut self) {
+        self.running = false;
+    }
+
+    /// Nothing moves at the moment: ready once that has been so for too long.
+    pub(crate) fn poll_stalled(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let after = self.after;
+        let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep(after)));
+        if !self.running {
+            sleep.as_mut().reset(Instant::now() + after);
+            self.running = true;
+        }
+        sleep.as_mut().poll(cx)
+    }
+}
+
+/// A request body on its way to a backend.
+#[derive(Debug)]
+pub(crate) struct RequestBody {
+    inner: Option<Incoming>,
+    left: u64,
+    idle: IdleTimer,
+}
+
+impl RequestBody {
+    /// `inner` with at most `limit` bytes and at most `idle` between two frames; `None` is the empty body.
+    pub(crate) fn new(inner: Option<Incoming>, limit: u64, idle: Duration) -> Self {
+        Self { inner: inner.filter(|body| !body.is_end_stream()), left: limit, idle: IdleTimer::new(idle) }
+    }
+}
+
+impl Body for RequestBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let this = self.get_mut();
+        let Some(inner) = &mut this.inner else { return Poll::Ready(None) };
+        let Poll::Ready(frame) = Pin::new(inner).poll_frame(cx) else {
+            ready!(this.idle.poll_stalled(cx));
+            return Poll::Ready(Some(Err(BodyError::Stalled(this.idle.after))));
+        };
+        this.idle.progress();
+        let Some(frame) = frame else { return Poll::Ready(None) };
+        let frame = frame?;
+        let length = frame.data_ref().map_or(0, |data| data.len() as u64);
+        match this.left.checked_sub(length) {
+            Some(left) => this.left = left,
+            None => return Poll::Ready(Some(Err(BodyError::TooLarge))),
+        }
+        Poll::Ready(Some(Ok(frame)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.as_ref().is_none_or(Body::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
+    }
+}
+
+/// What an answer consists of.
+#[derive(Debug, Default)]
+pub(crate) enum Payload {
+    /// Nothing.
+    #[default]
+    Empty,
+    /// Written here.
+    Full(Bytes),
+    /// Streamed from a backend.
+    Upstream(Incoming),
+}
+
+/// An answer on its way to the client. Holds the mark that its request is in progress until it is sent or dropped.
+#[derive(Debug)]
+pub(crate) struct ResponseBody {
+    payload: Payload,
+    idle: IdleTimer,
+    _in_flight: InFlight,
+}
+
+impl ResponseBody {
+    pub(crate) fn new(payload: Payload, idle: Duration, in_flight: InFlight) -> Self {
+        Self { payload, idle: IdleTimer::new(idle), _in_flight: in_flight }
+    }
+}
+
+impl Body for ResponseBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let this = self.get_mut();
+        let inner = match &mut this.payload {
+            Payload::Upstream(inner) => inner,
+            payload => {
+                return Poll::Ready(match std::mem::take(payload) {
+                    Payload::Full(bytes) if !bytes.is_empty() => Some(Ok(Frame::data(bytes))),
+                    _ => None,
+                });
+            }
+        };
+        if let Poll::Ready(frame) = Pin::new(inner).poll_frame(cx) {
+            this.idle.progress();
+            return Poll::Ready(frame.map(|frame| frame.map_err(BodyError::Broken)));
+        }
+        ready!(this.idle.poll_stalled(cx));
+        Poll::Ready(Some(Err(BodyError::Stalled(this.idle.after))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.payload {
+            Payload::Empty => true,
+            Payload::Full(bytes) => bytes.is_empty(),
+            Payload::Upstream(inner) => inner.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.payload {
+            Payload::Empty => SizeHint::with_exact(0),
+            Payload::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Payload::Upstream(inner) => inner.size_hint(),
+        }
+    }
+}

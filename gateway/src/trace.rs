@@ -1,0 +1,166 @@
+//! The trace a request belongs to (W3C Trace Context).
+//!
+//! With an exporter there is a span per request and the backend becomes its child. Without one nothing is recorded, but
+//! the chain is not broken: a valid `traceparent` goes on unchanged, otherwise a new one is made, whose trace id is the
+//! request id. Either way the answer names the trace in `x-trace-id`.
+
+use bytes::Bytes;
+use http::header::{HeaderMap, HeaderName, HeaderValue};
+use tracing::Span;
+use tracing::field::Empty;
+use uuid::Uuid;
+use weir_telemetry::propagation;
+
+/// Names the trace in every answer, as 32 hexadecimal digits.
+pub(crate) const X_TRACE_ID: HeaderName = HeaderName::from_static("x-trace-id");
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
+
+/// A request's trace.
+#[derive(Debug)]
+pub(crate) struct Trace {
+    /// The span of the request; disabled without an exporter.
+    pub(crate) span: Span,
+    id: Option<HeaderValue>,
+}
+
+impl Trace {
+    /// Continues the trace that `headers` name, or begins one and names it there.
+    pub(crate) fn begin(request: &http::request::Parts, headers: &mut HeaderMap, request_id: Uuid) -> Self {
+        if propagation::enabled() {
+            let span = server_span(request);
+            propagation::set_parent(&span, headers);
+            let id = propagation::trace_id(&span).and_then(|id| HeaderValue::from_str(&id).ok());
+            return Self { span, id };
+        }
+        if let Some(parent) = headers.get(TRACEPARENT)
+            && headers.get_all(TRACEPARENT).iter().count() == 1
+            && is_traceparent(parent.as_bytes())
+        {
+            let id = HeaderValue::from_bytes(&parent.as_bytes()[3..35]).ok();
+            return Self { span: Span::none(), id };
+        }
+        headers.remove(TRACESTATE);
+        let (parent, id) = fresh(request_id);
+        headers.insert(TRACEPARENT, parent);
+        Self { span: Span::none(), id: Some(id) }
+    }
+
+    /// Puts the trace id into an answer.
+    pub(crate) fn name_in(&self, headers: &mut HeaderMap) {
+        if let Some(id) = &self.id {
+            headers.insert(X_TRACE_ID, id.clone());
+        }
+    }
+
+    /// The span of one call of a backend.
+    pub(crate) fn upstream_span(&self, host: &HeaderValue) -> Span {
+        if self.span.is_disabled() {
+            return Span::none();
+        }
+        tracing::info_span!(
+            parent: &self.span,
+            "forward-request",
+            otel.kind = "client",
+            server.address = ?host,
+            http.response.status_code = Empty,
+            error.type = Empty,
+        )
+    }
+
+    /// The span of one call of the limiter.
+    pub(crate) fn limiter_span(&self, checks: usize) -> Span {
+        if self.span.is_disabled() {
+            return Span::none();
+        }
+        tracing::info_span!(parent: &self.span, "rate-limit-by-key", checks, allowed = Empty, mode = Empty)
+    }
+
+    /// Makes the backend a child of `span` in the headers it gets.
+    pub(crate) fn propagate(span: &Span, headers: &mut HeaderMap) {
+        if !span.is_disabled() {
+            span.in_scope(|| propagation::inject_current(headers));
+        }
+    }
+}
+
+fn server_span(request: &http::request::Parts) -> Span {
+    tracing::info_span!(
+        "request",
+        otel.name = %request.method,
+        otel.kind = "server",
+        otel.status_code = Empty,
+        http.request.method = %request.method,
+        url.path = request.uri.path(),
+        url.scheme = "http",
+        network.protocol.version = ?request.version,
+        client.address = Empty,
+        http.route = Empty,
+        http.response.status_code = Empty,
+        weir.request_id = Empty,
+        weir.refused_by = Empty,
+    )
+}
+
+/// `00-<32 hexadecimal digits>-<16>-<2>`, ids not zero. A later version may go on after another `-`.
+fn is_traceparent(value: &[u8]) -> bool {
+    let hex = |range: std::ops::Range<usize>| value[range].iter().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    let zero = |range: std::ops::Range<usize>| value[range].iter().all(|b| *b == b'0');
+    let shape = value.len() >= 55 && value[2] == b'-' && value[35] == b'-' && value[52] == b'-';
+    shape
+        && hex(0..2)
+        && &value[..2] != b"ff"
+        && (value.len() == 55 || (&value[..2] != b"00" && value[55] == b'-'))
+        && hex(3..35)
+        && !zero(3..35)
+        && hex(36..52)
+        && !zero(36..52)
+        && hex(53..55)
+}
+
+/// A new trace: its parent header and its id. Not sampled, because nothing records it here.
+fn fresh(request_id: Uuid) -> (HeaderValue, HeaderValue) {
+    let mut text = *b"00-00000000000000000000000000000000-0000000000000001-00";
+    request_id.simple().encode_lower(&mut text[3..35]);
+    // The first half of the id is random too; a span id only has to be distinct within its trace.
+    let (start, span) = text.split_at_mut(36);
+    span[..16].copy_from_slice(&start[3..19]);
+    let shared = Bytes::copy_from_slice(&text);
+    let parent = HeaderValue::from_maybe_shared(shared.clone()).expect("hexadecimal digits and dashes");
+    let id = HeaderValue::from_maybe_shared(shared.slice(3..35)).expect("hexadecimal digits");
+    (parent, id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &[u8] = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+    #[test]
+    fn only_well_formed_parents_are_continued() {
+        assert!(is_traceparent(GOOD));
+        assert!(is_traceparent(b"01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more"));
+        for bad in [
+            &b""[..],
+            &GOOD[..54],
+            b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more",
+            b"ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            b"00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
+            b"00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+            b"00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
+            b"00_4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        ] {
+            assert!(!is_traceparent(bad), "{}", String::from_utf8_lossy(bad));
+        }
+    }
+
+    #[test]
+    fn a_new_trace_is_well_formed_and_has_the_id_of_the_request() {
+        let id = Uuid::from_u128(0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736);
+        let (parent, trace) = fresh(id);
+        assert!(is_traceparent(parent.as_bytes()));
+        assert_eq!(trace, id.simple().to_string());
+        assert_eq!(parent.as_bytes()[3..35], *trace.as_bytes());
+    }
+}
