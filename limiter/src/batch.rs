@@ -112,7 +112,8 @@ impl<S: Store> Store for Batched<S> {
             queue.start_round_trip(self.shared.config.round_trips)
         };
         if starts_round_trip {
-            tokio::spawn(RoundTrips(Arc::clone(&self.shared)).run());
+            let round_trips = RoundTrips { shared: Arc::clone(&self.shared), holds_place: true };
+            tokio::spawn(round_trips.run());
         }
         let lost = |_| StoreError::Unavailable("the round trip ended without an answer".into());
         answered.await.map_err(lost)?
@@ -153,28 +154,98 @@ impl Queue {
     }
 }
 
-/// A task that makes round trips until nobody waits. It holds one place in the queue, and gives it back also if the
-/// store panics: then the answers are dropped with it, and the next caller starts a new task.
-struct RoundTrips<S: Store>(Arc<Shared<S>>);
+/// A task that makes round trips until nobody waits. It holds one of the queue's places for that, and gives it back also
+/// if the store panics: then its answers are dropped unsent, and the next caller starts another task.
+struct RoundTrips<S: Store> {
+    shared: Arc<Shared<S>>,
+    holds_place: bool,
+}
 
 impl<S: Store> Drop for RoundTrips<S> {
     fn drop(&mut self) {
-        self.0.queue.lock().round_trips -= 1;
+        if self.holds_place {
+            self.shared.queue.lock().round_trips -= 1;
+        }
     }
 }
 
 impl<S: Store> RoundTrips<S> {
-    async fn run(self) {
+    async fn run(mut self) {
         while let Some(batch) = self.next() {
-            self.0.make(batch).await;
+            self.shared.make_round_trip(batch).await;
         }
     }
 
-    /// The next batch. Whether there is one and whether this task ends is decided under one lock, so that nothing is
-    /// queued in between and forgotten.
-    fn next(&self) -> Option<Vec<Waiting>> {
-        let mut queue = self.0.queue.lock();
-        let batch = queue.next_batch(&self.0.config);
-        (!batch.is_empty()).then_some(batch)
+    /// The next batch. That there is none and that this task ends is one step under one lock: a caller that comes in
+    /// between would wait for a task that takes nothing more.
+    fn next(&mut self) -> Option<Vec<Waiting>> {
+        let mut queue = self.shared.queue.lock();
+        let batch = queue.next_batch(&self.shared.config);
+        if batch.is_empty() {
+            queue.round_trips -= 1;
+            self.holds_place = false;
+            return None;
+        }
+        Some(batch)
     }
 }
+
+impl<S: Store> Shared<S> {
+    async fn make_round_trip(&self, batch: Vec<Waiting>) {
+        let span = span_of(&batch);
+        let mut lists = Vec::new();
+        let mut callers = Vec::with_capacity(batch.len());
+        for waiting in batch {
+            callers.push((waiting.lists.len(), waiting.answer));
+            lists.extend(waiting.lists);
+        }
+        self.lists_per_round_trip.observe(lists.len() as f64);
+        let answer = tokio::time::timeout(self.config.timeout, self.store.check(lists)).instrument(span).await;
+        let answer = answer.unwrap_or(Err(StoreError::Timeout(self.config.timeout)));
+        share(callers, answer);
+    }
+}
+
+/// The round trip belongs to the trace of its oldest caller; the others' spans are linked to it.
+fn span_of(batch: &[Waiting]) -> Span {
+    let Some(oldest) = batch.first().filter(|oldest| !oldest.span.is_disabled()) else { return Span::none() };
+    let span = tracing::info_span!(parent: &oldest.span, "limiter.round_trip", callers = batch.len());
+    for waiting in &batch[1..] {
+        span.follows_from(&waiting.span);
+    }
+    span
+}
+
+type Caller = (usize, oneshot::Sender<Result<Vec<Outcome>, StoreError>>);
+
+/// Gives every caller its part. A caller that has gone away meanwhile does not mind.
+fn share(callers: Vec<Caller>, answer: Result<Vec<Outcome>, StoreError>) {
+    match answer {
+        Ok(outcomes) => {
+            let mut outcomes = outcomes.into_iter();
+            for (lists, caller) in callers {
+                let _ = caller.send(Ok(outcomes.by_ref().take(lists).collect()));
+            }
+        }
+        Err(error) => {
+            for (_, caller) in callers {
+                let _ = caller.send(Err(duplicate(&error)));
+            }
+        }
+    }
+}
+
+/// The same failure for another caller: of the same kind, with its cause as text.
+fn duplicate(error: &StoreError) -> StoreError {
+    match error {
+        StoreError::Timeout(after) => StoreError::Timeout(*after),
+        StoreError::Unavailable(cause) => StoreError::Unavailable(cause.to_string().into()),
+        StoreError::Full => StoreError::Full,
+        StoreError::Refused(why) => StoreError::Refused(why.clone()),
+        StoreError::Protocol(what) => StoreError::Protocol(what.clone()),
+        StoreError::Config(what) => StoreError::Config(what.clone()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

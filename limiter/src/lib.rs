@@ -1,13 +1,36 @@
 //! The exact sliding-window limiter: the window itself, the stores that keep it, the layers around a store, the gRPC
 //! service and its client.
 
+mod batch;
 mod check;
+mod circuit;
+mod client;
+mod clock;
+mod config;
+mod degraded;
+mod key;
 mod memory;
+mod metrics;
 mod redis;
+mod refusal;
+mod run;
+#[cfg(test)]
+mod scripted;
+mod service;
 mod store;
-mod window;
+mod throttle;
+pub mod window;
+mod wire;
 
+pub use batch::{BatchConfig, Batched, QueueFull};
 pub use check::{Check, CheckList, Decision, Limit, Mode, Outcome};
-pub use memory::{Clock, ManualClock, MemoryConfig, MemoryStore, MonotonicClock};
+pub use client::{Client, ClientConfig, ClientError, EndpointError};
+pub use clock::{Clock, ManualClock, MonotonicClock};
+pub use config::{Config, FailureMode, FailureModeError, StoreConfig, StoreConfigError};
+pub use degraded::{DENY_RETRY_AFTER, Defects, Degraded, DegradedConfig};
+pub use memory::{MemoryConfig, MemoryStore};
+pub use metrics::LayerMetrics;
 pub use redis::{RedisConfig, RedisStore};
+pub use refusal::RefusalCache;
+pub use run::{Error, run};
 pub use store::{Store, StoreError};

@@ -12,6 +12,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
+use weir_telemetry::buckets::{BATCH_SIZE, LATENCY_SECONDS};
 
 use crate::check::{Check, Mode, Outcome};
 use crate::store::StoreError;
@@ -19,12 +20,6 @@ use crate::store::StoreError;
 /// Limit names counted apart; later ones share the name `other`. Names come from configuration, where a hundred is
 /// many; the bound holds against a caller that makes names up.
 const MAX_LIMIT_NAMES: usize = 100;
-
-/// From a tenth of a millisecond, which is a store on the same machine, to a second, which is far over any time-out.
-const SECONDS: [f64; 12] = [0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0];
-
-/// Lists that left in one round trip.
-const LISTS: [f64; 9] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
 
 type Label = [(&'static str, &'static str); 1];
 
@@ -50,8 +45,8 @@ impl Default for LayerMetrics {
         let mode = |name| answers.get_or_create_owned(&[("mode", name)]);
         Self {
             refusal_cache_hits: Counter::default(),
-            store_seconds: Histogram::new(SECONDS),
-            batch_lists: Histogram::new(LISTS),
+            store_seconds: Histogram::new(LATENCY_SECONDS),
+            batch_lists: Histogram::new(BATCH_SIZE),
             circuit_open: Gauge::default(),
             failures: Family::default(),
             exact: mode("exact"),
@@ -96,7 +91,7 @@ impl LayerMetrics {
         let cause = match error {
             StoreError::Timeout(_) => "timeout",
             StoreError::Unavailable(_) => "unavailable",
-            StoreError::Full { .. } => "full",
+            StoreError::Full => "full",
             StoreError::Refused(_) => "refused",
             StoreError::Protocol(_) => "protocol",
             StoreError::Config(_) => "config",

@@ -10,7 +10,8 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use crate::check::{Check, CheckList, Decision, Limit, Mode, Outcome};
-use crate::memory::{ManualClock, MemoryConfig, MemoryStore};
+use crate::clock::ManualClock;
+use crate::memory::{MemoryConfig, MemoryStore};
 use crate::store::{Store, StoreError};
 
 /// How the store behaves towards the next calls.
@@ -42,8 +43,7 @@ pub(crate) struct ScriptedStore {
 
 impl ScriptedStore {
     pub(crate) fn new() -> Self {
-        let clock = ManualClock::default();
-        clock.set_micros(1_000_000_000);
+        let clock = ManualClock::at_micros(1_000_000_000);
         Self {
             store: Arc::new(MemoryStore::with_clock(&MemoryConfig::default(), clock.clone())),
             clock,

@@ -1,0 +1,213 @@
+//! One limiter, as a client sees it: a connection that is made when needed, and a circuit.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+use tokio::time::{Instant, timeout_at};
+use tonic::transport::{Channel, Endpoint as Address, Uri};
+use tonic::{Code, Response, Status};
+use weir_proto::limiter::v1;
+use weir_proto::limiter::v1::limiter_client::LimiterClient;
+
+use crate::circuit::{Change, Circuit, CircuitConfig};
+use crate::degraded::{describe, probe_check};
+use crate::store::StoreError;
+use crate::wire::check_to_wire;
+
+/// A connection that carries nothing is pinged, so that one to a machine that is gone does not stay the connection.
+const PING_EVERY: Duration = Duration::from_secs(10);
+const PING_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// An address that is none of a limiter.
+#[derive(Debug, thiserror::Error)]
+pub enum EndpointError {
+    /// It is not of the form that is needed.
+    #[error("{given:?} is not a limiter's address: use http://host:port")]
+    Address {
+        /// What was given.
+        given: String,
+    },
+    /// It asks for TLS.
+    #[error("{given:?}: TLS to limiters is not supported yet: use http://host:port on a private network")]
+    Tls {
+        /// What was given.
+        given: String,
+    },
+}
+
+/// Which limiters answer.
+#[derive(Debug, Clone, Default)]
+pub(super) struct EndpointMetrics {
+    up: Family<[(&'static str, Arc<str>); 1], Gauge>,
+}
+
+impl EndpointMetrics {
+    pub(super) fn register(&self, registry: &mut Registry) {
+        registry.register("endpoint_up", "1 while the limiter at this address answers", self.up.clone());
+    }
+}
+
+/// A call that brought no answer.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(super) error: StoreError,
+    /// Whether another limiter may be asked. Not after a time-out: the time is up, and the check may well have been
+    /// charged.
+    pub(super) try_another: bool,
+}
+
+pub(super) struct Endpoint {
+    client: LimiterClient<Channel>,
+    circuit: Circuit,
+    in_flight: AtomicUsize,
+}
+
+impl Endpoint {
+    pub(super) fn new(given: &str, timeout: Duration, metrics: &EndpointMetrics) -> Result<Self, EndpointError> {
+        let channel = Address::from(parse(given)?)
+            // Half the time: the other half is for another limiter.
+            .connect_timeout(timeout / 2)
+            .http2_keep_alive_interval(PING_EVERY)
+            .keep_alive_timeout(PING_TIMEOUT)
+            .keep_alive_while_idle(true)
+            .connect_lazy();
+        let client = LimiterClient::new(channel);
+        let probed = client.clone();
+        let probe = move || {
+            let client = probed.clone();
+            Box::pin(async move { probe(client, timeout).await }) as BoxFuture<'static, bool>
+        };
+        let address: Arc<str> = given.into();
+        let up = metrics.up.get_or_create_owned(&[("endpoint", Arc::clone(&address))]);
+        up.set(1);
+        let tell = move |change: Change<'_>| {
+            up.set(matches!(change, Change::Closed).into());
+            match change {
+                Change::Opened(why) => tracing::warn!(endpoint = &*address, why, "a limiter does not answer"),
+                Change::Closed => tracing::info!(endpoint = &*address, "a limiter answers again"),
+            }
+        };
+        Ok(Self { client, circuit: Circuit::new(CircuitConfig::default(), probe, tell), in_flight: AtomicUsize::new(0) })
+    }
+
+    pub(super) fn is_up(&self) -> bool {
+        !self.circuit.is_open()
+    }
+
+    pub(super) fn in_flight(&self) -> usize {
+        self.in_flight.load(Ordering::Relaxed)
+    }
+
+    /// Makes one call, until `deadline`.
+    pub(super) async fn call<T, F>(
+        &self,
+        deadline: Instant,
+        make: impl FnOnce(LimiterClient<Channel>) -> F,
+    ) -> Result<T, Failure>
+    where
+        F: Future<Output = Result<Response<T>, Status>>,
+    {
+        let _counted = InFlight::new(&self.in_flight);
+        let started = Instant::now();
+        match timeout_at(deadline, make(self.client.clone())).await {
+            Ok(Ok(response)) => {
+                self.circuit.success();
+                Ok(response.into_inner())
+            }
+            Ok(Err(status)) => Err(self.refused(status)),
+            Err(_) => {
+                let error = StoreError::Timeout(started.elapsed());
+                self.circuit.failure(&error);
+                Err(Failure { error, try_another: false })
+            }
+        }
+    }
+
+    fn refused(&self, status: Status) -> Failure {
+        use std::error::Error;
+        // A status with a source was made on this side: the connection failed, and the limiter said nothing.
+        let connection_failed = status.source().is_some();
+        if !connection_failed && is_about_the_request(status.code()) {
+            self.circuit.success();
+            let error = StoreError::Protocol(format!("{:?}: {}", status.code(), status.message()));
+            return Failure { error, try_another: false };
+        }
+        // A broken connection may have carried a check that was charged. Asking again can then charge it twice, which
+        // refuses a little early; not asking would leave it to the degraded mode, which can admit too many.
+        let try_another = connection_failed || status.code() == Code::Unavailable;
+        self.circuit.failure(&describe(&status));
+        Failure { error: StoreError::Unavailable(Box::new(status)), try_another }
+    }
+}
+
+impl std::fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Endpoint").field("up", &self.is_up()).field("in_flight", &self.in_flight()).finish_non_exhaustive()
+    }
+}
+
+/// Answers that another limiter would give, too, and that do not mean that this one is ill.
+fn is_about_the_request(code: Code) -> bool {
+    matches!(
+        code,
+        Code::InvalidArgument | Code::OutOfRange | Code::Unimplemented | Code::PermissionDenied | Code::Unauthenticated
+    )
+}
+
+async fn probe(mut client: LimiterClient<Channel>, timeout: Duration) -> bool {
+    let request = v1::CheckRequest { checks: vec![check_to_wire(&probe_check())] };
+    matches!(tokio::time::timeout(timeout, client.check(request)).await, Ok(Ok(_)))
+}
+
+fn parse(given: &str) -> Result<Uri, EndpointError> {
+    let wrong = || EndpointError::Address { given: given.to_owned() };
+    let uri: Uri = given.trim().parse().map_err(|_| wrong())?;
+    match uri.scheme_str() {
+        Some("https") => return Err(EndpointError::Tls { given: given.to_owned() }),
+        Some("http") => {}
+        _ => return Err(wrong()),
+    }
+    let bare = matches!(uri.path(), "" | "/") && uri.query().is_none();
+    let authority = uri.authority().filter(|authority| !authority.as_str().contains('@'));
+    let complete = authority.is_some_and(|authority| authority.port_u16().is_some() && !authority.host().is_empty());
+    if bare && complete { Ok(uri) } else { Err(wrong()) }
+}
+
+/// Counts a call until it ends, however it ends.
+struct InFlight<'a>(&'a AtomicUsize);
+
+impl<'a> InFlight<'a> {
+    fn new(counter: &'a AtomicUsize) -> Self {
+        counter.fetch_add(1, Ordering::Relaxed);
+        Self(counter)
+    }
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_of_one_form() {
+        for good in ["http://127.0.0.1:8081", "http://limiter-1:8081/", "http://[::1]:8081", " http://a:1 "] {
+            assert!(parse(good).is_ok(), "{good}");
+        }
+        for bad in ["", "limiter:8081", "http://limiter", "http://:80", "http://a:1/path", "http://u:p@a:1", "ftp://a:1", "http://a:1?q"] {
+            let error = parse(bad).map(drop);
+            assert!(matches!(error, Err(EndpointError::Address { .. })), "{bad}: {error:?}");
+        }
+        let error = parse("https://limiter:8081").map(drop);
+        assert!(matches!(error, Err(EndpointError::Tls { .. })), "{error:?}");
+    }
+}

@@ -1,0 +1,145 @@
+//! Limiters as a [`Store`].
+//!
+//! Every call goes to the limiter with the fewest calls in flight, and once more to another one if the first could not
+//! be reached, broke off or said that it is unavailable. Never after a time-out. Limiters that do not answer are left
+//! out until a probe finds them back.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::join_all;
+use tokio::time::Instant;
+use tonic::transport::Channel;
+use tonic::{Request, Response, Status};
+use tracing::{Instrument, Span};
+use weir_proto::limiter::v1;
+use weir_proto::limiter::v1::limiter_client::LimiterClient;
+use weir_telemetry::propagation;
+
+use super::endpoint::{Endpoint, EndpointError, EndpointMetrics};
+use crate::check::{Check, CheckList, Outcome};
+use crate::store::{Store, StoreError};
+use crate::wire::{check_to_wire, outcome_from_wire};
+
+const SERVICE: &str = "weir.limiter.v1.Limiter";
+
+/// The limiters to choose from.
+#[derive(Debug)]
+pub(super) struct GrpcStore {
+    endpoints: Vec<Endpoint>,
+    timeout: Duration,
+    /// Where the next choice starts to look, so that equally loaded limiters take turns.
+    turn: AtomicUsize,
+}
+
+impl GrpcStore {
+    pub(super) fn new(given: &[String], timeout: Duration, metrics: &EndpointMetrics) -> Result<Self, EndpointError> {
+        let endpoints = given.iter().map(|given| Endpoint::new(given, timeout, metrics)).collect::<Result<_, _>>()?;
+        Ok(Self { endpoints, timeout, turn: AtomicUsize::new(0) })
+    }
+
+    /// The least loaded limiter that is up, if possible not the one at `tried`.
+    fn choose(&self, tried: Option<usize>) -> Option<usize> {
+        let count = self.endpoints.len();
+        let start = self.turn.fetch_add(1, Ordering::Relaxed) % count;
+        (0..count)
+            .map(|offset| (start + offset) % count)
+            .filter(|&index| self.endpoints[index].is_up())
+            .min_by_key(|&index| (tried == Some(index), self.endpoints[index].in_flight()))
+    }
+
+    /// Makes a call on one limiter, or on two.
+    async fn call<T, F>(&self, make: impl Fn(LimiterClient<Channel>) -> F) -> Result<T, StoreError>
+    where
+        F: Future<Output = Result<Response<T>, Status>>,
+    {
+        let deadline = Instant::now() + self.timeout;
+        let first = self.choose(None).ok_or_else(|| StoreError::Unavailable("no limiter answers".into()))?;
+        let failure = match self.endpoints[first].call(deadline, &make).await {
+            Ok(answer) => return Ok(answer),
+            Err(failure) => failure,
+        };
+        match self.choose(Some(first)).filter(|_| failure.try_another) {
+            Some(second) => self.endpoints[second].call(deadline, &make).await.map_err(|failure| failure.error),
+            None => Err(failure.error),
+        }
+    }
+
+    async fn check_one(&self, list: &[Check]) -> Result<Outcome, StoreError> {
+        let response = self
+            .call(|mut client| async move { client.check(request(request_of(list))).await })
+            .instrument(span("Check"))
+            .await?;
+        outcome_from_wire(response, list.len())
+    }
+
+    async fn check_many(&self, lists: &[CheckList]) -> Result<Vec<Outcome>, StoreError> {
+        let batch = || v1::CheckBatchRequest { requests: lists.iter().map(|list| request_of(list)).collect() };
+        let batch = &batch;
+        let response = self
+            .call(|mut client| async move { client.check_batch(request(batch())).await })
+            .instrument(span("CheckBatch"))
+            .await?;
+        if response.responses.len() != lists.len() {
+            return Err(StoreError::Protocol(format!("{} answers to {} lists", response.responses.len(), lists.len())));
+        }
+        response.responses.into_iter().zip(lists).map(|(answer, list)| outcome_from_wire(answer, list.len())).collect()
+    }
+}
+
+impl Store for GrpcStore {
+    async fn check(&self, lists: Vec<CheckList>) -> Result<Vec<Outcome>, StoreError> {
+        match lists.as_slice() {
+            [] => Ok(Vec::new()),
+            [list] => Ok(vec![self.check_one(list).await?]),
+            lists => self.check_many(lists).await,
+        }
+    }
+
+    /// Every limiter is told, because each remembers refusals. One that cannot be reached remembers them until their
+    /// waits end; it is an error only if that is true of all.
+    async fn reset(&self, key: Bytes) -> Result<bool, StoreError> {
+        let deadline = Instant::now() + self.timeout;
+        let resets = self.endpoints.iter().map(|endpoint| {
+            let message = v1::ResetRequest { key: key.clone() };
+            endpoint.call(deadline, |mut client| async move { client.reset(request(message)).await })
+        });
+        let answers = join_all(resets).instrument(span("Reset")).await;
+        let confirmed = answers.iter().any(Result::is_ok);
+        let mut existed = false;
+        for answer in answers {
+            match answer {
+                Ok(response) => existed |= response.existed,
+                Err(failure) if !confirmed => return Err(failure.error),
+                Err(_) => {}
+            }
+        }
+        Ok(existed)
+    }
+}
+
+fn request_of(list: &[Check]) -> v1::CheckRequest {
+    v1::CheckRequest { checks: list.iter().map(check_to_wire).collect() }
+}
+
+/// The message with the current trace in its metadata.
+fn request<T>(message: T) -> Request<T> {
+    let mut request = Request::new(message);
+    if propagation::enabled() {
+        propagation::inject_current(request.metadata_mut().as_mut());
+    }
+    request
+}
+
+/// A client span. Without an exporter there is none, and this costs nothing.
+fn span(method: &'static str) -> Span {
+    tracing::info_span!(
+        "rpc",
+        otel.name = format!("{SERVICE}/{method}"),
+        otel.kind = "client",
+        rpc.system = "grpc",
+        rpc.service = SERVICE,
+        rpc.method = method,
+    )
+}

@@ -1,0 +1,246 @@
+//! What holds while a store does not answer.
+//!
+//! Every question has a time limit. A question without an answer is decided by the configured [`FailureMode`], and says
+//! so in its [`Mode`]. After a few in a row the circuit opens: then nobody waits for the time-out any more, until a probe
+//! is answered. Logs, readiness and metrics tell of the change once, not per question.
+//!
+//! Only failures that may pass by themselves ([`StoreError::is_transient`]) open the circuit. Others mean that somebody
+//! has to change something: [`Defects`] says what becomes of them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::Instant;
+use weir_telemetry::ReadinessHandle;
+
+use crate::check::{Check, CheckList, Decision, Mode, Outcome};
+use crate::circuit::{Change, Circuit, CircuitConfig};
+use crate::config::FailureMode;
+use crate::memory::{MemoryConfig, MemoryStore};
+use crate::metrics::LayerMetrics;
+use crate::store::{Store, StoreError};
+use crate::throttle::Throttle;
+
+/// The Retry-After of a refusal in mode [`Mode::Deny`]. Nobody knows when the store comes back; a second is polite to
+/// clients and soon enough after the probe that finds it back.
+pub const DENY_RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// The key that probes peek at. Nothing is ever charged to it.
+const PROBE_KEY: &[u8] = b"weir:probe";
+
+/// How a store is watched, and what holds while it does not answer.
+#[derive(Debug, Clone, Copy)]
+pub struct DegradedConfig {
+    /// Who does not answer, for logs: `store`, `limiter`.
+    pub name: &'static str,
+    /// What holds meanwhile.
+    pub mode: FailureMode,
+    /// How long one question may take.
+    pub timeout: Duration,
+    /// Who learns of failures that somebody has to repair.
+    pub defects: Defects,
+}
+
+/// What becomes of failures that do not pass by themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Defects {
+    /// The caller gets the error.
+    Report,
+    /// The mode decides, and the log says so now and then: for callers that need an answer whatever happens.
+    Absorb,
+}
+
+/// A store that always answers, unless somebody has to repair something first.
+pub struct Degraded<S> {
+    store: Arc<S>,
+    config: DegradedConfig,
+    local: MemoryStore,
+    circuit: Circuit,
+    metrics: LayerMetrics,
+    complaints: Throttle,
+}
+
+impl<S: Store> Degraded<S> {
+    /// Watches `store`. `readiness` becomes ready now, and degraded while the store does not answer.
+    pub fn new(store: S, config: DegradedConfig, readiness: ReadinessHandle, metrics: LayerMetrics) -> Self {
+        readiness.ready();
+        let store = Arc::new(store);
+        let probed = Arc::clone(&store);
+        let probe = move || {
+            let store = Arc::clone(&probed);
+            Box::pin(async move { probe(&*store, config.timeout).await.is_ok() }) as _
+        };
+        let gauge = metrics.circuit_open.clone();
+        let tell = move |change: Change<'_>| {
+            gauge.set(matches!(change, Change::Opened(_)).into());
+            match change {
+                Change::Opened(why) => {
+                    tracing::warn!(mode = config.mode.as_str(), why, "the {} does not answer; the mode holds", config.name);
+                    readiness.degraded(format!("mode {} holds: {why}", config.mode.as_str()));
+                }
+                Change::Closed => {
+                    tracing::info!("the {} answers again", config.name);
+                    readiness.ready();
+                }
+            }
+        };
+        let circuit = Circuit::new(CircuitConfig::default(), probe, tell);
+        Self { store, config, local: MemoryStore::new(&MemoryConfig::default()), circuit, metrics, complaints: Throttle::default() }
+    }
+
+    /// Asks the store once, charging nothing: so that a wrong address or password shows at the start. Without an answer
+    /// the circuit opens at once.
+    ///
+    /// # Errors
+    /// What somebody has to repair.
+    pub async fn probe(&self) -> Result<(), StoreError> {
+        match probe(&*self.store, self.config.timeout).await {
+            Err(error) if error.is_transient() => {
+                self.metrics.failed(&error);
+                self.circuit.open(&describe(&error));
+                Ok(())
+            }
+            answer => answer,
+        }
+    }
+
+    /// Keys counted in this process while the store did not answer.
+    pub fn local_keys(&self) -> usize {
+        self.local.len()
+    }
+
+    /// Decides without the store, as the mode says.
+    async fn decide_without_store(&self, lists: Vec<CheckList>) -> Vec<Outcome> {
+        match self.config.mode {
+            FailureMode::Allow => lists.iter().map(|list| allow(list)).collect(),
+            FailureMode::Deny => lists.iter().map(|list| deny(list)).collect(),
+            FailureMode::Local => {
+                let denied: Vec<Outcome> = lists.iter().map(|list| deny(list)).collect();
+                match self.local.check(lists).await {
+                    Ok(outcomes) => outcomes.into_iter().map(|outcome| Outcome { mode: Mode::Local, ..outcome }).collect(),
+                    // Its memory is full of keys that still count: what cannot be counted is not admitted.
+                    Err(_) => denied,
+                }
+            }
+        }
+    }
+
+    fn absorbs(&self, error: &StoreError) -> bool {
+        let absorbs = error.is_transient() || self.config.defects == Defects::Absorb;
+        if absorbs && !error.is_transient() && self.complaints.may_pass() {
+            tracing::error!(
+                mode = self.config.mode.as_str(),
+                error = describe(error),
+                "the {} cannot decide this; the mode did",
+                self.config.name
+            );
+        }
+        absorbs
+    }
+
+    async fn ask(&self, lists: Vec<CheckList>) -> Result<Vec<Outcome>, StoreError> {
+        let started = Instant::now();
+        let answer = within(self.config.timeout, self.store.check(lists)).await;
+        self.metrics.store_seconds.observe(started.elapsed().as_secs_f64());
+        match &answer {
+            Ok(_) => self.circuit.success(),
+            Err(error) => {
+                self.metrics.failed(error);
+                if error.is_transient() {
+                    self.circuit.failure(&describe(error));
+                }
+            }
+        }
+        answer
+    }
+}
+
+impl<S: Store> Store for Degraded<S> {
+    async fn check(&self, lists: Vec<CheckList>) -> Result<Vec<Outcome>, StoreError> {
+        let outcomes = if self.circuit.is_open() {
+            self.decide_without_store(lists).await
+        } else {
+            match self.ask(lists.clone()).await {
+                Err(error) if self.absorbs(&error) => self.decide_without_store(lists).await,
+                answer => answer?,
+            }
+        };
+        for outcome in &outcomes {
+            self.metrics.answered(outcome.mode, 1);
+        }
+        Ok(outcomes)
+    }
+
+    /// Not degraded: an operator who resets a key wants to know that it is gone, or that it may not be.
+    async fn reset(&self, key: Bytes) -> Result<bool, StoreError> {
+        let local = self.local.reset(key.clone()).await?;
+        let stored = within(self.config.timeout, self.store.reset(key)).await?;
+        Ok(local || stored)
+    }
+}
+
+impl<S> std::fmt::Debug for Degraded<S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Degraded").field("config", &self.config).field("open", &self.circuit.is_open()).finish_non_exhaustive()
+    }
+}
+
+async fn within<T>(limit: Duration, work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    tokio::time::timeout(limit, work).await.unwrap_or(Err(StoreError::Timeout(limit)))
+}
+
+/// Peeks at a key of its own: the whole path is walked and nothing is charged.
+async fn probe<S: Store>(store: &S, limit: Duration) -> Result<(), StoreError> {
+    within(limit, store.check(vec![vec![probe_check()]])).await.map(drop)
+}
+
+/// The peek that [`Degraded`] and the client's endpoints probe with.
+pub(crate) fn probe_check() -> Check {
+    use std::num::NonZeroU64;
+    let limit = crate::check::Limit { calls: NonZeroU64::MIN, renewal_period: Duration::from_secs(1) };
+    Check { limit_name: "".into(), key: Bytes::from_static(PROBE_KEY), limit, cost: 0 }
+}
+
+/// The error with its causes, for one line of a log.
+pub(crate) fn describe(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let message = error.to_string();
+        // Many errors repeat their cause; once is enough.
+        if !text.contains(&message) {
+            text.push_str(": ");
+            text.push_str(&message);
+        }
+        cause = error.source();
+    }
+    text
+}
+
+/// Every check is admitted; nothing is known of the counters.
+fn allow(list: &[Check]) -> Outcome {
+    let admit = |check: &Check| Decision {
+        allowed: true,
+        limit: check.limit.calls.get(),
+        remaining: check.limit.calls.get().saturating_sub(check.cost),
+        retry_after: Duration::ZERO,
+        reset_after: Duration::ZERO,
+    };
+    Outcome { decisions: list.iter().map(admit).collect(), mode: Mode::Allow }
+}
+
+/// The first check is refused, which ends the list.
+fn deny(list: &[Check]) -> Outcome {
+    let refuse = |check: &Check| Decision {
+        allowed: false,
+        limit: check.limit.calls.get(),
+        remaining: 0,
+        retry_after: DENY_RETRY_AFTER,
+        reset_after: DENY_RETRY_AFTER,
+    };
+    Outcome { decisions: list.first().map(refuse).into_iter().collect(), mode: Mode::Deny }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,190 @@
+//! The limiter's role: a store and its layers, the gRPC service over them, and its operations listener.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::ExposeSecret;
+use tokio_util::sync::CancellationToken;
+use tonic::transport::Server;
+use tonic_health::ServingStatus;
+use tonic_health::server::HealthReporter;
+use weir_proto::limiter::v1::limiter_server::{LimiterServer, SERVICE_NAME};
+use weir_telemetry::{Listeners, Ops};
+
+use crate::batch::{BatchConfig, Batched};
+use crate::config::{Config, StoreConfig};
+use crate::degraded::{Defects, Degraded, DegradedConfig};
+use crate::memory::{MemoryConfig, MemoryStore};
+use crate::metrics::{LayerMetrics, ReadGauge, ServiceMetrics};
+use crate::redis::{RedisConfig, RedisStore};
+use crate::refusal::RefusalCache;
+use crate::service::connections::{self, MAX_CONNECTIONS};
+use crate::service::{LimiterService, MAX_REQUEST_BYTES};
+use crate::store::{Store, StoreError};
+
+/// Calls one connection may have in flight. A gateway has one connection and may have thousands of requests waiting.
+const CALLS_PER_CONNECTION: u32 = 4_096;
+
+/// A peer that does not answer a ping in this time is gone, and its connection's place is free again.
+const PING_EVERY: Duration = Duration::from_secs(20);
+const PING_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// gRPC metadata is a few hundred bytes; a caller with more is something else.
+const MAX_HEADER_BYTES: u32 = 16 * 1_024;
+
+/// Connections to Redis. Checks are pipelined on each, so two keep a Redis busy that uses one core.
+const REDIS_CONNECTIONS: u32 = 2;
+
+/// Why a limiter ended.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The store cannot be used, and waiting will not help.
+    #[error("the store at {store} cannot be used")]
+    Store {
+        /// The store, without its password.
+        store: String,
+        /// What is wrong with it.
+        #[source]
+        source: StoreError,
+    },
+    /// The gRPC listener failed.
+    #[error("the gRPC listener failed")]
+    Serve(#[source] tonic::transport::Error),
+    /// The operations listener failed.
+    #[error("the operations listener failed")]
+    Ops(#[source] io::Error),
+    /// The descriptors built into the program are damaged.
+    #[error("the descriptors for gRPC reflection cannot be read: this is a defect of the build")]
+    Reflection(#[source] tonic_reflection::server::Error),
+}
+
+/// Serves until `shutdown`, then lets calls in flight end.
+///
+/// A store that is down does not keep the limiter from starting: it starts in its degraded mode and says so.
+///
+/// # Errors
+/// If the store can never work as configured, or a listener fails.
+pub async fn run(config: Config, listeners: Listeners, shutdown: CancellationToken) -> Result<(), Error> {
+    let ops = Ops::new("limiter");
+    let description = config.store.describe();
+    tracing::info!(
+        store = description,
+        on_store_failure = config.on_store_failure.as_str(),
+        "the limiter starts"
+    );
+    match config.store.clone() {
+        StoreConfig::Memory => serve(memory(&ops), &config, listeners, ops, shutdown).await,
+        StoreConfig::Redis(url) => {
+            let store = redis(url.expose_secret(), &config, &ops).await;
+            let store = store.map_err(|source| Error::Store { store: description, source })?;
+            serve(store, &config, listeners, ops, shutdown).await
+        }
+    }
+}
+
+/// Nothing around it: it answers faster than any cache could, and does not fail.
+fn memory(ops: &Ops) -> Arc<MemoryStore> {
+    let store = Arc::new(MemoryStore::new(&MemoryConfig::default()));
+    let read = Arc::clone(&store);
+    ops.registry(|registry| {
+        ReadGauge::register(registry, "limiter_memory_keys", "Keys in the memory store", move || read.len() as u64);
+    });
+    store
+}
+
+type RedisLayers = RefusalCache<Degraded<Batched<RedisStore>>>;
+
+async fn redis(url: &str, config: &Config, ops: &Ops) -> Result<Arc<RedisLayers>, StoreError> {
+    let metrics = LayerMetrics::default();
+    ops.registry(|registry| metrics.register(registry.sub_registry_with_prefix("limiter")));
+    let redis = RedisConfig { url: url.to_owned(), timeout: config.store_timeout, connections: REDIS_CONNECTIONS };
+    let batches = BatchConfig { timeout: config.store_timeout, ..BatchConfig::default() };
+    let batched = Batched::new(RedisStore::new(redis)?, batches, metrics.batch_lists.clone());
+    let watch = DegradedConfig {
+        name: "store",
+        mode: config.on_store_failure,
+        timeout: config.store_timeout,
+        defects: Defects::Report,
+    };
+    let degraded = Degraded::new(batched, watch, ops.readiness("store"), metrics.clone());
+    degraded.probe().await?;
+
+    let cache = Arc::new(RefusalCache::new(degraded, config.refusals, metrics.refusal_cache_hits.clone()));
+    let (refusals, local) = (Arc::clone(&cache), Arc::clone(&cache));
+    ops.registry(|registry| {
+        let help = "Keys with a remembered refusal";
+        ReadGauge::register(registry, "limiter_refusal_cache_keys", help, move || refusals.len() as u64);
+        let help = "Keys in this replica's memory, counted while the store did not answer";
+        ReadGauge::register(registry, "limiter_memory_keys", help, move || local.store().local_keys() as u64);
+    });
+    Ok(cache)
+}
+
+async fn serve<S: Store>(
+    store: Arc<S>,
+    config: &Config,
+    listeners: Listeners,
+    ops: Ops,
+    shutdown: CancellationToken,
+) -> Result<(), Error> {
+    let ready = ops.readiness("grpc");
+    let (reporter, health) = tonic_health::server::health_reporter();
+    let reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(weir_proto::FILE_DESCRIPTOR_SET)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .build_v1()
+        .map_err(Error::Reflection)?;
+    let metrics = ServiceMetrics::default();
+    ops.registry(|registry| metrics.register(registry.sub_registry_with_prefix("limiter")));
+    let service = LimiterService::new(store, config.calls_in_flight.get(), metrics);
+
+    let ops_stopped = CancellationToken::new();
+    let _stop_ops = ops_stopped.clone().drop_guard();
+    let ops_server = listeners.ops.map(|listener| tokio::spawn(ops.serve(listener, ops_stopped)));
+
+    let server = Server::builder()
+        .max_concurrent_streams(CALLS_PER_CONNECTION)
+        .http2_keepalive_interval(Some(PING_EVERY))
+        .http2_keepalive_timeout(Some(PING_TIMEOUT))
+        .http2_max_header_list_size(MAX_HEADER_BYTES)
+        .add_service(LimiterServer::new(service).max_decoding_message_size(MAX_REQUEST_BYTES))
+        .add_service(health)
+        .add_service(reflection)
+        .serve_with_incoming_shutdown(connections::accept(listeners.service, MAX_CONNECTIONS), shutdown.cancelled());
+    set_health(&reporter, ServingStatus::Serving).await;
+    ready.ready();
+
+    let drained = async {
+        shutdown.cancelled().await;
+        ready.not_ready("the limiter shuts down");
+        set_health(&reporter, ServingStatus::NotServing).await;
+        tokio::time::sleep(config.drain).await;
+    };
+    tokio::select! {
+        served = server => served.map_err(Error::Serve)?,
+        failure = failure_of(ops_server) => return Err(Error::Ops(failure)),
+        () = drained => tracing::warn!(after = ?config.drain, "calls that were still in flight are cut off"),
+    }
+    tracing::info!("the limiter has stopped");
+    Ok(())
+}
+
+async fn set_health(reporter: &HealthReporter, status: ServingStatus) {
+    // The empty name is the whole server's.
+    for service in ["", SERVICE_NAME] {
+        reporter.set_service_status(service, status).await;
+    }
+}
+
+/// The error of the operations listener. It ends only with one, or with the role.
+async fn failure_of(server: Option<tokio::task::JoinHandle<io::Result<()>>>) -> io::Error {
+    match server {
+        Some(server) => match server.await {
+            Ok(Err(error)) => error,
+            Ok(Ok(())) => std::future::pending().await,
+            Err(panic) => io::Error::other(panic),
+        },
+        None => std::future::pending().await,
+    }
+}
