@@ -31,7 +31,7 @@ pub(crate) struct Key {
 
 enum Verifier {
     Public(ParsedPublicKey),
-    Secret(hmac::Key),
+    Secret(Box<hmac::Key>),
 }
 
 /// The curve of an elliptic-curve key; it fixes the algorithm.
@@ -114,7 +114,7 @@ impl Key {
         let verifiers = Algorithm::HMAC
             .into_iter()
             .zip(hashes)
-            .map(|(algorithm, hash)| (algorithm, Verifier::Secret(hmac::Key::new(hash, secret))))
+            .map(|(algorithm, hash)| (algorithm, Verifier::Secret(Box::new(hmac::Key::new(hash, secret)))))
             .collect();
         Ok(Self::new(id, verifiers, &[secret]))
     }

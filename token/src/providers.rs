@@ -136,6 +136,9 @@ impl Providers {
         if let Some(provider) = registered.providers.get(&parsed) {
             return Ok(Arc::clone(provider));
         }
+        if parsed.scheme() == "http" && !is_loopback(&parsed) {
+            tracing::warn!(provider = url, "keys are fetched without TLS: whoever is on the way can replace them");
+        }
         let provider = Arc::new(Provider::new(parsed.clone(), Arc::clone(&self.shared)));
         registered.providers.insert(parsed, Arc::clone(&provider));
         if let Some(shutdown) = &registered.refresh {
@@ -154,5 +157,28 @@ impl Providers {
     #[must_use]
     pub fn metrics(&self) -> Metrics {
         self.shared.metrics.clone()
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    // An IPv6 address stands in brackets in a URL.
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn only_addresses_of_this_machine_are_loopback() {
+        for url in ["http://localhost:8090/x", "http://127.0.0.9/", "http://[::1]:80/"] {
+            assert!(is_loopback(&Url::parse(url).unwrap()), "{url}");
+        }
+        for url in ["http://localhost.example/", "http://10.0.0.1/", "http://[2001:db8::1]/"] {
+            assert!(!is_loopback(&Url::parse(url).unwrap()), "{url}");
+        }
     }
 }
