@@ -137,11 +137,12 @@ where
         Some("json") => LineFormat::Json,
         Some(given) => return Err(InitError::LogFormat { given: given.to_owned() }),
     };
-    let events_only = filter_fn(|metadata| metadata.is_event());
+    // Not `is_event`: a question such as `tracing::enabled!` is neither an event nor a span.
+    let no_spans = filter_fn(|metadata| !metadata.is_span());
     Ok(tracing_subscriber::fmt::layer()
         .event_format(Lines::new(format, variable("NO_COLOR").is_none()))
         .with_writer(std::io::stderr)
-        .with_filter(log_filter(variable)?.and(events_only)))
+        .with_filter(log_filter(variable)?.and(no_spans)))
 }
 
 fn log_filter(variable: &dyn Fn(&str) -> Option<String>) -> Result<EnvFilter, InitError> {

@@ -29,8 +29,13 @@ impl Running {
     }
 
     async fn get(&self, path: &str) -> reqwest::Response {
-        reqwest::get(format!("http://{}{path}", self.address)).await.unwrap()
+        client().get(format!("http://{}{path}", self.address)).send().await.unwrap()
     }
+}
+
+fn client() -> reqwest::Client {
+    // A proxy in the environment is not for loopback.
+    reqwest::Client::builder().no_proxy().build().unwrap()
 }
 
 #[tokio::test]
@@ -100,7 +105,7 @@ async fn anything_else_is_404_json() {
     assert_eq!(server.get("/extra").await.text().await.unwrap(), "more");
 
     let url = format!("http://{}", server.address);
-    let client = reqwest::Client::new();
+    let client = client();
     for request in [client.get(&url), client.get(format!("{url}/metrics/")), client.post(format!("{url}/healthz"))] {
         let answer = request.send().await.unwrap();
         assert_eq!(answer.status(), 404);
