@@ -1,7 +1,7 @@
 //! From policy documents to plans: every `<base/>` replaced, every named value filled in, every value checked.
 //!
-//! A document that several operations inherit is compiled for each of them, so that every plan is whole. What it is
-//! wrong with it is then found several times, and [`Collector`] keeps one of each.
+//! A document that several operations inherit is compiled for each of them, so that every plan is whole. What is wrong
+//! with it is then found several times, and [`Collector`] keeps one of each.
 
 mod document;
 mod element;
@@ -108,7 +108,8 @@ impl<'a> Compiler<'a> {
     /// The policies inside `when` or `otherwise`, where `<base/>` may not stand.
     fn branch(&mut self, element: &Element, place: &Place<'_>) -> Vec<Step> {
         self.list(element, place, &mut |compiler, base| {
-            let diagnostic = Diagnostic::new(place.file, base.position, "`<base/>` may only stand directly in a section");
+            let diagnostic =
+                Diagnostic::new(place.file, base.position, "`<base/>` may only stand directly in a section");
             compiler.collector.report(diagnostic.with_help("move it out of `choose`"));
             Vec::new()
         })
@@ -174,7 +175,10 @@ impl<'a> Compiler<'a> {
         let (message, help) = match policy {
             Some(policy) => {
                 let sections: Vec<_> = policy.sections.iter().map(|s| s.as_str()).collect();
-                (format!("`{name}` may not stand in `{section}`"), format!("it may stand in: {}", suggest::list(&sections)))
+                (
+                    format!("`{name}` may not stand in `{section}`"),
+                    format!("it may stand in: {}", suggest::list(&sections)),
+                )
             }
             None if policies::NOT_YET.contains(&name.as_str()) => (format!("`{name}` is not supported yet"), list),
             None => {
@@ -195,7 +199,8 @@ impl<'a> Compiler<'a> {
                         step.origin.position,
                         "the request would be forwarded a second time",
                     );
-                    self.collector.report(diagnostic.with_help("keep one `forward-request` on each way through `backend`"));
+                    self.collector
+                        .report(diagnostic.with_help("keep one `forward-request` on each way through `backend`"));
                 }
                 count + 1
             }

@@ -10,6 +10,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use proptest::prelude::*;
 use weir_policy::artifacts::{Artifacts, NamedValueOverrides};
 
 /// The folder around a document: one API with one operation, a backend and some named values.
@@ -32,7 +33,7 @@ paths: { "/{id}": { get: { operationId: read-order } } }
 fn folder(text: &str) -> Artifacts {
     let mut artifacts = Artifacts::new();
     for part in text.split("=== ").skip(1) {
-        let (path, content) = part.split_once('\n').unwrap();
+        let (path, content) = part.split_once('\n').unwrap_or((part, ""));
         artifacts.insert(path, content);
     }
     artifacts
@@ -99,4 +100,37 @@ fn bad_documents_say_exactly_what_is_wrong() {
 #[test]
 fn bad_folders_say_exactly_what_is_wrong() {
     check(&files("folders", "folder"), |path| folder(&fs::read_to_string(path).unwrap()));
+}
+
+/// All documents and folders there are.
+fn corpus() -> Vec<(PathBuf, String)> {
+    let files = [files("good", "xml"), files("bad", "xml"), files("folders", "folder")].concat();
+    files.into_iter().map(|path| (path.clone(), fs::read_to_string(path).unwrap())).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    /// A text with a piece missing or doubled, or one that stops early, is read or refused; nothing panics.
+    #[test]
+    fn a_damaged_text_is_read_or_refused(which: usize, from: usize, length in 0..40_usize, doubled: bool) {
+        let corpus = corpus();
+        let (path, text) = &corpus[which % corpus.len()];
+        let characters: Vec<char> = text.chars().collect();
+        let from = from % characters.len();
+        let to = (from + length).min(characters.len());
+        let keep = if doubled { to } else { from };
+        let damaged: String = characters[..keep].iter().chain(&characters[if doubled { from } else { to }..]).collect();
+        let artifacts = if path.extension().unwrap() == "folder" {
+            folder(&damaged)
+        } else {
+            let mut artifacts = folder(SURROUNDINGS);
+            artifacts.insert("apis/orders/operations/read-order/policy.xml", damaged);
+            artifacts
+        };
+        if let Err(diagnostics) = artifacts.compile(&NamedValueOverrides::new()) {
+            prop_assert!(!diagnostics.0.is_empty());
+            prop_assert!(diagnostics.0.is_sorted());
+        }
+    }
 }

@@ -9,8 +9,7 @@ use weir_policy::artifacts::{Artifacts, NamedValueOverrides};
 use weir_policy::plan::{Action, CorsOrigins, RateLimitByKey, Scope, SetBackendService, Step, TokenSource};
 use weir_policy::{Configuration, Plan, Setting};
 
-const DISCOVERY: &str =
-    "http://localhost:8090/contoso.onmicrosoft.com/B2C_1_Frontendapp_signupandsignin/v2.0/.well-known/openid-configuration";
+const DISCOVERY: &str = "http://localhost:8090/contoso.onmicrosoft.com/B2C_1_Frontendapp_signupandsignin/v2.0/.well-known/openid-configuration";
 
 fn add(artifacts: &mut Artifacts, root: &Path, folder: &Path) {
     for entry in fs::read_dir(folder).unwrap() {
@@ -95,7 +94,10 @@ fn the_steps_stand_in_order() {
     assert_eq!(outline(&configuration.global.inbound), inbound[..4]);
     assert_eq!(configuration.validate_jwt_count, 1);
     let origin = &plan.inbound[1].origin;
-    assert_eq!((&*origin.file, origin.position.to_string().as_str(), origin.scope), ("policy.xml", "9:5", Scope::Global));
+    assert_eq!(
+        (&*origin.file, origin.position.to_string().as_str(), origin.scope),
+        ("policy.xml", "9:5", Scope::Global)
+    );
     let Action::SetBackendService(service) = &plan.inbound[4].action else { panic!() };
     assert!(matches!(&**service, SetBackendService::BackendId(Setting::Literal(id)) if id == "function-app"));
     let Action::ForwardRequest(forward) = &plan.backend[0].action else { panic!() };

@@ -12,8 +12,18 @@ use crate::configuration::Backend;
 use crate::diagnostic::Collector;
 
 const FIELDS: [&str; 12] = [
-    "url", "protocol", "title", "description", "type", "pool", "circuitBreaker", "credentials", "tls", "proxy",
-    "resourceId", "properties",
+    "url",
+    "protocol",
+    "title",
+    "description",
+    "type",
+    "pool",
+    "circuitBreaker",
+    "credentials",
+    "tls",
+    "proxy",
+    "resourceId",
+    "properties",
 ];
 
 /// Headers that belong to the connection and are the gateway's own.
@@ -81,11 +91,7 @@ fn credentials(fields: &mut Fields<'_, '_>, named_values: &NamedValues) -> Optio
 }
 
 /// `{"name": ["value", …], …}` as pairs, with named values filled in, and the node of each value.
-fn pairs<'a>(
-    fields: &mut Fields<'a, '_>,
-    name: &str,
-    named_values: &NamedValues,
-) -> Vec<(String, String, &'a Node)> {
+fn pairs<'a>(fields: &mut Fields<'a, '_>, name: &str, named_values: &NamedValues) -> Vec<(String, String, &'a Node)> {
     let Some(node) = fields.get(name) else { return Vec::new() };
     let names: Vec<&str> = node.members().iter().map(|m| m.name.as_str()).collect();
     let Some(mut map) = Fields::open(fields.file, node, &names, fields.collector) else { return Vec::new() };
@@ -119,7 +125,12 @@ fn header(name: &str, value: &str, node: &Node, fields: &mut Fields<'_, '_>) -> 
 }
 
 /// An absolute `http` or `https` URL with named values filled in; `None`, reported, if it is not one.
-pub(super) fn base_url(text: &str, node: &Node, named_values: &NamedValues, fields: &mut Fields<'_, '_>) -> Option<Uri> {
+pub(super) fn base_url(
+    text: &str,
+    node: &Node,
+    named_values: &NamedValues,
+    fields: &mut Fields<'_, '_>,
+) -> Option<Uri> {
     let expanded = named_values.expand(text, node, fields)?;
     match check_base_url(&expanded) {
         Ok(uri) => Some(uri),

@@ -3,6 +3,8 @@
 //! `serde_json` decides what is JSON and words the errors. The walk after it only has to find where each value starts,
 //! so it may trust the text.
 
+use std::collections::BTreeSet;
+
 use super::node::{Kind, Member, Node, SyntaxError};
 use crate::diagnostic::Position;
 
@@ -21,8 +23,10 @@ fn syntax_error(text: &str, error: &serde_json::Error) -> SyntaxError {
     let before = line.char_indices().take_while(|(i, _)| *i + 1 < error.column()).count();
     let message = error.to_string();
     let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(head, _)| head);
-    let position =
-        Position { line: u32::try_from(error.line()).unwrap_or(u32::MAX), column: u32::try_from(before + 1).unwrap_or(u32::MAX) };
+    let position = Position {
+        line: u32::try_from(error.line()).unwrap_or(u32::MAX),
+        column: u32::try_from(before + 1).unwrap_or(u32::MAX),
+    };
     SyntaxError { position: Some(position), message: format!("this is not JSON: {message}") }
 }
 
@@ -47,12 +51,13 @@ impl<'a> Walk<'a> {
     }
 
     fn object(&mut self) -> Result<Vec<Member>, SyntaxError> {
-        let mut members: Vec<Member> = Vec::new();
+        let mut members = Vec::new();
+        let mut names = BTreeSet::new();
         while self.more('}') {
             self.skip_blanks();
             let position = self.position;
             let name = self.string();
-            if members.iter().any(|m| m.name == name) {
+            if !names.insert(name.clone()) {
                 return Err(SyntaxError { position: Some(position), message: format!("`{name}` stands here twice") });
             }
             self.skip_blanks();
@@ -155,7 +160,10 @@ mod tests {
     #[test]
     fn a_name_may_stand_once() {
         let error = parse("{\"a\": 1,\n \"a\": 2}").unwrap_err();
-        assert_eq!((error.position.unwrap().to_string().as_str(), error.message.as_str()), ("2:2", "`a` stands here twice"));
+        assert_eq!(
+            (error.position.unwrap().to_string().as_str(), error.message.as_str()),
+            ("2:2", "`a` stands here twice")
+        );
     }
 
     #[test]

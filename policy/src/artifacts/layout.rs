@@ -56,7 +56,9 @@ pub(super) fn role<'a>(
     match parts[..] {
         ["policy.xml"] => Some(Role::GlobalPolicy),
         ["apis", api, "apiInformation.json"] => Some(Role::ApiInformation(api)),
-        ["apis", api, "specification.yaml" | "specification.yml" | "specification.json"] => Some(Role::Specification(api)),
+        ["apis", api, "specification.yaml" | "specification.yml" | "specification.json"] => {
+            Some(Role::Specification(api))
+        }
         ["apis", _, "specification.graphql" | "specification.wsdl" | "specification.wadl"] => {
             let diagnostic = Diagnostic::new(path, None, "this kind of API is not supported yet");
             collector.report(diagnostic.with_help("describe the API with OpenAPI 3.0 or 3.1 in `specification.yaml`"));
@@ -75,7 +77,8 @@ pub(super) fn role<'a>(
         [folder, _, ..] if UNSUPPORTED_FOLDERS.contains(&folder) => {
             if reported.insert(folder) {
                 let message = format!("`{folder}` are not supported yet");
-                collector.report(Diagnostic::new(path, None, message).with_help(format!("remove the folder `{folder}`")));
+                collector
+                    .report(Diagnostic::new(path, None, message).with_help(format!("remove the folder `{folder}`")));
             }
             None
         }
@@ -142,11 +145,20 @@ mod tests {
     #[test]
     fn what_is_refused() {
         for (path, message) in [
-            ("Policy.xml", "`Policy.xml` is not part of a configuration folder\n    did you mean `policy.xml`? known here: policy.xml"),
+            (
+                "Policy.xml",
+                "`Policy.xml` is not part of a configuration folder\n    did you mean `policy.xml`? known here: policy.xml",
+            ),
             ("products/p/policy.xml", "`products` are not supported yet\n    remove the folder `products`"),
-            ("apis/a/specification.graphql", "this kind of API is not supported yet\n    describe the API with OpenAPI 3.0 or 3.1 in `specification.yaml`"),
+            (
+                "apis/a/specification.graphql",
+                "this kind of API is not supported yet\n    describe the API with OpenAPI 3.0 or 3.1 in `specification.yaml`",
+            ),
             ("apis/a/operations/o/x.xml", "`x.xml` is not part of a configuration folder\n    known here: policy.xml"),
-            ("named_values/a/b.json", "the folder `named_values` is not part of a configuration folder\n    did you mean `named values`? known here: apis, backends, named values"),
+            (
+                "named_values/a/b.json",
+                "the folder `named_values` is not part of a configuration folder\n    did you mean `named values`? known here: apis, backends, named values",
+            ),
             ("apis/a/b/c/d/e", "`e` is not part of a configuration folder\n    known here: none"),
         ] {
             assert_eq!(read(path).unwrap_err(), format!("{path}: {message}"));

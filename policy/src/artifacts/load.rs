@@ -48,15 +48,20 @@ impl<'a> Folder<'a> {
     }
 }
 
-/// An API that was read, before its plans are made.
+/// An API that was read, before its plans are made. Parts that are missing have been reported; the documents are
+/// checked all the same.
 struct ReadApi<'a> {
     file: &'a Arc<str>,
-    information: api::Information,
-    specification: serde_json::Value,
-    operations: Vec<Declared>,
+    information: Option<api::Information>,
+    specification: Option<Specification>,
     policy: Option<PolicyDocument>,
     /// By operation id.
     operation_policies: BTreeMap<&'a str, PolicyDocument>,
+}
+
+struct Specification {
+    text: serde_json::Value,
+    operations: Vec<Declared>,
 }
 
 pub(super) fn load(
@@ -68,18 +73,15 @@ pub(super) fn load(
     let named_values = named_values(&folder, overrides, &mut collector);
     let backends = backends(&folder, &named_values, &mut collector);
     let global = folder.policy.and_then(|file| document(file, Scope::Global, &mut collector));
-    let apis: Vec<_> = folder
-        .apis
-        .iter()
-        .filter_map(|(name, files)| read_api(name, files, &named_values, &mut collector))
-        .collect();
+    let apis: Vec<_> =
+        folder.apis.iter().filter_map(|(name, files)| read_api(name, files, &named_values, &mut collector)).collect();
     check_paths(&apis, &mut collector);
 
     let backend_ids: BTreeSet<&str> = folder.backends.keys().copied().collect();
     let mut compiler = Compiler::new(&named_values, &backend_ids, &mut collector);
     let broad: Vec<_> = global.iter().collect();
     let global = compiler.plan(&broad, None);
-    let apis = apis.into_iter().map(|api| compile_api(api, &broad, &mut compiler)).collect();
+    let apis = apis.into_iter().filter_map(|api| compile_api(api, &broad, &mut compiler)).collect();
     let validate_jwt_count = compiler.validate_jwt_count();
     collector.finish(Some(Configuration { apis, backends, global: Arc::new(global), validate_jwt_count }))
 }
@@ -152,33 +154,33 @@ fn read_api<'a>(
     let specification = specification(name, information.0, files, collector);
     let policy = files.policy.and_then(|file| document(file, Scope::Api, collector));
     let documents = files.operations.iter();
-    let operation_policies: BTreeMap<_, _> = documents
-        .filter_map(|(id, file)| Some((*id, document(*file, Scope::Operation, collector)?)))
-        .collect();
-    let (specification, operations) = specification?;
-    check_operation_folders(files, &operations, collector);
-    Some(ReadApi { file: information.0, information: read?, specification, operations, policy, operation_policies })
+    let operation_policies: BTreeMap<_, _> =
+        documents.filter_map(|(id, file)| Some((*id, document(*file, Scope::Operation, collector)?))).collect();
+    if let Some(specification) = &specification {
+        check_operation_folders(files, &specification.operations, collector);
+    }
+    Some(ReadApi { file: information.0, information: read, specification, policy, operation_policies })
 }
 
-/// The specification as it was read and its operations.
 fn specification(
     name: &str,
     information: &Arc<str>,
     files: &ApiFolder<'_>,
     collector: &mut Collector,
-) -> Option<(serde_json::Value, Vec<Declared>)> {
+) -> Option<Specification> {
     let Some((file, text)) = files.specifications.first() else {
         let diagnostic = Diagnostic::new(information, None, format!("the API `{name}` has no specification"));
         collector.report(diagnostic.with_help(format!("add `apis/{name}/specification.yaml` with its operations")));
         return None;
     };
     if let Some((second, _)) = files.specifications.get(1) {
-        let diagnostic = Diagnostic::new(second, None, format!("the API `{name}` has a specification already: `{file}`"));
+        let diagnostic =
+            Diagnostic::new(second, None, format!("the API `{name}` has a specification already: `{file}`"));
         collector.report(diagnostic.with_help("keep one of the two"));
     }
     let node = parse((*file, *text), collector)?;
-    let operations = openapi::operations(file, &node, collector);
-    Some((node.to_json(), operations))
+    let operations = openapi::operations(file, &node, collector)?;
+    Some(Specification { text: node.to_json(), operations })
 }
 
 fn check_operation_folders(files: &ApiFolder<'_>, operations: &[Declared], collector: &mut Collector) {
@@ -197,45 +199,43 @@ fn check_operation_folders(files: &ApiFolder<'_>, operations: &[Declared], colle
 /// Two APIs may not be served under one path. APIM ignores case there, so this does too.
 fn check_paths(apis: &[ReadApi<'_>], collector: &mut Collector) {
     let mut seen: BTreeMap<String, &Arc<str>> = BTreeMap::new();
-    for api in apis {
-        let path = &api.information.info.path;
+    for (api, information) in apis.iter().filter_map(|api| Some((api, api.information.as_ref()?))) {
+        let path = &information.info.path;
         if let Some(first) = seen.insert(path.to_lowercase(), api.file) {
             let message = format!("the path `{path}` is taken by `{first}`");
-            let diagnostic = Diagnostic::new(api.file, api.information.path_position, message);
+            let diagnostic = Diagnostic::new(api.file, information.path_position, message);
             collector.report(diagnostic.with_help("give every API a `path` of its own"));
         }
     }
 }
 
-fn compile_api(api: ReadApi<'_>, broad: &[&PolicyDocument], compiler: &mut Compiler<'_>) -> Api {
+fn compile_api(api: ReadApi<'_>, broad: &[&PolicyDocument], compiler: &mut Compiler<'_>) -> Option<Api> {
     let mut documents = broad.to_vec();
     documents.extend(&api.policy);
-    // So that a document is checked even if every operation leaves it out.
+    // Plans nobody runs, so that every document is checked: also one that each operation leaves out, and those of an API
+    // that cannot be served.
     compiler.plan(&documents, None);
-    let operations: Vec<_> = api
-        .operations
-        .into_iter()
-        .map(|declared| {
-            let mut documents = documents.clone();
-            documents.extend(api.operation_policies.get(&*declared.info.id));
-            let plan = compiler.plan(&documents, Some(&declared.info));
-            Operation {
-                info: Arc::new(declared.info),
-                method: declared.method,
-                template: declared.template,
-                plan: Arc::new(plan),
-            }
-        })
-        .collect();
-    if api.information.service_url.is_none() {
+    for document in api.operation_policies.values() {
+        compiler.plan(&[document], None);
+    }
+    let (information, specification) = (api.information?, api.specification?);
+    let mut operations = Vec::new();
+    for declared in specification.operations {
+        let mut documents = documents.clone();
+        documents.extend(api.operation_policies.get(&*declared.info.id));
+        let plan = Arc::new(compiler.plan(&documents, Some(&declared.info)));
+        let Declared { info, method, template } = declared;
+        operations.push(Operation { info: Arc::new(info), method, template, plan });
+    }
+    if information.service_url.is_none() {
         check_destinations(api.file, &operations, compiler.collector);
     }
-    Api {
-        info: Arc::new(api.information.info),
-        service_url: api.information.service_url,
+    Some(Api {
+        info: Arc::new(information.info),
+        service_url: information.service_url,
         operations,
-        specification: Arc::new(api.specification),
-    }
+        specification: Arc::new(specification.text),
+    })
 }
 
 /// Without `serviceUrl`, whatever is forwarded needs a policy that says where to.
@@ -256,7 +256,9 @@ fn check_destinations(file: &Arc<str>, operations: &[Operation], collector: &mut
 /// Whether some step, however deep, fits.
 fn any(steps: &[Step], fits: &dyn Fn(&Action) -> bool) -> bool {
     steps.iter().any(|step| match &step.action {
-        Action::Choose(choose) => choose.whens.iter().any(|when| any(&when.steps, fits)) || any(&choose.otherwise, fits),
+        Action::Choose(choose) => {
+            choose.whens.iter().any(|when| any(&when.steps, fits)) || any(&choose.otherwise, fits)
+        }
         action => fits(action),
     })
 }

@@ -85,7 +85,11 @@ impl NamedValues {
     pub(crate) fn help_for_unknown(&self, name: &str) -> String {
         let known: Vec<&str> = self.values.keys().map(String::as_str).collect();
         let near = suggest::closest(name, &known).map(|near| format!("did you mean `{near}`? "));
-        format!("{}define it in `named values/{name}/namedValueInformation.json`, or {}", near.unwrap_or_default(), how_to_give(name))
+        format!(
+            "{}define it in `named values/{name}/namedValueInformation.json`, or {}",
+            near.unwrap_or_default(),
+            how_to_give(name)
+        )
     }
 
     /// The text of a JSON field with its `{{name}}`s filled in; `None`, reported, if one is not known or has no value.

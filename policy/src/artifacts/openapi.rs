@@ -36,13 +36,15 @@ pub(super) struct Declared {
     pub(super) template: UrlTemplate,
 }
 
-/// Reads the operations in the order of the document.
-pub(super) fn operations(file: &Arc<str>, document: &Node, collector: &mut Collector) -> Vec<Declared> {
-    let mut reader = Reader { file, document, collector, taken: BTreeSet::new(), raw_ids: BTreeSet::new(), found: Vec::new() };
-    if reader.version_is_supported() {
-        reader.paths();
+/// Reads the operations in the order of the document; `None`, reported, if it is not one that lists operations.
+pub(super) fn operations(file: &Arc<str>, document: &Node, collector: &mut Collector) -> Option<Vec<Declared>> {
+    let (taken, raw_ids) = (BTreeSet::new(), BTreeSet::new());
+    let mut reader = Reader { file, document, collector, taken, raw_ids, found: Vec::new() };
+    if !reader.version_is_supported() {
+        return None;
     }
-    reader.found
+    reader.paths()?;
+    Some(reader.found)
 }
 
 struct Reader<'a> {
@@ -60,7 +62,11 @@ impl<'a> Reader<'a> {
     fn version_is_supported(&mut self) -> bool {
         let help = "convert it to OpenAPI 3.0 or 3.1";
         match self.document.get("openapi").map(|node| (node, node.as_str().unwrap_or_default())) {
-            Some((_, version)) if ["3.0", "3.1"].iter().any(|v| version == *v || version.starts_with(&format!("{v}."))) => true,
+            Some((_, version))
+                if ["3.0", "3.1"].iter().any(|v| version == *v || version.starts_with(&format!("{v}."))) =>
+            {
+                true
+            }
             Some((node, version)) => {
                 self.report(node, format!("OpenAPI version `{version}` is not supported"), help);
                 false
@@ -76,17 +82,21 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn paths(&mut self) {
+    fn paths(&mut self) -> Option<()> {
         let Some(paths) = self.document.get("paths") else {
             let help = "list the operations under `paths`; what is not listed is answered with 404";
-            return self.report(self.document, "the field `paths` is missing", help);
+            self.report(self.document, "the field `paths` is missing", help);
+            return None;
         };
         if !matches!(paths.kind, Kind::Object(_)) {
-            return self.report(paths, format!("`paths` must be an object, found {}", paths.describe()), "write `paths: {}` for none");
+            let message = format!("`paths` must be an object, found {}", paths.describe());
+            self.report(paths, message, "write `paths: {}` for none");
+            return None;
         }
         for path in paths.members().iter().filter(|m| !m.name.starts_with("x-")) {
             self.path(path);
         }
+        Some(())
     }
 
     fn path(&mut self, path: &'a Member) {
@@ -99,7 +109,11 @@ impl<'a> Reader<'a> {
             }
         };
         if path.value.get("$ref").is_some() {
-            return self.report(&path.value, "a `$ref` in place of a path is not supported", "write the operations here");
+            return self.report(
+                &path.value,
+                "a `$ref` in place of a path is not supported",
+                "write the operations here",
+            );
         }
         self.check_parameters(&path.value, &template);
         for member in path.value.members() {
@@ -107,7 +121,8 @@ impl<'a> Reader<'a> {
                 self.operation(member, method, &template);
             } else if !PATH_ITEM_FIELDS.contains(&member.name.as_str()) && !member.name.starts_with("x-") {
                 let known: Vec<&str> = METHODS.iter().map(|(name, _)| *name).chain(PATH_ITEM_FIELDS).collect();
-                let diagnostic = Diagnostic::new(self.file, member.position, format!("unknown field `{}`", member.name));
+                let diagnostic =
+                    Diagnostic::new(self.file, member.position, format!("unknown field `{}`", member.name));
                 self.collector.report(diagnostic.with_help(suggest::help(&member.name, &known)));
             }
         }
@@ -116,7 +131,8 @@ impl<'a> Reader<'a> {
     fn operation(&mut self, member: &'a Member, method: &Method, template: &UrlTemplate) {
         self.check_parameters(&member.value, template);
         if let Some(other) = self.found.iter().find(|o| o.method == *method && o.template.same_shape(template)) {
-            let message = format!("`{method} {}` fits the same requests as `{method} {}`", template.text, other.template.text);
+            let message =
+                format!("`{method} {}` fits the same requests as `{method} {}`", template.text, other.template.text);
             let diagnostic = Diagnostic::new(self.file, member.position, message);
             self.collector.report(diagnostic.with_help("keep one of the two"));
             return;
@@ -143,7 +159,11 @@ impl<'a> Reader<'a> {
             }
             Some((node, Some(text))) => {
                 if !self.raw_ids.insert(text.to_owned()) {
-                    self.report(node, format!("the operationId `{text}` stands here twice"), "give every operation its own");
+                    self.report(
+                        node,
+                        format!("the operationId `{text}` stands here twice"),
+                        "give every operation its own",
+                    );
                     return None;
                 }
                 text
@@ -188,7 +208,11 @@ impl<'a> Reader<'a> {
             .and_then(|text| text.strip_prefix("#/"))
             .and_then(|pointer| self.document.at(pointer.split('/')));
         if target.is_none() {
-            self.report(reference, "this `$ref` leads nowhere", "refer to this document, e.g. `#/components/parameters/id`");
+            self.report(
+                reference,
+                "this `$ref` leads nowhere",
+                "refer to this document, e.g. `#/components/parameters/id`",
+            );
         }
         target
     }
@@ -224,7 +248,7 @@ mod tests {
     fn read(text: &str) -> Result<Vec<String>, String> {
         let mut collector = Collector::default();
         let node = super::super::yaml::parse(text).unwrap();
-        let found = operations(&"specification.yaml".into(), &node, &mut collector);
+        let found = operations(&"specification.yaml".into(), &node, &mut collector).unwrap();
         let lines = found.iter().map(|o| format!("{} {} {} {}", o.info.id, o.method, o.template.text, o.info.name));
         collector.finish(Some(lines.collect())).map_err(|e| e.to_string())
     }

@@ -43,9 +43,15 @@ fn an_empty_folder_is_a_configuration() {
 #[test]
 fn a_revision_that_is_current_is_served_under_its_name() {
     let mut artifacts = Artifacts::new();
-    artifacts.insert("apis/orders;rev=3/apiInformation.json", INFORMATION.replace("\"path\"", "\"isCurrent\": true, \"path\""));
+    artifacts.insert(
+        "apis/orders;rev=3/apiInformation.json",
+        INFORMATION.replace("\"path\"", "\"isCurrent\": true, \"path\""),
+    );
     artifacts.insert("apis/orders;rev=3/specification.json", SPECIFICATION);
-    artifacts.insert("apis/orders;rev=2/apiInformation.json", INFORMATION.replace("\"path\"", "\"isCurrent\": false, \"path\""));
+    artifacts.insert(
+        "apis/orders;rev=2/apiInformation.json",
+        INFORMATION.replace("\"path\"", "\"isCurrent\": false, \"path\""),
+    );
     let configuration = artifacts.compile(&NamedValueOverrides::new()).unwrap();
     assert_eq!(configuration.apis.len(), 1);
     assert_eq!(&*configuration.apis[0].info.id, "orders");
@@ -65,7 +71,10 @@ fn without_service_url_a_policy_must_say_where_to() {
         artifacts.insert("apis/orders/policy.xml", policy);
         assert!(artifacts.compile(&NamedValueOverrides::new()).is_ok(), "{policy}");
     }
-    artifacts.insert("apis/orders/operations/readorder/policy.xml", "<policies><backend><forward-request/></backend></policies>");
+    artifacts.insert(
+        "apis/orders/operations/readorder/policy.xml",
+        "<policies><backend><forward-request/></backend></policies>",
+    );
     assert_eq!(errors(&artifacts), message);
 }
 
@@ -83,7 +92,8 @@ fn the_credentials_of_a_backend_are_filled_in_and_hidden() {
     let configuration = artifacts.compile(&overrides).unwrap();
     let backend = &configuration.backends["b"];
     assert_eq!(backend.url, "https://b.example/api");
-    let headers: Vec<_> = backend.headers.iter().map(|(n, v)| (n.as_str(), v.to_str().unwrap(), v.is_sensitive())).collect();
+    let headers: Vec<_> =
+        backend.headers.iter().map(|(n, v)| (n.as_str(), v.to_str().unwrap(), v.is_sensitive())).collect();
     assert_eq!(headers, [("x-key", "do-not-show-me", true), ("x-key", "two", true)]);
     let [(name, value)] = &backend.query[..] else { panic!("{backend:?}") };
     assert_eq!((name.as_str(), secrecy::ExposeSecret::expose_secret(value)), ("code", "ado-not-show-me"));

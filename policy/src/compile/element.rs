@@ -39,10 +39,10 @@ impl<'r, 'a> Reader<'r, 'a> {
         let is_policy = policies::find(&self.element.name).is_some();
         for attribute in &self.element.attributes {
             let name = attribute.name.as_str();
-            if !known.contains(&name) && !(is_policy && name == "id") {
+            let allowed = known.contains(&name) || (is_policy && name == "id");
+            if !allowed {
                 let message = format!("`{}` has no attribute `{name}`", self.element.name);
-                let help = if known.is_empty() { "remove it".to_owned() } else { suggest::help(name, known) };
-                self.report(attribute.position, message, help);
+                self.report(attribute.position, message, help(name, known));
             }
         }
     }
@@ -58,7 +58,7 @@ impl<'r, 'a> Reader<'r, 'a> {
     pub(super) fn children(&mut self, known: &[&str]) {
         for child in self.element.elements().filter(|child| !known.contains(&child.name.as_str())) {
             let message = format!("`{}` may not stand in `{}`", child.name, self.element.name);
-            self.report(child.position, message, suggest::help(&child.name, known));
+            self.report(child.position, message, help(&child.name, known));
         }
         self.no_text();
     }
@@ -168,11 +168,7 @@ impl<'r, 'a> Reader<'r, 'a> {
     }
 
     /// The same where expressions may not stand.
-    pub(super) fn literal_texts<T>(
-        &mut self,
-        name: &'static str,
-        rule: impl Fn(&str) -> Result<T, String>,
-    ) -> Vec<T> {
+    pub(super) fn literal_texts<T>(&mut self, name: &'static str, rule: impl Fn(&str) -> Result<T, String>) -> Vec<T> {
         let element = self.element;
         let read = |child| {
             let mut reader = self.of(child);
@@ -207,7 +203,7 @@ impl<'r, 'a> Reader<'r, 'a> {
     ) -> Option<Setting<T>> {
         let raw = self.fill_in(raw)?;
         if !raw.is_expression() {
-            return self.check(&raw, what, rule, &raw.quoted()).map(Setting::Literal);
+            return self.check(&raw, what, rule, &shown(&raw)).map(Setting::Literal);
         }
         let expression = match Expression::parse(&raw, self.file) {
             Ok(expression) => expression,
@@ -230,7 +226,7 @@ impl<'r, 'a> Reader<'r, 'a> {
             self.report(raw.position(), message, "write a value, or a named value: `{{name}}`");
             return None;
         }
-        self.check(&raw, what, rule, &raw.quoted())
+        self.check(&raw, what, rule, &shown(&raw))
     }
 
     /// `shown` is the text for people: not always the text itself.
@@ -285,4 +281,22 @@ impl<'r, 'a> Reader<'r, 'a> {
     pub(super) fn report_here(&mut self, message: impl Into<String>, help: impl Into<String>) {
         self.report(self.element.position, message, help);
     }
+}
+
+/// What to do about a name that is none of `known`.
+fn help(name: &str, known: &[&str]) -> String {
+    if known.is_empty() { "remove it".to_owned() } else { suggest::help(name, known) }
+}
+
+/// A value for a message, on one line.
+fn shown(raw: &RawValue) -> String {
+    let mut line = String::new();
+    for c in raw.quoted().chars() {
+        if c.is_control() {
+            line.extend(c.escape_default());
+        } else {
+            line.push(c);
+        }
+    }
+    line
 }

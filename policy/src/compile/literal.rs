@@ -131,7 +131,8 @@ pub(super) fn discovery_url(text: &str) -> Checked<String> {
 
 /// An origin as a browser sends it: lower case, without default port and trailing slash.
 pub(super) fn origin(text: &str) -> Checked<String> {
-    let expected = || "an origin: scheme, host and port only, without wildcards, e.g. `https://example.com:8443`".to_owned();
+    let expected =
+        || "an origin: scheme, host and port only, without wildcards, e.g. `https://example.com:8443`".to_owned();
     let url = Url::parse(text).map_err(|_| expected())?;
     let host = url.host_str().filter(|host| !host.is_empty() && !host.contains('*')).ok_or_else(expected)?;
     let bare = url.username().is_empty()
@@ -163,7 +164,17 @@ mod tests {
         ] {
             assert_eq!(origin(written).as_deref(), Ok(sent));
         }
-        for bad in ["example.com", "https://*.example.com", "https://a/b", "https://a?b", "https://u@a", "null", "", "file:///", "http://"] {
+        for bad in [
+            "example.com",
+            "https://*.example.com",
+            "https://a/b",
+            "https://a?b",
+            "https://u@a",
+            "null",
+            "",
+            "file:///",
+            "http://",
+        ] {
             assert!(origin(bad).is_err(), "{bad}");
         }
     }

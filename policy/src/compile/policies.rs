@@ -118,3 +118,25 @@ pub(super) fn find(name: &str) -> Option<&'static Policy> {
 pub(super) fn names_in(section: Section) -> Vec<&'static str> {
     POLICIES.iter().filter(|p| p.sections.contains(&section)).map(|p| p.name).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn a_policy_exists_or_does_not_exist_yet() {
+        assert!(POLICIES.iter().all(|policy| !NOT_YET.contains(&policy.name)));
+        assert!(NOT_YET.is_sorted());
+    }
+
+    #[test]
+    fn the_documentation_has_a_row_for_every_policy() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/policies.md");
+        let text = std::fs::read_to_string(path).unwrap();
+        for policy in &POLICIES {
+            assert!(text.contains(&format!("\n| `{}` | ", policy.name)), "{} has no row", policy.name);
+        }
+    }
+}

@@ -14,11 +14,7 @@ fn compile(global: Option<&str>, api: Option<&str>, operation: Option<&str>) -> 
     let mut artifacts = Artifacts::new();
     artifacts.insert("apis/x/apiInformation.json", INFORMATION);
     artifacts.insert("apis/x/specification.yaml", SPECIFICATION);
-    let documents = [
-        ("policy.xml", global),
-        ("apis/x/policy.xml", api),
-        ("apis/x/operations/a/policy.xml", operation),
-    ];
+    let documents = [("policy.xml", global), ("apis/x/policy.xml", api), ("apis/x/operations/a/policy.xml", operation)];
     for (path, text) in documents.into_iter().filter_map(|(path, text)| Some((path, text?))) {
         artifacts.insert(path, text);
     }
@@ -108,7 +104,8 @@ fn paths_count_each_name_on_its_own() {
     let inbound = &plan_of(&configuration, "a").inbound;
     assert_eq!(outline(inbound), ["operation/set-variable[1]", "operation/choose[1]", "operation/choose[2]"]);
     let Action::Choose(choose) = &inbound[2].action else { panic!() };
-    let expected = ["set-variable[1]", "set-status[1]", "set-variable[2]"].map(|s| format!("operation/choose[2]/when[2]/{s}"));
+    let expected =
+        ["set-variable[1]", "set-status[1]", "set-variable[2]"].map(|s| format!("operation/choose[2]/when[2]/{s}"));
     assert_eq!(outline(&choose.whens[1].steps), expected);
     let Action::Choose(inner) = &choose.otherwise[0].action else { panic!() };
     let origin = &inner.whens[0].steps[0].origin;
@@ -154,7 +151,12 @@ fn limits_are_named_by_id_or_place() {
     };
     let names: Vec<_> = plan_of(&configuration, "a").inbound.iter().map(name).collect();
     let place = "global/rate-limit-by-key";
-    let expected = [format!("{place}[1]"), "named".into(), format!("{place}[3]"), "global/choose[1]/when[1]/rate-limit-by-key[1]".into()];
+    let expected = [
+        format!("{place}[1]"),
+        "named".into(),
+        format!("{place}[3]"),
+        "global/choose[1]/when[1]/rate-limit-by-key[1]".into(),
+    ];
     assert_eq!(names, expected);
 }
 
@@ -194,7 +196,10 @@ fn an_override_defines_and_wins_and_may_be_an_expression() {
     let mut artifacts = Artifacts::new();
     artifacts.insert("apis/x/apiInformation.json", INFORMATION.replace("https://a.example", "{{host}}/v1"));
     artifacts.insert("apis/x/specification.yaml", SPECIFICATION);
-    artifacts.insert("named values/h/namedValueInformation.json", r#"{"properties": {"displayName": "host", "value": "x"}}"#);
+    artifacts.insert(
+        "named values/h/namedValueInformation.json",
+        r#"{"properties": {"displayName": "host", "value": "x"}}"#,
+    );
     artifacts.insert("policy.xml", inbound("<set-backend-service base-url='{{base}}'/>"));
     let mut overrides = NamedValueOverrides::new();
     overrides.insert("host", "https://b.example");

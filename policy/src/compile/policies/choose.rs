@@ -9,11 +9,9 @@ pub(super) fn choose(reader: &mut Reader<'_, '_>, place: &Place<'_>) -> Option<A
     reader.attributes(&[]);
     reader.children(&["when", "otherwise"]);
     let otherwise = reader.child("otherwise");
-    let last = reader.element.elements().last();
-    if let (Some(otherwise), Some(last)) = (otherwise, last) {
-        if last.name == "when" {
-            reader.report(otherwise.position, "`otherwise` stands before a `when`", "put it last");
-        }
+    let after = reader.element.elements().skip_while(|child| child.name != "otherwise");
+    if let (Some(otherwise), Some(_)) = (otherwise, after.into_iter().find(|child| child.name == "when")) {
+        reader.report(otherwise.position, "`otherwise` stands before a `when`", "put it last");
     }
     if reader.each("when").next().is_none() {
         reader.report_here("`choose` has no `when`", "add `<when condition=\"@(…)\">`");
@@ -33,11 +31,6 @@ pub(super) fn choose(reader: &mut Reader<'_, '_>, place: &Place<'_>) -> Option<A
     Some(Action::Choose(Choose { whens, otherwise: otherwise.unwrap_or_default() }))
 }
 
-fn branch(
-    reader: &mut Reader<'_, '_>,
-    element: &Element,
-    place: &Place<'_>,
-    path: String,
-) -> Vec<crate::plan::Step> {
+fn branch(reader: &mut Reader<'_, '_>, element: &Element, place: &Place<'_>, path: String) -> Vec<crate::plan::Step> {
     reader.compiler.branch(element, &Place { path, ..place.clone() })
 }

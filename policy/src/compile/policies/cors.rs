@@ -40,7 +40,10 @@ fn required<'r>(reader: &mut Reader<'r, '_>, name: &str) -> Option<&'r Element> 
     let element = reader.child(name);
     if element.is_none() {
         let item = name.trim_start_matches("allowed-").trim_end_matches('s');
-        reader.report_here(format!("`cors` needs `{name}`"), format!("add `<{name}><{item}>*</{item}></{name}>` to allow all"));
+        reader.report_here(
+            format!("`cors` needs `{name}`"),
+            format!("add `<{name}><{item}>*</{item}></{name}>` to allow all"),
+        );
     }
     element
 }

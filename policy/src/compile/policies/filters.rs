@@ -27,7 +27,10 @@ pub(super) fn ip_filter(reader: &mut Reader<'_, '_>, _: &Place<'_>) -> Option<Ac
     reader.children(&["address", "address-range"]);
     let action = reader.required("action", literal::one_of(&["allow", "forbid"]));
     if reader.element.elements().next().is_none() {
-        reader.report_here("`ip-filter` has no address", "add `<address>…</address>` or `<address-range from=\"…\" to=\"…\" />`");
+        reader.report_here(
+            "`ip-filter` has no address",
+            "add `<address>…</address>` or `<address-range from=\"…\" to=\"…\" />`",
+        );
     }
     let mut ranges: Vec<_> =
         reader.texts("address", literal::address_text).into_iter().map(AddressRange::One).collect();

@@ -137,9 +137,8 @@ fn only(reader: &mut Reader<'_, '_>, name: &str, holds: bool, help: &str) {
 
 fn timeout(reader: &mut Reader<'_, '_>) -> Setting<Duration> {
     let seconds = reader.setting("timeout", |text| literal::number(1..=MAX_TIMEOUT)(text).map(Duration::from_secs));
-    let milliseconds = reader.literal("timeout-ms", |text| {
-        literal::number(1..=MAX_TIMEOUT * 1000)(text).map(Duration::from_millis)
-    });
+    let milliseconds =
+        reader.literal("timeout-ms", |text| literal::number(1..=MAX_TIMEOUT * 1000)(text).map(Duration::from_millis));
     if seconds.is_some() && milliseconds.is_some() {
         reader.report_here("`timeout` and `timeout-ms` stand side by side", "keep one of the two");
     }

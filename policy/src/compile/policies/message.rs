@@ -5,6 +5,7 @@ use crate::compile::{Place, Reader};
 use crate::plan::{Action, ReturnResponse, SetHeader, SetStatus};
 use crate::setting::Setting;
 use crate::value::FromValue;
+use crate::xml::Element;
 
 /// Headers that belong to the connection: nobody may set or delete them.
 const CONNECTION_HEADERS: [&str; 4] = ["connection", "content-length", "keep-alive", "transfer-encoding"];
@@ -27,7 +28,7 @@ fn set_header(reader: &mut Reader<'_, '_>) -> Option<SetHeader> {
     let name = reader.required("name", settable_header);
     let actions = literal::one_of(&["override", "append", "skip", "delete"]);
     let exists_action = reader.setting("exists-action", actions).unwrap_or(Setting::Literal("override".to_owned()));
-    let values = reader.texts("value", literal::nullable_header_text);
+    let values = header_values(reader);
     let deletes = exists_action.literal().map(|action| action == "delete");
     let has_value = reader.each("value").next().is_some();
     if deletes == Some(true) {
@@ -41,6 +42,20 @@ fn set_header(reader: &mut Reader<'_, '_>) -> Option<SetHeader> {
         reader.report_here("`set-header` has no value", "add `<value>…</value>`, or write `exists-action=\"delete\"`");
     }
     Some(SetHeader { name: name?, exists_action, values })
+}
+
+/// The values; one without content is the empty text.
+fn header_values(reader: &mut Reader<'_, '_>) -> Vec<Setting<Option<String>>> {
+    let children: Vec<_> = reader.each("value").collect();
+    let read = |child: &Element| {
+        let mut reader = reader.of(child);
+        reader.attributes(&[]);
+        match child.children.is_empty() {
+            true => Some(Setting::Literal(Some(String::new()))),
+            false => reader.text(literal::nullable_header_text),
+        }
+    };
+    children.into_iter().filter_map(read).collect()
 }
 
 fn settable_header(text: &str) -> literal::Checked<String> {
@@ -59,10 +74,7 @@ fn set_status(reader: &mut Reader<'_, '_>) -> Option<SetStatus> {
     Some(SetStatus { code: code?, reason })
 }
 
-fn set_body<T: FromValue>(
-    reader: &mut Reader<'_, '_>,
-    rule: fn(&str) -> literal::Checked<T>,
-) -> Option<Setting<T>> {
+fn set_body<T: FromValue>(reader: &mut Reader<'_, '_>, rule: fn(&str) -> literal::Checked<T>) -> Option<Setting<T>> {
     reader.attributes(&["template", "xsi-nil", "parse-date", "html-decode-expression"]);
     for name in ["template", "xsi-nil", "parse-date", "html-decode-expression"] {
         reader.unsupported_attribute(name, "Liquid templates are not supported yet; use an expression");

@@ -55,10 +55,10 @@ pub(super) fn rate_limit_by_key(reader: &mut Reader<'_, '_>, place: &Place<'_>) 
 }
 
 fn never_admitted(reader: &mut Reader<'_, '_>, calls: Option<&Setting<u64>>, count: Option<&Setting<u64>>) {
-    if let (Some(calls), Some(count)) = (calls.and_then(Setting::literal), count.and_then(Setting::literal)) {
-        if count > calls {
-            let message = format!("one call counts as {count}, more than the {calls} that are allowed");
-            reader.report_here(message, "raise `calls` or lower `increment-count`");
-        }
+    if let (Some(calls), Some(count)) = (calls.and_then(Setting::literal), count.and_then(Setting::literal))
+        && count > calls
+    {
+        let message = format!("one call counts as {count}, more than the {calls} that are allowed");
+        reader.report_here(message, "raise `calls` or lower `increment-count`");
     }
 }

@@ -59,9 +59,7 @@ pub(super) fn validate_jwt(reader: &mut Reader<'_, '_>, _: &Place<'_>) -> Option
     let jwt = ValidateJwt {
         index: reader.compiler.jwt_index(reader.file, reader.element.position),
         require_scheme: reader.setting("require-scheme", literal::some_text),
-        failed_status: reader
-            .setting("failed-validation-httpcode", literal::status)
-            .unwrap_or(Setting::Literal(401)),
+        failed_status: reader.setting("failed-validation-httpcode", literal::status).unwrap_or(Setting::Literal(401)),
         failed_message: reader.setting("failed-validation-error-message", literal::text),
         require_expiration: reader
             .setting("require-expiration-time", literal::boolean)
@@ -143,7 +141,8 @@ fn signing_key(reader: &mut Reader<'_, '_>, element: &Element) -> Option<Signing
     let id = reader.literal("id", literal::some_text);
     if reader.element.attribute("n").is_some() || reader.element.attribute("e").is_some() {
         reader.children(&[]);
-        let n = reader.required_literal("n", |text| base64url(text, MIN_MODULUS, "an RSA modulus of at least 2048 bits"));
+        let n =
+            reader.required_literal("n", |text| base64url(text, MIN_MODULUS, "an RSA modulus of at least 2048 bits"));
         let e = reader.required_literal("e", |text| base64url(text, 1, "an RSA exponent"));
         return Some(SigningKey::Rsa { id, n: n?, e: e? });
     }
@@ -167,7 +166,10 @@ fn list(reader: &mut Reader<'_, '_>, list: &'static str, item: &'static str) -> 
     inner.attributes(&[]);
     inner.children(&[item]);
     if inner.each(item).next().is_none() {
-        inner.report_here(format!("`{list}` is empty, so nothing would be checked"), format!("add `<{item}>…</{item}>`"));
+        inner.report_here(
+            format!("`{list}` is empty, so nothing would be checked"),
+            format!("add `<{item}>…</{item}>`"),
+        );
     }
     inner.texts(item, literal::some_text)
 }
