@@ -29,13 +29,18 @@ pub struct Plan {
     pub cors: Option<Arc<Cors>>,
 }
 
-/// One policy element at its place.
-#[derive(Debug)]
+/// One policy element at its place. `Debug` shows the place only: what a step does may hold secret named values.
 pub struct Step {
     /// What to do.
     pub action: Action,
     /// Where it stands, for `context.LastError`, traces and logs.
     pub origin: Origin,
+}
+
+impl std::fmt::Debug for Step {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Step").field("origin", &self.origin).finish_non_exhaustive()
+    }
 }
 
 /// Where a step stands.

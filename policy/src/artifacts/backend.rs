@@ -75,9 +75,7 @@ fn credentials(fields: &mut Fields<'_, '_>, named_values: &NamedValues) -> Optio
     let mut credentials = Fields::open(fields.file, node, &known, fields.collector)?;
     let help = "use `header` or `query` with a named value";
     for name in ["certificate", "certificateIds", "authorization"] {
-        if credentials.get(name).is_some_and(|node| !node.items().is_empty() || !node.members().is_empty()) {
-            credentials.unsupported(name, help);
-        }
+        credentials.unsupported(name, help);
     }
     let headers = pairs(&mut credentials, "header", named_values)
         .into_iter()

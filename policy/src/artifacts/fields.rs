@@ -83,9 +83,14 @@ impl<'a, 'c> Fields<'a, 'c> {
         texts
     }
 
-    /// Reports that `name`, if it is set, asks for something that does not exist yet.
+    /// Reports that `name`, if it is set and not empty, asks for something that does not exist yet.
     pub(super) fn unsupported(&mut self, name: &str, help: &str) {
-        if let Some(node) = self.get(name) {
+        let empty = |node: &&Node| match &node.kind {
+            Kind::Array(items) => items.is_empty(),
+            Kind::Object(members) => members.is_empty(),
+            _ => false,
+        };
+        if let Some(node) = self.get(name).filter(|node| !empty(node)) {
             let message = format!("`{name}` is not supported yet");
             self.collector.report(Diagnostic::new(self.file, node.position, message).with_help(help));
         }

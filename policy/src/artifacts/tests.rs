@@ -101,6 +101,19 @@ fn the_credentials_of_a_backend_are_filled_in_and_hidden() {
 }
 
 #[test]
+fn a_secret_in_a_policy_is_not_shown_by_debug() {
+    let mut artifacts = orders();
+    let check = "<check-header name='K' failed-check-httpcode='401' failed-check-error-message='' ignore-case='false'>\
+                 <value>{{key}}</value></check-header>";
+    artifacts.insert("policy.xml", format!("<policies><inbound>{check}</inbound></policies>"));
+    let mut overrides = NamedValueOverrides::new();
+    overrides.insert("key", "do-not-show-me");
+    let configuration = artifacts.compile(&overrides).unwrap();
+    assert!(format!("{configuration:?}").contains("check-header[1]"));
+    assert!(!format!("{configuration:?}").contains("do-not-show-me"));
+}
+
+#[test]
 fn a_value_from_outside_replaces_a_secret_that_is_missing() {
     let mut artifacts = Artifacts::new();
     let file = "named values/k/namedValueInformation.json";

@@ -58,7 +58,7 @@ fn never_admitted(reader: &mut Reader<'_, '_>, calls: Option<&Setting<u64>>, cou
     if let (Some(calls), Some(count)) = (calls.and_then(Setting::literal), count.and_then(Setting::literal))
         && count > calls
     {
-        let message = format!("one call counts as {count}, more than the {calls} that are allowed");
+        let message = "one call counts for more than `calls` allows, so none would be admitted";
         reader.report_here(message, "raise `calls` or lower `increment-count`");
     }
 }
