@@ -110,7 +110,8 @@ impl Directory {
 pub(crate) fn normalise_email(text: &str) -> Option<String> {
     let text = text.trim();
     // 254 bytes is what fits into a mail envelope (RFC 5321).
-    let plausible = text.len() <= 254 && !text.contains(|c: char| c.is_whitespace() || c.is_control() || "<>\"".contains(c));
+    let plausible =
+        text.len() <= 254 && !text.contains(|c: char| c.is_whitespace() || c.is_control() || "<>\"".contains(c));
     let (user, domain) = text.split_once('@')?;
     let complete = !user.is_empty()
         && !domain.is_empty()

@@ -136,11 +136,9 @@ mod tests {
     fn redirect_uris_are_compared_byte_for_byte() {
         let clients = Clients::new(&Config::default()).unwrap();
         let spa = clients.find(development::FRONTEND_CLIENT_ID).unwrap();
-        for good in [
-            "http://localhost:3000",
-            "http://localhost:3000/",
-            "http://localhost:3000/developer/oauth2-redirect.html",
-        ] {
+        for good in
+            ["http://localhost:3000", "http://localhost:3000/", "http://localhost:3000/developer/oauth2-redirect.html"]
+        {
             assert!(spa.has_redirect_uri(good), "{good}");
         }
         for bad in [

@@ -64,10 +64,7 @@ mod tests {
         assert_eq!(PUBLIC_URL, format!("http://localhost:{PORT}"));
         assert_eq!(APP_ID_URI, format!("https://{TENANT_NAME}/{BACKEND_CLIENT_ID}"));
         assert_eq!(SCOPE, format!("{APP_ID_URI}/{SCOPE_NAME}"));
-        assert_eq!(
-            DISCOVERY_URL,
-            format!("{PUBLIC_URL}/{TENANT_NAME}/{POLICY}/v2.0/.well-known/openid-configuration")
-        );
+        assert_eq!(DISCOVERY_URL, format!("{PUBLIC_URL}/{TENANT_NAME}/{POLICY}/v2.0/.well-known/openid-configuration"));
         assert_eq!(
             DISCOVERY_URL_WITH_QUERY,
             format!("{PUBLIC_URL}/{TENANT_NAME}/v2.0/.well-known/openid-configuration?p={POLICY}")

@@ -35,12 +35,12 @@ fn mint(provider: &Provider, headers: &HeaderMap, body: &[u8]) -> Result<TokenRe
     }
     let form = Parameters::parse(body).map_err(|_| Failure::invalid_request("The request has too many parameters."))?;
     let user = form.get("user").ok_or_else(|| Failure::missing("user"))?;
-    let subject = subject(user).ok_or_else(|| {
-        Failure::invalid_request("user must be 1 to 64 letters, digits and characters of . _ + - @.")
-    })?;
-    let client = provider.clients.find(development::FRONTEND_CLIENT_ID).ok_or_else(|| {
-        Failure::new(FailureCode::ServerError, "The single-page application is not registered.")
-    })?;
+    let subject = subject(user)
+        .ok_or_else(|| Failure::invalid_request("user must be 1 to 64 letters, digits and characters of . _ + - @."))?;
+    let client = provider
+        .clients
+        .find(development::FRONTEND_CLIENT_ID)
+        .ok_or_else(|| Failure::new(FailureCode::ServerError, "The single-page application is not registered."))?;
     let granted = Granted::new(&provider.clients, client, form.get("scope").unwrap_or(development::SCOPE))
         .map_err(|error| Failure::new(FailureCode::InvalidScope, error.to_string()))?;
     let place = provider.tenant.first_place();

@@ -8,7 +8,9 @@ use std::path::PathBuf;
 #[non_exhaustive]
 pub enum Error {
     /// A listener that others can reach would hand out tokens without a password.
-    #[error("development tokens are only for loopback, and the provider listens on {listener}: listen on 127.0.0.1 or leave development tokens off")]
+    #[error(
+        "development tokens are only for loopback, and the provider listens on {listener}: listen on 127.0.0.1 or leave development tokens off"
+    )]
     DevelopmentTokensBeyondLoopback {
         /// The address in question.
         listener: SocketAddr,

@@ -8,8 +8,6 @@
 //! names a family is a token used again after it was replaced, by its owner or by a thief: the family ends.
 
 mod refresh;
-#[cfg(test)]
-mod tests;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -104,7 +102,9 @@ pub(crate) enum GrantError {
 enum Code {
     Fresh(Box<CodeRequest>),
     /// Used. Remembered until it would have expired, to notice a second use.
-    Spent { family: Option<Digest> },
+    Spent {
+        family: Option<Digest>,
+    },
 }
 
 /// All codes and refresh families. In memory: after a restart people sign in again.
@@ -193,8 +193,9 @@ impl Grants {
         }
         let is = |generation: u64| self.key.verifies(&[&id, &generation.to_be_bytes()], &tag);
         let is_current = is(family.generation);
-        let is_predecessor =
-            family.generation > 0 && is(family.generation - 1) && now < family.rotated_at + self.lifetimes.refresh_grace;
+        let is_predecessor = family.generation > 0
+            && is(family.generation - 1)
+            && now < family.rotated_at + self.lifetimes.refresh_grace;
         if !is_current && !is_predecessor {
             tables.families.remove(&id);
             return Err(GrantError::Reused);

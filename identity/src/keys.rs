@@ -135,7 +135,8 @@ fn parse(text: &str) -> Result<Vec<Key>, String> {
         let (body, _) = block.split_once(END).ok_or("ends in the middle of a key")?;
         let body: String = body.split_whitespace().collect();
         let der = STANDARD.decode(body).map_err(|_| "holds something else than base64 between its PEM lines")?;
-        let pair = KeyPair::from_pkcs8(&der).map_err(|error| format!("holds no RSA key of 2048 bits or more: {error}"))?;
+        let pair =
+            KeyPair::from_pkcs8(&der).map_err(|error| format!("holds no RSA key of 2048 bits or more: {error}"))?;
         keys.push(Key::new(pair)?);
     }
     if keys.is_empty() {

@@ -26,8 +26,7 @@ impl Parameters {
         if encoded.len() > MAX_LENGTH {
             return Err(TooMany);
         }
-        let pairs: Vec<_> =
-            url::form_urlencoded::parse(encoded).into_owned().take(MAX_COUNT + 1).collect();
+        let pairs: Vec<_> = url::form_urlencoded::parse(encoded).into_owned().take(MAX_COUNT + 1).collect();
         if pairs.len() > MAX_COUNT { Err(TooMany) } else { Ok(Self(pairs)) }
     }
 

@@ -154,7 +154,8 @@ mod tests {
 
     #[test]
     fn a_wait_is_told_in_words() {
-        for (seconds, words) in [(0, "1 second"), (59, "59 seconds"), (60, "1 minute"), (61, "2 minutes"), (3600, "1 hour")]
+        for (seconds, words) in
+            [(0, "1 second"), (59, "59 seconds"), (60, "1 minute"), (61, "2 minutes"), (3600, "1 hour")]
         {
             assert_eq!(in_words(Duration::from_secs(seconds)), words);
         }

@@ -1,1 +1,11 @@
-//! The role over real HTTP.
+//! The whole role over real HTTP: what an application, a browser and an attacker see.
+
+mod authorize;
+mod development_token;
+mod discovery;
+mod flow;
+mod harness;
+mod pages;
+mod refresh;
+mod sign_out;
+mod token;

@@ -64,10 +64,7 @@ impl Sqlite {
     }
 
     async fn find(&self, query: &'static str, key: String) -> Result<Option<Account>, AccountsError> {
-        self.run(move |connection| {
-            Ok(connection.prepare_cached(query)?.query_row([key], account).optional()?)
-        })
-        .await
+        self.run(move |connection| Ok(connection.prepare_cached(query)?.query_row([key], account).optional()?)).await
     }
 
     async fn run<T: Send + 'static>(

@@ -19,10 +19,8 @@ impl Field<'_> {
     /// The field. With `focus`, typing begins here.
     pub(crate) fn render(&self, focus: bool) -> Markup {
         let (name, hint, error) = (self.name, format!("{}-hint", self.name), format!("{}-error", self.name));
-        let described: Vec<&str> = [self.hint.map(|_| hint.as_str()), self.error.map(|_| error.as_str())]
-            .into_iter()
-            .flatten()
-            .collect();
+        let described: Vec<&str> =
+            [self.hint.map(|_| hint.as_str()), self.error.map(|_| error.as_str())].into_iter().flatten().collect();
         let described = (!described.is_empty()).then(|| described.join(" "));
         let value = (self.kind != "password").then_some(self.value);
         let invalid = self.error.map(|_| "true");

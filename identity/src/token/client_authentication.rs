@@ -28,7 +28,9 @@ pub(super) fn authenticate<'a>(
     };
     let client = clients.find(id).ok_or_else(|| refuse("The application (client_id) is not registered here."))?;
     match (client.is_confidential(), secret) {
-        (true, None) => Err(refuse("AADB2C90079: Clients must send a client_secret when redeeming a confidential grant.")),
+        (true, None) => {
+            Err(refuse("AADB2C90079: Clients must send a client_secret when redeeming a confidential grant."))
+        }
         (true, Some(secret)) if !client.has_secret(secret) => {
             Err(refuse("AADB2C90081: The specified client_secret does not match the expected value for this client."))
         }

@@ -54,8 +54,7 @@ pub(crate) fn tokens(provider: &Provider, subject: Subject, issue: Issue<'_>) ->
         let claims = Claims::for_id_token(subject.clone(), &issuance, &grant.client_id, nonce);
         provider.keys.sign(&claims)
     });
-    let (secret, expires_in) =
-        refresh_token.map(|token| (token.secret, token.expires_in.as_secs())).unzip();
+    let (secret, expires_in) = refresh_token.map(|token| (token.secret, token.expires_in.as_secs())).unzip();
     TokenResponse {
         id_token,
         refresh_token: secret,

@@ -1,1 +1,0 @@
-//! Codes and refresh tokens over time.
