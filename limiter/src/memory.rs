@@ -1,77 +1,128 @@
-//! Counters in this process.
+//! Counters in this process: exact for everything that asks this process, gone when it ends.
+//!
+//! Bounded by a number of keys and by bytes. A key is forgotten once nothing it counted matters any more, the oldest
+//! first. While every place is taken by a key that still counts, a fresh key is *refused* and not an old one pushed
+//! out: otherwise anybody could clear a limit by flooding the store with made-up keys. The refusal says when the next
+//! place may be free. For the same reason a key that counts is refused, rather than forgotten, when its log has to grow
+//! and there are no bytes left.
+//!
+//! Keys are spread over shards, each with a lock of its own; a list locks the shards of all its keys, in order, so a
+//! list is as atomic here as in Redis. Existing keys are checked without allocating.
+
+mod shard;
+
+use std::hash::BuildHasher;
 
 use bytes::Bytes;
+use parking_lot::{Mutex, MutexGuard};
 
-use crate::check::{CheckList, Outcome};
+use crate::check::{Check, CheckList, Mode, Outcome};
+use crate::clock::{Clock, MonotonicClock};
+use crate::key::StoredKey;
 use crate::store::{Store, StoreError};
-use std::sync::Arc;
+use crate::window::Terms;
+use shard::{Room, Shard};
 
-/// Where the memory store takes its time from.
-pub trait Clock: Send + Sync + 'static {
-    /// Microseconds since a moment of the clock's choice.
-    fn now_micros(&self) -> u64;
-}
-/// The machine's monotonic clock.
-#[derive(Debug, Clone, Default)]
-pub struct MonotonicClock;
-impl Clock for MonotonicClock {
-    fn now_micros(&self) -> u64 {
-        0
-    }
-}
-/// A clock that stands still until it is told to move, for tests.
-#[derive(Debug, Clone, Default)]
-pub struct ManualClock(Arc<std::sync::atomic::AtomicU64>);
-impl Clock for ManualClock {
-    fn now_micros(&self) -> u64 {
-        self.0.load(std::sync::atomic::Ordering::SeqCst)
-    }
-}
-impl ManualClock {
-    /// Moves the clock to a moment, back if need be.
-    pub fn set_micros(&self, now: u64) {
-        self.0.store(now, std::sync::atomic::Ordering::SeqCst);
-    }
-    /// Moves the clock forward.
-    pub fn advance(&self, by: std::time::Duration) {
-        self.0.fetch_add(by.as_micros() as u64, std::sync::atomic::Ordering::SeqCst);
-    }
-}
+/// Enough that a machine's cores seldom meet in one; as many as fit the bit mask that says which ones a list needs.
+const MOST_SHARDS: usize = 64;
+
+/// A store smaller than this many keys per shard has fewer shards, so that uneven spreading costs it no places.
+const KEYS_PER_SHARD: usize = 1024;
+
 /// How much the memory store may hold.
 #[derive(Debug, Clone)]
 pub struct MemoryConfig {
     /// The most keys that may count at the same time.
     pub max_keys: usize,
+    /// The most bytes all keys and what they remember may take, roughly.
+    pub max_bytes: usize,
 }
+
 impl Default for MemoryConfig {
+    /// A million callers, each with a few dozen remembered calls: a fraction of what a limiter's machine has.
     fn default() -> Self {
-        Self { max_keys: 1_000_000 }
+        Self { max_keys: 1_000_000, max_bytes: 512 << 20 }
     }
 }
-/// Counters in this process.
+
+/// A [`Store`] in this process.
 #[derive(Debug)]
 pub struct MemoryStore<C = MonotonicClock> {
-    _clock: C,
+    shards: Vec<Mutex<Shard>>,
+    hasher: foldhash::fast::RandomState,
+    clock: C,
 }
+
 impl MemoryStore {
     /// A store on the machine's monotonic clock.
     #[must_use]
-    pub fn new(_config: &MemoryConfig) -> Self {
-        todo!()
+    pub fn new(config: &MemoryConfig) -> Self {
+        Self::with_clock(config, MonotonicClock::default())
     }
 }
+
 impl<C: Clock> MemoryStore<C> {
-    /// A store on a clock of its own.
+    /// A store on a clock of the caller's choice.
     #[must_use]
-    pub fn with_clock(_config: &MemoryConfig, _clock: C) -> Self {
-        todo!()
+    pub fn with_clock(config: &MemoryConfig, clock: C) -> Self {
+        let shards = (config.max_keys / KEYS_PER_SHARD).clamp(1, MOST_SHARDS);
+        let room = Room { keys: config.max_keys.div_ceil(shards), bytes: config.max_bytes.div_ceil(shards) };
+        Self {
+            shards: (0..shards).map(|_| Mutex::new(Shard::new(room))).collect(),
+            hasher: foldhash::fast::RandomState::default(),
+            clock,
+        }
+    }
+
+    /// How many keys it holds, those not yet forgotten included.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.shards.iter().map(|shard| shard.lock().len()).sum()
+    }
+
+    /// Whether it holds no key at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn decide(&self, list: &[Check]) -> Outcome {
+        let mut shards = self.lock_for(list);
+        let now = self.clock.now_micros();
+        let mut decisions = Vec::with_capacity(list.len());
+        for check in list {
+            let key = StoredKey::new(&check.key);
+            let shard = shards[self.shard_of(&key)].as_mut().expect("lock_for locked the shard of every key");
+            let verdict = shard.check(key.as_bytes(), Terms::from(check.limit), check.cost, now);
+            decisions.push(verdict.decision(check.limit));
+            if !verdict.allowed {
+                break;
+            }
+        }
+        Outcome { decisions, mode: Mode::Exact }
+    }
+
+    /// Locks the shards of all keys of a list. Always in the same order, so two lists never wait for each other.
+    fn lock_for(&self, list: &[Check]) -> [Option<MutexGuard<'_, Shard>>; MOST_SHARDS] {
+        let needed = list.iter().fold(0_u64, |mask, check| mask | 1 << self.shard_of(&StoredKey::new(&check.key)));
+        std::array::from_fn(|index| (needed >> index & 1 == 1).then(|| self.shards[index].lock()))
+    }
+
+    fn shard_of(&self, key: &StoredKey) -> usize {
+        (self.hasher.hash_one(key.as_bytes()) % self.shards.len() as u64) as usize
     }
 }
+
 impl<C: Clock> Store for MemoryStore<C> {
-    async fn check(&self, _lists: Vec<CheckList>) -> Result<Vec<Outcome>, StoreError> {
-        todo!()
+    /// Never fails.
+    async fn check(&self, lists: Vec<CheckList>) -> Result<Vec<Outcome>, StoreError> {
+        Ok(lists.iter().map(|list| self.decide(list)).collect())
     }
-    async fn reset(&self, _key: Bytes) -> Result<bool, StoreError> {
-        todo!()
+
+    /// Never fails.
+    async fn reset(&self, key: Bytes) -> Result<bool, StoreError> {
+        let key = StoredKey::new(&key);
+        let mut shard = self.shards[self.shard_of(&key)].lock();
+        Ok(shard.reset(key.as_bytes(), self.clock.now_micros()))
     }
 }

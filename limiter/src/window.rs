@@ -1,1 +1,220 @@
-//! The window.
+//! The exact sliding window over one key, as a pure function of its past: no clock, no I/O.
+//!
+//! Promise: in every half-open interval of `period`, wherever it starts, at most `calls` are admitted. Up to
+//! [`EXACT_CALLS`] the window is exact the other way too: it refuses only what would break the promise, and says the
+//! first moment at which it would not. It keeps the time of every admission that still matters, so the question "do
+//! `cost` more fit?" is a look at how many of them lie in `(now - period, now]`; no other interval that contains `now`
+//! can hold more, because nothing has been admitted after `now`.
+//!
+//! Above [`EXACT_CALLS`], admissions that fall close together share a slot (see [`slotted`]) that leaves the window as
+//! a whole with its *latest* member: still never over, refused early by less than 1/128 of the period, memory bounded.
+//!
+//! Time is whole microseconds since anything. It never runs backwards for a key: a moment before the last admission
+//! counts as that admission's moment, and waits are told as the lagging clock will measure them.
+//!
+//! Equal keys may be checked against different limits. While a key counts, it remembers as many admissions as the
+//! largest `calls` that admitted on it needs, for the longest period that admitted on it. So a limit holds from its
+//! first admission on; what was forgotten before, because no limit in use needed it, stays forgotten. Once a key has
+//! admitted under more than [`EXACT_CALLS`] it stays slotted, for small limits too, until nothing counts any more.
+
+mod exact;
+mod slotted;
+
+use std::time::Duration;
+
+use crate::check::Limit;
+use exact::Exact;
+use slotted::Slotted;
+
+/// Up to this many calls every admission is remembered by itself.
+pub const EXACT_CALLS: u64 = 1000;
+
+/// Larger `calls` and longer periods are counted as this many calls, this many microseconds (12 days): stores write both
+/// in five bytes, and a cost above any `calls` must fit into them too.
+pub(crate) const MOST: u64 = (1 << 40) - 2;
+
+/// A limit in the window's units.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Terms {
+    /// The most admissions in a period.
+    pub calls: u64,
+    /// The period in microseconds; at least 1.
+    pub period: u64,
+}
+
+impl From<Limit> for Terms {
+    /// A part of a microsecond counts as a whole one.
+    fn from(limit: Limit) -> Self {
+        let micros = limit.renewal_period.as_nanos().div_ceil(1000);
+        Self { calls: limit.calls.get().min(MOST), period: u64::try_from(micros).unwrap_or(MOST).clamp(1, MOST) }
+    }
+}
+
+/// Where the window stands after a check; waits are in microseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Verdict {
+    /// Whether the call may go on.
+    pub allowed: bool,
+    /// Calls that would still be admitted now.
+    pub remaining: u64,
+    /// 0 if allowed; otherwise the wait until this cost fits, or `reset_after` if it never does.
+    pub retry_after: u64,
+    /// The wait until nothing counts any more.
+    pub reset_after: u64,
+}
+
+impl Verdict {
+    /// The answer to a check of `limit`.
+    #[must_use]
+    pub fn decision(&self, limit: Limit) -> crate::check::Decision {
+        crate::check::Decision {
+            allowed: self.allowed,
+            limit: limit.calls.get(),
+            remaining: self.remaining,
+            retry_after: Duration::from_micros(self.retry_after),
+            reset_after: Duration::from_micros(self.reset_after),
+        }
+    }
+}
+
+/// The admissions of one key that still matter.
+#[derive(Debug, Default)]
+pub struct Window {
+    reach: Reach,
+    log: Log,
+}
+
+/// What the limits that admitted on a key need remembered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Reach {
+    /// The largest `calls`.
+    calls: u64,
+    /// The shortest period: decides how fine slots are.
+    shortest: u64,
+    /// The longest period: decides when an admission stops to matter.
+    longest: u64,
+}
+
+impl Default for Reach {
+    fn default() -> Self {
+        Self { calls: 0, shortest: u64::MAX, longest: 0 }
+    }
+}
+
+impl Reach {
+    fn with(self, terms: Terms) -> Self {
+        Self {
+            calls: self.calls.max(terms.calls),
+            shortest: self.shortest.min(terms.period),
+            longest: self.longest.max(terms.period),
+        }
+    }
+}
+
+#[derive(Debug)]
+enum Log {
+    Exact(Exact),
+    Slotted(Slotted),
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self::Exact(Exact::default())
+    }
+}
+
+impl Log {
+    /// The last admission.
+    fn newest(&self) -> Option<u64> {
+        match self {
+            Self::Exact(log) => log.newest(),
+            Self::Slotted(log) => log.newest(),
+        }
+    }
+
+    /// How many admissions happened less than `period` before `now`.
+    fn used(&self, now: u64, period: u64) -> u64 {
+        match self {
+            Self::Exact(log) => log.used(now, period),
+            Self::Slotted(log) => log.used(now, period),
+        }
+    }
+
+    /// When the `rank`-th newest admission happened, `rank` from 1; `None` if it is not remembered.
+    fn nth_newest(&self, rank: u64) -> Option<u64> {
+        match self {
+            Self::Exact(log) => log.nth_newest(rank),
+            Self::Slotted(log) => log.nth_newest(rank),
+        }
+    }
+}
+
+impl Window {
+    /// Decides a call of `cost` (0: whether one more would be admitted) at `clock`, and remembers it if admitted.
+    pub fn check(&mut self, terms: Terms, cost: u64, clock: u64) -> Verdict {
+        let newest = self.log.newest();
+        if newest.is_some() && self.ends_at() <= clock {
+            let mut fresh = Self::default();
+            let verdict = fresh.check(terms, cost, clock);
+            if fresh.log.newest().is_some() {
+                *self = fresh;
+            }
+            return verdict;
+        }
+        let now = newest.map_or(clock, |newest| newest.max(clock));
+        let wait_for = |admission: u64| (admission + terms.period).saturating_sub(clock);
+
+        let used = self.log.used(now, terms.period);
+        let room = terms.calls.saturating_sub(used);
+        let reset_after = newest.filter(|_| used > 0).map_or(0, wait_for);
+        let wanted = cost.max(1);
+        if wanted > room {
+            // The first admission whose leaving makes room. Without one the cost exceeds the limit itself.
+            let leaves = (terms.calls + 1).checked_sub(wanted).filter(|rank| *rank > 0);
+            let retry_after = leaves.and_then(|rank| self.log.nth_newest(rank)).map_or(reset_after, wait_for);
+            return Verdict { allowed: false, remaining: room, retry_after, reset_after };
+        }
+        if cost == 0 {
+            return Verdict { allowed: true, remaining: room, retry_after: 0, reset_after };
+        }
+        self.admit(terms, cost, now);
+        Verdict { allowed: true, remaining: room - cost, retry_after: 0, reset_after: wait_for(now) }
+    }
+
+    /// From this moment on nothing here matters any more; 0 if nothing does already.
+    #[must_use]
+    pub fn ends_at(&self) -> u64 {
+        self.log.newest().map_or(0, |newest| newest + self.reach.longest)
+    }
+
+    /// Whether remembering a call of `cost` takes more memory than it has.
+    #[must_use]
+    pub fn would_grow(&self, terms: Terms, cost: u64, clock: u64) -> bool {
+        match &self.log {
+            Log::Exact(log) => log.would_grow(cost, clock, self.reach.with(terms)),
+            Log::Slotted(log) => log.would_grow(),
+        }
+    }
+
+    /// Roughly the bytes it keeps on the heap.
+    #[must_use]
+    pub fn heap_bytes(&self) -> usize {
+        match &self.log {
+            Log::Exact(log) => log.heap_bytes(),
+            Log::Slotted(log) => log.heap_bytes(),
+        }
+    }
+
+    fn admit(&mut self, terms: Terms, cost: u64, now: u64) {
+        self.reach = self.reach.with(terms);
+        if let Log::Exact(log) = &self.log
+            && self.reach.calls > EXACT_CALLS
+        {
+            self.log = Log::Slotted(Slotted::from_times(log.times(), now, self.reach));
+        }
+        match &mut self.log {
+            Log::Exact(log) => log.admit(now, cost, self.reach),
+            Log::Slotted(log) => log.admit(now, cost, self.reach),
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! What an error of Redis means to a caller.
+
+use std::time::Duration;
+
+use redis::{ErrorKind, RedisError, ServerErrorKind};
+
+use crate::store::StoreError;
+
+/// Why a round trip brought no answer.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// Redis does not know the script (any more).
+    NoScript,
+    Store(StoreError),
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<RedisError> for Failure {
+    fn from(error: RedisError) -> Self {
+        if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) {
+            return Self::NoScript;
+        }
+        Self::Store(store_error(error))
+    }
+}
+
+impl From<Failure> for StoreError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::NoScript => Self::Protocol("Redis does not know a script it was just sent".to_owned()),
+            Failure::Store(error) => error,
+        }
+    }
+}
+
+/// Codes with which Redis says that it will not serve now, or not this user. `MISCONF`, `NOREPLICAS`: it may not write;
+/// `BUSY`: a script runs for ever; the rest are about credentials.
+const REFUSALS: [&str; 5] = ["MISCONF", "NOREPLICAS", "BUSY", "NOAUTH", "WRONGPASS"];
+
+pub(super) fn store_error(error: RedisError) -> StoreError {
+    use ServerErrorKind as Server;
+    match error.kind() {
+        ErrorKind::Io if error.is_timeout() => StoreError::Timeout(Duration::ZERO),
+        ErrorKind::Io | ErrorKind::Parse => StoreError::Unavailable(Box::new(error)),
+        ErrorKind::AuthenticationFailed
+        | ErrorKind::Server(
+            Server::BusyLoading
+            | Server::MasterDown
+            | Server::ReadOnly
+            | Server::NoPerm
+            | Server::ClusterDown
+            | Server::TryAgain,
+        ) => StoreError::Refused(error.to_string()),
+        _ if error.code() == Some("OOM") => StoreError::Full,
+        _ if error.code().is_some_and(|code| REFUSALS.contains(&code)) => StoreError::Refused(error.to_string()),
+        ErrorKind::InvalidClientConfig => StoreError::Config(error.to_string()),
+        _ => StoreError::Protocol(error.to_string()),
+    }
+}
+
+/// Whether this connection will not do better: it is broken, or it leads to a server that is no longer the master.
+pub(super) fn needs_reconnect(error: &RedisError) -> bool {
+    error.is_unrecoverable_error()
+        || matches!(error.kind(), ErrorKind::Server(ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown))
+}
+
+/// `error.type` of a span.
+pub(super) fn kind_of(error: &StoreError) -> &'static str {
+    match error {
+        StoreError::Timeout(_) => "timeout",
+        StoreError::Unavailable(_) => "unavailable",
+        StoreError::Full => "full",
+        StoreError::Refused(_) => "refused",
+        StoreError::Protocol(_) => "protocol",
+        StoreError::Config(_) => "config",
+    }
+}

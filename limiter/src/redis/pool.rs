@@ -1,0 +1,170 @@
+//! A few connections, each shared by everybody.
+//!
+//! Commands of many tasks travel on one connection at the same time, so nobody waits for a free one: the pool hands out
+//! clones in turn and only has to replace connections that broke. When one breaks they usually all did (Redis went
+//! away), and a second caller should not have to find that out again: all connections older than the failure are
+//! replaced.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bb8::{ErrorSink, ManageConnection, RunError};
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, Client, ConnectionAddr, RedisError};
+use tokio::sync::watch;
+
+use super::RedisConfig;
+use super::failure::store_error;
+use crate::store::StoreError;
+
+/// Connecting goes on in the background when the operation that needed it has given up, so a server that is far away
+/// is reached all the same.
+const LONGEST_CONNECT: Duration = Duration::from_secs(1);
+
+/// Where the connections lead, for spans.
+#[derive(Debug)]
+pub(super) struct Server {
+    pub(super) address: String,
+    pub(super) port: Option<u16>,
+}
+
+#[derive(Clone)]
+pub(super) struct Pool {
+    connections: bb8::Pool<Connector>,
+    /// The last connection attempt that failed, so that waiting for a connection ends with the reason.
+    failed: watch::Receiver<Option<RedisError>>,
+    server: Arc<Server>,
+    timeout: Duration,
+}
+
+impl Pool {
+    /// Starts to connect in the background.
+    pub(super) fn new(config: &RedisConfig) -> Result<Self, StoreError> {
+        if config.connections == 0 {
+            return Err(StoreError::Config("connections must be at least 1".to_owned()));
+        }
+        let client = Client::open(config.url.as_str())
+            .map_err(|error| StoreError::Config(format!("not a Redis URL (redis://host:port): {error}")))?;
+        let server = Arc::new(server_of(&client));
+        let (failures, failed) = watch::channel(None);
+        let connections = bb8::Pool::builder()
+            .max_size(config.connections)
+            .min_idle(config.connections)
+            .max_lifetime(None)
+            .idle_timeout(None)
+            .connection_timeout(config.timeout)
+            .retry_connection(false)
+            .error_sink(Box::new(Failures(failures)))
+            .build_unchecked(Connector { client, generation: Arc::default(), timeout: config.timeout });
+        Ok(Self { connections, failed, server, timeout: config.timeout })
+    }
+
+    pub(super) fn server(&self) -> &Server {
+        &self.server
+    }
+
+    /// The next connection in turn.
+    pub(super) async fn get(&self) -> Result<Connection, StoreError> {
+        let mut failed = self.failed.clone();
+        failed.mark_unchanged();
+        tokio::select! {
+            biased;
+            connection = self.connections.get() => match connection {
+                Ok(connection) => Ok(connection.clone()),
+                Err(RunError::TimedOut | RunError::User(ConnectError::Stale)) => Err(StoreError::Timeout(self.timeout)),
+                Err(RunError::User(ConnectError::Redis(error))) => Err(store_error(error)),
+            },
+            Ok(()) = failed.changed() => {
+                let error = failed.borrow().clone();
+                Err(error.map_or(StoreError::Timeout(self.timeout), store_error))
+            }
+        }
+    }
+}
+
+fn server_of(client: &Client) -> Server {
+    match client.get_connection_info().addr() {
+        ConnectionAddr::Tcp(host, port) => Server { address: host.clone(), port: Some(*port) },
+        ConnectionAddr::TcpTls { host, port, .. } => Server { address: host.clone(), port: Some(*port) },
+        other => Server { address: other.to_string(), port: None },
+    }
+}
+
+/// A shared connection. Clones are the same one.
+#[derive(Clone)]
+pub(super) struct Connection {
+    redis: MultiplexedConnection,
+    generation: u64,
+    current: Arc<AtomicU64>,
+}
+
+impl Connection {
+    pub(super) fn redis(&mut self) -> &mut MultiplexedConnection {
+        &mut self.redis
+    }
+
+    /// Has this connection and all that are as old replaced.
+    pub(super) fn give_up(&self) {
+        // Fails if another caller has said so already.
+        let next = self.generation + 1;
+        let _ = self.current.compare_exchange(self.generation, next, Ordering::Relaxed, Ordering::Relaxed);
+    }
+
+    fn is_stale(&self) -> bool {
+        self.generation != self.current.load(Ordering::Relaxed)
+    }
+}
+
+struct Connector {
+    client: Client,
+    /// Rises with every failure; connections of an older generation are not used again.
+    generation: Arc<AtomicU64>,
+    timeout: Duration,
+}
+
+#[derive(Debug)]
+enum ConnectError {
+    /// Belongs to an older generation.
+    Stale,
+    Redis(RedisError),
+}
+
+impl ManageConnection for Connector {
+    type Connection = Connection;
+    type Error = ConnectError;
+
+    async fn connect(&self) -> Result<Connection, ConnectError> {
+        let generation = self.generation.load(Ordering::Relaxed);
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(self.timeout.max(LONGEST_CONNECT)))
+            .set_response_timeout(None); // every operation has its own deadline
+        let redis = self.client.get_multiplexed_async_connection_with_config(&config).await;
+        let redis = redis.map_err(ConnectError::Redis)?;
+        Ok(Connection { redis, generation, current: Arc::clone(&self.generation) })
+    }
+
+    async fn is_valid(&self, connection: &mut Connection) -> Result<(), ConnectError> {
+        if connection.is_stale() { Err(ConnectError::Stale) } else { Ok(()) }
+    }
+
+    fn has_broken(&self, connection: &mut Connection) -> bool {
+        connection.is_stale()
+    }
+}
+
+/// Tells everybody who waits for a connection that an attempt failed.
+#[derive(Debug, Clone)]
+struct Failures(watch::Sender<Option<RedisError>>);
+
+impl ErrorSink<ConnectError> for Failures {
+    fn sink(&self, error: ConnectError) {
+        if let ConnectError::Redis(error) = error {
+            self.0.send_replace(Some(error));
+        }
+    }
+
+    fn boxed_clone(&self) -> Box<dyn ErrorSink<ConnectError>> {
+        Box::new(self.clone())
+    }
+}

@@ -1,0 +1,62 @@
+//! Every admission by itself.
+
+use std::collections::VecDeque;
+
+use super::Reach;
+
+/// Admission times, oldest first; equal times are admissions of one call or one microsecond.
+#[derive(Debug, Default)]
+pub(super) struct Exact {
+    times: VecDeque<u64>,
+}
+
+impl Exact {
+    pub(super) fn newest(&self) -> Option<u64> {
+        self.times.back().copied()
+    }
+
+    pub(super) fn used(&self, now: u64, period: u64) -> u64 {
+        let gone = self.times.partition_point(|time| time + period <= now);
+        (self.times.len() - gone) as u64
+    }
+
+    pub(super) fn nth_newest(&self, rank: u64) -> Option<u64> {
+        let index = (self.times.len() as u64).checked_sub(rank)?;
+        self.times.get(usize::try_from(index).ok()?).copied()
+    }
+
+    pub(super) fn times(&self) -> impl Iterator<Item = u64> {
+        self.times.iter().copied()
+    }
+
+    /// `cost` is at most the limit's calls, so at most [`super::EXACT_CALLS`].
+    pub(super) fn admit(&mut self, now: u64, cost: u64, reach: Reach) {
+        while self.times.front().is_some_and(|time| time + reach.longest <= now) {
+            self.times.pop_front();
+        }
+        let (keep, cost) = (reach.calls as usize, cost as usize);
+        for _ in keep..self.times.len() + cost {
+            self.times.pop_front();
+        }
+        self.grow(cost, keep);
+        self.times.extend(std::iter::repeat_n(now, cost));
+    }
+
+    /// Makes room for `more`, doubling, but never beyond what will ever be kept.
+    fn grow(&mut self, more: usize, keep: usize) {
+        let needed = self.times.len() + more;
+        if needed > self.times.capacity() {
+            let capacity = (2 * self.times.capacity()).clamp(needed, keep.max(needed));
+            self.times.reserve_exact(capacity - self.times.len());
+        }
+    }
+
+    pub(super) fn would_grow(&self, cost: u64, now: u64, reach: Reach) -> bool {
+        let kept = (self.used(now, reach.longest) + cost).min(reach.calls);
+        kept > self.times.capacity() as u64
+    }
+
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.times.capacity() * size_of::<u64>()
+    }
+}

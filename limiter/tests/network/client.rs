@@ -1,0 +1,238 @@
+//! The client against real limiters: failover, degraded modes, its refusal cache.
+
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use weir_limiter::{Client, ClientConfig, ClientError, Config, FailureMode, Mode};
+use weir_telemetry::Ops;
+use weir_testkit::{Redis, eventually, free_port};
+
+use crate::support::{Limiter, PATIENCE, check, on};
+
+/// A client that waits as long as a loaded machine needs, unless a test says otherwise.
+fn client_of(endpoints: Vec<String>, on_failure: FailureMode) -> (Client, Ops) {
+    client_with(ClientConfig { endpoints, on_failure, timeout: Duration::from_secs(2), ..ClientConfig::default() })
+}
+
+fn client_with(config: ClientConfig) -> (Client, Ops) {
+    let ops = Ops::new("gateway");
+    (Client::new(config, &ops).unwrap(), ops)
+}
+
+async fn until_mode(client: &Client, wanted: Mode) {
+    eventually(PATIENCE, || async { client.check(vec![check("any", 1_000_000)]).await.mode == wanted }).await;
+}
+
+#[tokio::test]
+async fn it_asks_and_is_told() {
+    let limiter = Limiter::start(Config::default()).await;
+    let (client, ops) = client_of(vec![limiter.url()], FailureMode::Deny);
+    for number in 1..=4 {
+        let outcome = client.check(vec![check("alice", 3)]).await;
+        assert_eq!(outcome.mode, Mode::Exact);
+        assert_eq!(outcome.allowed(), number <= 3);
+    }
+    assert!(!client.peek(check("alice", 3)).await.allowed());
+    assert_eq!(client.peek(check("alice", 5)).await.decisions[0].remaining, 2);
+    assert!(client.check(vec![]).await.allowed());
+    assert!(ops.is_ready());
+    assert!(ops.render().contains("weir_limiter_client_endpoint_up{endpoint=\"http://127.0.0.1:"));
+    limiter.stop().await;
+}
+
+#[tokio::test]
+async fn what_was_refused_is_refused_without_asking_again_until_it_is_reset() {
+    let redis = Redis::start();
+    let limiters = [Limiter::start(on(&redis)).await, Limiter::start(on(&redis)).await];
+    let (client, ops) = client_of(limiters.iter().map(Limiter::url).collect(), FailureMode::Deny);
+    for number in 1..=6 {
+        assert_eq!(client.check(vec![check("k", 2)]).await.allowed(), number <= 2);
+    }
+    assert!(ops.render().contains("weir_limiter_client_refusal_cache_hits_total 3"), "{}", ops.render());
+    assert!(client.reset("k".into()).await.unwrap());
+    // Both limiters have forgotten the refusal, whichever is asked now.
+    for number in 1..=4 {
+        assert_eq!(client.check(vec![check("k", 2)]).await.allowed(), number <= 2);
+    }
+    for limiter in limiters {
+        limiter.stop().await;
+    }
+    let outcome = client.check(vec![check("k", 2)]).await;
+    assert_eq!((outcome.allowed(), outcome.mode), (false, Mode::Exact), "a known refusal needs no limiter");
+}
+
+#[tokio::test]
+async fn when_one_of_two_limiters_dies_no_call_notices() {
+    let redis = Redis::start();
+    let (first, second) = (Limiter::start(on(&redis)).await, Limiter::start(on(&redis)).await);
+    let (client, ops) = client_of(vec![first.url(), second.url()], FailureMode::Allow);
+    let mut admitted = 0;
+    for _ in 0..20 {
+        admitted += usize::from(client.check(vec![check("alice", 50)]).await.allowed());
+    }
+    let (address, asked) = (first.address, "weir_limiter_requests_total{method=\"Check\",code=\"OK\"}");
+    assert_eq!((first.metric(asked).await, second.metric(asked).await), (10, 10), "they take turns");
+    first.stop().await;
+    for _ in 0..60 {
+        let outcome = client.check(vec![check("alice", 50)]).await;
+        assert_eq!(outcome.mode, Mode::Exact);
+        admitted += usize::from(outcome.allowed());
+    }
+    assert_eq!(admitted, 50);
+    let down = format!("weir_limiter_client_endpoint_up{{endpoint=\"http://{address}\"}} 0");
+    for _ in 0..10 {
+        client.check(vec![check("bob", 1_000)]).await;
+    }
+    assert!(ops.render().contains(&down), "{}", ops.render());
+
+    let first = Limiter::start_at(address, on(&redis)).await;
+    let up = down.replace("} 0", "} 1");
+    eventually(PATIENCE, || async { ops.render().contains(&up) }).await;
+    eventually(PATIENCE, || async {
+        client.check(vec![check("carol", 1_000_000)]).await;
+        first.metric(asked).await > 1
+    })
+    .await;
+    first.stop().await;
+    second.stop().await;
+}
+
+#[tokio::test]
+async fn without_any_limiter_each_mode_holds_and_ends() {
+    let port = free_port();
+    let address = format!("127.0.0.1:{port}").parse().unwrap();
+    let endpoints = || vec![format!("http://{address}")];
+    let (local, ops) = client_of(endpoints(), FailureMode::Local);
+    let (allow, _) = client_of(endpoints(), FailureMode::Allow);
+    let (deny, _) = client_of(endpoints(), FailureMode::Deny);
+    for number in 1..=20 {
+        let outcome = local.check(vec![check("k", 7)]).await;
+        assert_eq!((outcome.allowed(), outcome.mode), (number <= 7, Mode::Local));
+        let outcome = allow.check(vec![check("k", 1)]).await;
+        assert_eq!((outcome.allowed(), outcome.mode), (true, Mode::Allow));
+        let outcome = deny.check(vec![check("k", 1)]).await;
+        assert_eq!((outcome.allowed(), outcome.mode), (false, Mode::Deny));
+        assert_eq!(outcome.decisions[0].retry_after, weir_limiter::DENY_RETRY_AFTER);
+    }
+    assert!(ops.is_ready(), "degraded is ready enough");
+    assert!(ops.render().contains("weir_limiter_client_circuit_open 1"), "{}", ops.render());
+    assert!(matches!(local.reset("k".into()).await, Err(ClientError::Reset(_))));
+
+    let limiter = Limiter::start_at(address, Config::default()).await;
+    for client in [&local, &allow, &deny] {
+        until_mode(client, Mode::Exact).await;
+        let outcome = client.check(vec![check("k", 1_000)]).await;
+        assert_eq!((outcome.allowed(), outcome.mode), (true, Mode::Exact));
+    }
+    assert!(ops.render().contains("weir_limiter_client_circuit_open 0"));
+    limiter.stop().await;
+}
+
+#[tokio::test]
+async fn a_limiter_that_accepts_and_says_nothing_is_left_out() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let silent_url = format!("http://{}", silent.local_addr().unwrap());
+    let limiter = Limiter::start(Config::default()).await;
+    let (client, ops) = client_with(ClientConfig {
+        endpoints: vec![silent_url.clone(), limiter.url()],
+        on_failure: FailureMode::Deny,
+        ..ClientConfig::default()
+    });
+    let down = format!("weir_limiter_client_endpoint_up{{endpoint=\"{silent_url}\"}} 0");
+    eventually(PATIENCE, || async {
+        client.check(vec![check("any", 1_000_000)]).await;
+        ops.render().contains(&down)
+    })
+    .await;
+    until_mode(&client, Mode::Exact).await;
+    for _ in 0..50 {
+        assert_eq!(client.check(vec![check("k", 1_000)]).await.mode, Mode::Exact);
+    }
+    limiter.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn four_hundred_concurrent_checks_admit_exactly_fifteen_batched_or_not() {
+    let redis = Redis::start();
+    let limiters = [Limiter::start(on(&redis)).await, Limiter::start(on(&redis)).await];
+    for batching in [false, true] {
+        let config = ClientConfig {
+            endpoints: limiters.iter().map(Limiter::url).collect(),
+            on_failure: FailureMode::Deny,
+            timeout: PATIENCE,
+            batching,
+            ..ClientConfig::default()
+        };
+        let clients = [client_with(config.clone()).0, client_with(config).0];
+        let mut checks = JoinSet::new();
+        for number in 0..400 {
+            let client = clients[number % 2].clone();
+            checks.spawn(async move {
+                let key = if batching { "bob" } else { "alice" };
+                client.check(vec![check("shared address", 100_000), check(key, 15)]).await
+            });
+        }
+        let mut admitted = 0;
+        while let Some(outcome) = checks.join_next().await {
+            let outcome = outcome.unwrap();
+            assert_eq!((outcome.mode, outcome.decisions.len()), (Mode::Exact, 2));
+            admitted += usize::from(outcome.allowed());
+        }
+        assert_eq!(admitted, 15, "batching: {batching}");
+        let charged = 100_000 - clients[0].peek(check("shared address", 100_000)).await.decisions[0].remaining;
+        assert_eq!(charged, if batching { 800 } else { 400 }, "what stands before a refusal stays charged");
+    }
+    for limiter in limiters {
+        limiter.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn keys_of_any_length_and_costs_of_any_size_are_limited_exactly() {
+    let limiter = Limiter::start(Config::default()).await;
+    let (client, _) = client_of(vec![limiter.url()], FailureMode::Allow);
+    for key in [String::new(), "x".repeat(1_025), "x".repeat(100_000)] {
+        for number in 1..=3 {
+            let outcome = client.check(vec![check(&key, 2)]).await;
+            assert_eq!((outcome.allowed(), outcome.mode), (number <= 2, Mode::Exact), "{} bytes", key.len());
+        }
+    }
+    let dear = weir_limiter::Check { cost: u64::MAX, ..check("dear", 10) };
+    let outcome = client.check(vec![dear]).await;
+    assert_eq!((outcome.allowed(), outcome.mode), (false, Mode::Exact));
+
+    let many = vec![check("many", 100); 150];
+    let outcome = client.check(many).await;
+    assert_eq!((outcome.mode, outcome.decisions.len(), outcome.allowed()), (Mode::Exact, 101, false));
+    limiter.stop().await;
+}
+
+#[tokio::test]
+async fn a_check_no_limiter_reads_is_decided_by_the_mode_and_hurts_no_other() {
+    let limiter = Limiter::start(Config::default()).await;
+    let (client, ops) = client_of(vec![limiter.url()], FailureMode::Deny);
+    let mut unreadable = check("k", 1);
+    unreadable.limit.renewal_period = Duration::from_secs(90_000);
+    for _ in 0..10 {
+        assert_eq!(client.check(vec![unreadable.clone()]).await.mode, Mode::Deny);
+    }
+    assert_eq!(client.check(vec![check("k", 1)]).await.mode, Mode::Exact);
+    assert!(ops.render().contains("weir_limiter_client_circuit_open 0"));
+    limiter.stop().await;
+}
+
+#[tokio::test]
+async fn addresses_are_checked_when_the_client_is_made() {
+    let ops = Ops::new("gateway");
+    let message = |endpoints: &[&str]| {
+        let endpoints = endpoints.iter().map(|&endpoint| endpoint.to_owned()).collect();
+        Client::new(ClientConfig { endpoints, ..ClientConfig::default() }, &ops).map(drop).unwrap_err().to_string()
+    };
+    assert_eq!(message(&[]), "no limiter is configured: give at least one http://host:port");
+    assert_eq!(message(&["limiter:8081"]), "\"limiter:8081\" is not a limiter's address: use http://host:port");
+    assert_eq!(
+        message(&["http://a:1", "https://b:2"]),
+        "\"https://b:2\": TLS to limiters is not supported yet: use http://host:port on a private network"
+    );
+}

@@ -1,0 +1,7 @@
+//! The limiter's service and client over real sockets, with the memory store and with a real Redis.
+#![allow(clippy::unwrap_used, unreachable_pub)]
+
+mod client;
+mod redis;
+mod service;
+mod support;
