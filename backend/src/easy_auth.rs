@@ -35,12 +35,13 @@ impl EasyAuth {
         let client_id = config.audiences.first().filter(|audience| !audience.is_empty()).ok_or(Error::NoAudience)?;
         let provider = providers.provider(&config.openid_config)?;
         let sources = KeySources { providers: vec![provider], keys: Vec::new() };
+        let validation = ValidatorConfig { metrics: providers.metrics(), ..ValidatorConfig::default() };
         let authorization_uri = config.authorization_uri.as_deref();
         Ok(Self {
-            validator: Validator::new(sources, ValidatorConfig::default())?,
+            validator: Validator::new(sources, validation)?,
             audiences: config.audiences.clone(),
             clock_skew: config.limits.clock_skew,
-            excluded: config.excluded_paths.iter().filter_map(|path| Excluded::parse(path)).collect(),
+            excluded: config.excluded_paths.iter().map(|path| Excluded::parse(path)).collect::<Result<_, _>>()?,
             challenge: Challenge::new(authorization_uri, &config.openid_config, client_id),
         })
     }
@@ -93,13 +94,14 @@ struct Excluded {
 }
 
 impl Excluded {
-    /// `None` for a path that no request can have.
-    fn parse(text: &str) -> Option<Self> {
-        let (text, below) = match text.strip_suffix("/*") {
+    fn parse(text: &str) -> Result<Self, Error> {
+        let (path, below) = match text.strip_suffix("/*") {
             Some(parent) => (parent, true),
             None => (text, false),
         };
-        Some(Self { path: Path::decode(text)?, below })
+        let path = Path::decode(path).filter(|path| !path.segments().iter().any(|segment| segment.contains('*')));
+        let path = path.ok_or_else(|| Error::ExcludedPath { path: text.to_owned() })?;
+        Ok(Self { path, below })
     }
 
     fn covers(&self, path: &Path) -> bool {
@@ -127,5 +129,12 @@ mod tests {
         assert!(!covers("/api/public/*", "/api/public/../hello"));
         assert!(!covers("/api/public/*", "/api/public%2Fx"));
         assert!(!covers("/api/public/*", "/api/private"));
+    }
+
+    #[test]
+    fn an_excluded_path_that_is_not_understood_is_refused() {
+        for path in ["", "api/status", "/*", "/api/*/x", "/api/pub*", "/api/../hello", "/api/%ff"] {
+            assert!(matches!(Excluded::parse(path), Err(Error::ExcludedPath { .. })), "{path}");
+        }
     }
 }

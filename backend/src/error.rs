@@ -14,6 +14,12 @@ pub enum Error {
     /// No audience is configured: tokens for any other application of the tenant would be accepted.
     #[error("there is no audience; give this application's client id with --audience ID")]
     NoAudience,
+    /// A path that is to need no token is none that a request can have.
+    #[error("the excluded path {path:?} is not understood; write /api/status, or /api/public/* for all below")]
+    ExcludedPath {
+        /// The path.
+        path: String,
+    },
     /// A function's route is malformed or taken.
     #[error(transparent)]
     Route(#[from] RouteError),

@@ -13,7 +13,6 @@ pub(crate) mod routes;
 mod trace;
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -132,6 +131,3 @@ impl Host {
         }
     }
 }
-
-/// What `server` needs: the host behind a reference count, because connections outlive the accept loop.
-pub(crate) type SharedHost = Arc<Host>;

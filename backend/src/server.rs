@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Limits;
-use crate::host::SharedHost;
+use crate::host::Host;
 
 /// How long to wait after the system refused a connection, which is when it is out of file descriptors or memory.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -26,7 +26,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 const STREAMS: u32 = 256;
 
 /// Serves until `shutdown`, then lets requests under way end, for as long as `limits.drain`.
-pub(crate) async fn serve(listener: TcpListener, host: SharedHost, limits: &Limits, shutdown: CancellationToken) {
+pub(crate) async fn serve(listener: TcpListener, host: Arc<Host>, limits: &Limits, shutdown: CancellationToken) {
     let builder = Arc::new(builder(limits));
     let slots = Arc::new(Semaphore::new(limits.connections));
     let graceful = GracefulShutdown::new();
@@ -97,7 +97,7 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
 struct Connection {
     stream: TcpStream,
     peer: SocketAddr,
-    host: SharedHost,
+    host: Arc<Host>,
     builder: Arc<Builder<TokioExecutor>>,
     watcher: Watcher,
     first_request: Duration,

@@ -39,7 +39,7 @@ impl Ops {
         Self { inner: Arc::new(Inner { role, registry: Mutex::new(registry), components }) }
     }
 
-    /// Registers metrics. Names get the prefix `weir_`.
+    /// Registers metrics. Names get the prefix `weir_`. `register` must not call this `Ops`: its registry is locked.
     pub fn registry(&self, register: impl FnOnce(&mut Registry)) {
         register(&mut self.inner.registry.lock());
     }
@@ -65,7 +65,7 @@ impl Ops {
     /// until `shutdown`. For operators: neither authenticated nor limited, so never on a public address.
     ///
     /// # Errors
-    /// What the listener fails with.
+    /// None at present: what fails is one connection, or passes by itself.
     pub async fn serve(self, listener: TcpListener, shutdown: CancellationToken) -> std::io::Result<()> {
         self.serve_with(listener, Router::new(), shutdown).await
     }
@@ -74,14 +74,15 @@ impl Ops {
     /// `extra` must have no fallback.
     ///
     /// # Errors
-    /// What the listener fails with.
+    /// None at present: what fails is one connection, or passes by itself.
     pub async fn serve_with(
         self,
         listener: TcpListener,
         extra: Router,
         shutdown: CancellationToken,
     ) -> std::io::Result<()> {
-        server::serve(self, listener, extra, shutdown).await
+        server::serve(self, listener, extra, shutdown).await;
+        Ok(())
     }
 }
 

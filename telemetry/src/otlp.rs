@@ -9,13 +9,13 @@ use crate::init::InitError;
 const ENDPOINT: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"];
 const PROTOCOL: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"];
 
-/// Whether the environment asks for an exporter, and if it does, for one that exists here.
-pub(crate) fn from_environment(variable: &dyn Fn(&str) -> Option<String>) -> Result<Option<()>, InitError> {
+/// Whether the environment asks for an exporter. An error if it asks for one that does not exist here.
+pub(crate) fn is_wanted(variable: &dyn Fn(&str) -> Option<String>) -> Result<bool, InitError> {
     let first = |names: [&str; 2]| names.into_iter().find_map(variable);
     let is = |name: &str, value: &str| variable(name).is_some_and(|given| given.trim().eq_ignore_ascii_case(value));
-    let Some(endpoint) = first(ENDPOINT) else { return Ok(None) };
+    let Some(endpoint) = first(ENDPOINT) else { return Ok(false) };
     if is("OTEL_SDK_DISABLED", "true") || is("OTEL_TRACES_EXPORTER", "none") {
-        return Ok(None);
+        return Ok(false);
     }
     match first(PROTOCOL) {
         Some(given) if !given.trim().eq_ignore_ascii_case("grpc") => return Err(InitError::Protocol { given }),
@@ -24,7 +24,7 @@ pub(crate) fn from_environment(variable: &dyn Fn(&str) -> Option<String>) -> Res
     if endpoint.trim_start().get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://")) {
         return Err(InitError::Tls { given: endpoint });
     }
-    Ok(Some(()))
+    Ok(true)
 }
 
 /// The exporter; endpoint, headers, time limits, sampler and batch sizes are read from the environment by the library.

@@ -52,3 +52,66 @@ fn name_of(method: &Method) -> &'static str {
     const KNOWN: [&str; 8] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"];
     KNOWN.into_iter().find(|known| *known == method.as_str()).unwrap_or("_OTHER")
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::io::Write;
+    use std::sync::{Arc, Mutex};
+
+    use tracing_subscriber::fmt::format::FmtSpan;
+
+    use super::*;
+    use crate::functions;
+
+    #[derive(Clone, Default)]
+    struct Written(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Written {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// All that a span of this request says when it ends.
+    fn spoken(request: &Request<()>, status: StatusCode) -> String {
+        let written = Written::default();
+        let writer = written.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_span_events(FmtSpan::CLOSE)
+            .with_ansi(false)
+            .with_writer(move || writer.clone())
+            .finish();
+        tracing::subscriber::with_default(subscriber, || {
+            let span = request_span(request, IpAddr::from([127, 0, 0, 1]));
+            span.in_scope(|| record_route(request.method(), &functions::all()[0]));
+            record_status(&span, status);
+        });
+        String::from_utf8(written.0.lock().unwrap().clone()).unwrap()
+    }
+
+    #[test]
+    fn a_span_names_route_and_status_and_never_the_key() {
+        let request = Request::get("/API/Hello?code=top-secret").body(()).unwrap();
+        let text = spoken(&request, StatusCode::OK);
+        for part in
+            ["GET /api/hello", "http.route=\"/api/hello\"", "status_code=200", "url.path=\"/API/Hello\"", "127.0.0.1"]
+        {
+            assert!(text.contains(part), "{part} in {text}");
+        }
+        assert!(!text.contains("top-secret") && !text.contains("ERROR"), "{text}");
+        assert!(spoken(&request, StatusCode::BAD_GATEWAY).contains("ERROR"));
+    }
+
+    #[test]
+    fn an_invented_method_is_not_a_name() {
+        let request = Request::builder().method("BREW-9").uri("/api/hello").body(()).unwrap();
+        let text = spoken(&request, StatusCode::NOT_FOUND);
+        assert!(text.contains("_OTHER") && !text.contains("BREW"), "{text}");
+    }
+}

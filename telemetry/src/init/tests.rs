@@ -13,7 +13,7 @@ fn environment(pairs: &[(&str, &str)]) -> impl Fn(&str) -> Option<String> + use<
 
 fn refused(pairs: &[(&str, &str)]) -> String {
     let environment = environment(pairs);
-    let outcome = otlp::from_environment(&environment)
+    let outcome = otlp::is_wanted(&environment)
         .and_then(|_| subscriber_of(&environment, None, "test"))
         .map(|_| "accepted".to_owned());
     outcome.unwrap_or_else(|error| error.to_string())
