@@ -14,6 +14,7 @@ use std::time::SystemTime;
 use uuid::Uuid;
 
 pub(crate) use basic::BasicCredentials;
+pub(crate) use convert::read_bool;
 pub use convert::{FromValue, FromValueError};
 pub use jwt::Jwt;
 pub(crate) use text::{float_text, time_text};
