@@ -81,6 +81,12 @@ impl Clients {
         let mut redirect_uris = Vec::new();
         for text in &config.spa_origins {
             let origin = tenant::origin("SPA origin", text)?;
+            if !tenant::is_secure(&origin) {
+                let problem = format!(
+                    "must be https, or http on localhost, and not {text:?}: browsers give other pages no cryptography"
+                );
+                return Err(Error::Setting { setting: "SPA origin", problem });
+            }
             redirect_uris.push(format!("{origin}{}", development::CONSOLE_REDIRECT_PATH));
             // Pages send their origin with or without a slash, depending on the library; nothing is added or
             // removed when URIs are compared, so both are registered.
@@ -158,6 +164,21 @@ mod tests {
             "",
         ] {
             assert!(!spa.has_redirect_uri(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_origin_without_encryption_is_refused_beyond_this_machine() {
+        for (origin, accepted) in [
+            ("http://127.0.0.1:3000", true),
+            ("http://[::1]:3000", true),
+            ("https://app.example.com", true),
+            ("http://app.example.com", false),
+            ("http://localhost.example.com", false),
+            ("http://localhost:3000/path", false),
+        ] {
+            let config = Config { spa_origins: vec![origin.to_owned()], ..Config::default() };
+            assert_eq!(Clients::new(&config).is_ok(), accepted, "{origin}");
         }
     }
 

@@ -4,7 +4,7 @@
 //! does not say that another site sent it. That holds before anybody has signed in too: otherwise somebody could sign
 //! a visitor in under another name.
 
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode, header};
 
 use crate::cookies;
@@ -46,14 +46,14 @@ pub(crate) struct Pending {
 
 impl Pending {
     /// The sign-in that the query names.
-    pub(crate) fn find(provider: &Provider, headers: &HeaderMap, query: Option<&str>) -> Result<Self, Response> {
+    pub(crate) fn find(provider: &Provider, headers: &HeaderMap, query: Option<&str>) -> Result<Self, Rejection> {
         let parameters = Parameters::parse(query.unwrap_or_default().as_bytes()).unwrap_or_default();
         let visit = cookies::get(headers, cookies::VISIT).unwrap_or_default();
         parameters
             .get("transaction")
             .and_then(|id| provider.transactions.find(id, visit, provider.clock.now()))
             .map(|transaction| Self { csrf: token(provider, visit, &transaction.id), transaction })
-            .ok_or_else(over)
+            .ok_or(Rejection::Over)
     }
 
     /// The sign-in and the form that was sent for it.
@@ -62,26 +62,39 @@ impl Pending {
         headers: &HeaderMap,
         query: Option<&str>,
         body: &[u8],
-    ) -> Result<(Self, Parameters), Response> {
+    ) -> Result<(Self, Parameters), Rejection> {
         let pending = Self::find(provider, headers, query)?;
-        let form = Parameters::parse(body).map_err(|_| forged())?;
+        let form = Parameters::parse(body).map_err(|_| Rejection::Forged)?;
         if !is_ours(provider, headers, &pending.transaction.id, &form) {
-            return Err(forged());
+            return Err(Rejection::Forged);
         }
         Ok((pending, form))
     }
 }
 
-fn over() -> Response {
-    let explanation = "This sign-in has expired, or it began in another browser, or your browser keeps no cookies. \
-                       Go back to the application and sign in again.";
-    pages::problem(StatusCode::BAD_REQUEST, "This sign-in is over", explanation)
+/// Why a page is not shown or a form not accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rejection {
+    /// There is no such sign-in, or it is not this browser's.
+    Over,
+    /// The form did not come from our pages.
+    Forged,
 }
 
-/// The answer to a form that is not ours.
-pub(crate) fn forged() -> Response {
-    let explanation = "This form did not come from our page. Go back to the application and sign in again.";
-    pages::problem(StatusCode::FORBIDDEN, "This form cannot be accepted", explanation)
+impl IntoResponse for Rejection {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Over => {
+                let explanation = "This sign-in has expired, or it began in another browser, or your browser keeps \
+                                   no cookies. Go back to the application and sign in again.";
+                pages::problem(StatusCode::BAD_REQUEST, "This sign-in is over", explanation)
+            }
+            Self::Forged => {
+                let explanation = "This form did not come from our page. Go back to the application and try again.";
+                pages::problem(StatusCode::FORBIDDEN, "This form cannot be accepted", explanation)
+            }
+        }
+    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
 use serde_json::Value;
@@ -62,9 +62,9 @@ pub(crate) fn post(provider: &Provider, place: &Place, body: &[u8]) -> Response 
 
 /// Answers the confirmation form.
 pub(crate) async fn confirmed(State(provider): State<Shared>, headers: HeaderMap, body: Bytes) -> Response {
-    let Ok(form) = Parameters::parse(&body) else { return forms::forged() };
+    let Ok(form) = Parameters::parse(&body) else { return forms::Rejection::Forged.into_response() };
     if !forms::is_ours(&provider, &headers, PURPOSE, &form) {
-        return forms::forged();
+        return forms::Rejection::Forged.into_response();
     }
     let provider: &Provider = Arc::as_ref(&provider);
     let next = client(provider, &form).and_then(|(client, _)| next(client, &form));

@@ -1,13 +1,13 @@
 //! The pages people see: plain HTML and one stylesheet, no script, so that they work everywhere and leave nothing to
 //! inject into.
 
+pub(crate) mod assets;
 pub(crate) mod field;
 pub(crate) mod form_post;
 pub(crate) mod home;
 pub(crate) mod sign_in;
 pub(crate) mod sign_out;
 pub(crate) mod sign_up;
-pub(crate) mod style;
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
@@ -36,7 +36,7 @@ impl Page<'_> {
         let leads_to = self.leads_to.as_ref().map(|origin| format!(" {origin}")).unwrap_or_default();
         let script = script.map(|hash| format!("; script-src 'sha256-{hash}'")).unwrap_or_default();
         let policy = format!(
-            "default-src 'none'; style-src 'self'{script}; form-action 'self'{leads_to}; frame-ancestors 'none'; base-uri 'none'"
+            "default-src 'none'; style-src 'self'; img-src 'self'{script}; form-action 'self'{leads_to}; frame-ancestors 'none'; base-uri 'none'"
         );
         let policy = HeaderValue::from_str(&policy).expect("origins and hashes are ASCII");
         // No Cross-Origin-Opener-Policy: it would cut the window that opened a sign-in pop-up off from it.
@@ -61,8 +61,8 @@ impl Page<'_> {
                     meta name="color-scheme" content="light dark";
                     meta name="robots" content="noindex";
                     title { @if self.refused { "Error: " } (self.title) " - weir identity" }
-                    link rel="stylesheet" href=(style::path());
-                    link rel="icon" href="data:,";
+                    link rel="stylesheet" href=(assets::STYLE.path);
+                    link rel="icon" type="image/svg+xml" href=(assets::ICON.path);
                 }
                 body {
                     header.notice {

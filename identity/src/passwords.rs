@@ -129,7 +129,7 @@ pub(crate) const RULE: &str =
 pub(crate) fn is_strong(password: &str) -> bool {
     let kinds: [fn(char) -> bool; 4] =
         [char::is_lowercase, char::is_uppercase, |c| c.is_ascii_digit(), |c| !c.is_alphanumeric()];
-    let found = kinds.iter().filter(|is_kind| password.chars().any(|c| is_kind(c))).count();
+    let found = kinds.iter().filter(|is_kind| password.chars().any(is_kind)).count();
     (8..=64).contains(&password.chars().count()) && password.len() <= MAX_BYTES && found >= 3
 }
 

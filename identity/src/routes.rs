@@ -16,6 +16,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use serde_json::json;
 
+use crate::pages::assets::{ICON, STYLE};
 use crate::parameters::MAX_LENGTH;
 use crate::provider::{Provider, Shared};
 use crate::tenant::{Endpoint, Place};
@@ -28,7 +29,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) fn router(provider: Shared) -> Router {
     Router::new()
         .route("/", get(async |State(provider): State<Shared>| pages::home::page(&provider)))
-        .route(pages::style::path(), get(async |headers: HeaderMap| pages::style::get(&headers)))
+        .route(&STYLE.path, get(async |headers: HeaderMap| STYLE.get(&headers)))
+        .route(&ICON.path, get(async |headers: HeaderMap| ICON.get(&headers)))
         .route("/sign-in", get(sign_in::show).post(sign_in::submit))
         .route("/sign-up", get(sign_up::show).post(sign_up::submit))
         .route("/sign-out", post(logout::confirmed))

@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::metrics::Metrics;
 use crate::provider::Provider;
 use crate::tenant::Endpoint;
-use crate::{routes, server};
+use crate::{routes, server, tenant};
 
 /// Runs the provider until `shutdown`, then lets requests under way end.
 ///
@@ -89,6 +89,12 @@ fn announce(config: &Config, provider: &Provider) {
         tracing::warn!(
             path = development::TOKEN_PATH,
             "development tokens are on: everybody on this machine can have an access token in any name"
+        );
+    }
+    if !tenant::is_secure(provider.tenant.public_url()) {
+        tracing::warn!(
+            public_url = provider.tenant.public_url(),
+            "browsers keep nobody signed in here: their cookies for this provider need https, or http on localhost"
         );
     }
     let discovery = provider.tenant.url(Endpoint::Discovery, &provider.tenant.first_place());

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::Extension;
 use axum::extract::{RawQuery, State};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
@@ -15,7 +15,7 @@ use crate::forms::Pending;
 use crate::metrics::SignIn;
 use crate::pages;
 use crate::pages::sign_in::{SignInPage, already_answered};
-use crate::passwords::{HashingError, Verified};
+use crate::passwords::Verified;
 use crate::provider::{Provider, Shared};
 use crate::server::Peer;
 
@@ -26,7 +26,7 @@ const WRONG: &str = "The e-mail address or the password is not right.";
 pub(crate) async fn show(State(provider): State<Shared>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
     let pending = match Pending::find(&provider, &headers, query.as_deref()) {
         Ok(pending) => pending,
-        Err(response) => return response,
+        Err(rejection) => return rejection.into_response(),
     };
     let transaction = &pending.transaction;
     if transaction.answered {
@@ -52,7 +52,7 @@ pub(crate) async fn submit(
 ) -> Response {
     let (pending, form) = match Pending::submitted(&provider, &headers, query.as_deref(), &body) {
         Ok(submitted) => submitted,
-        Err(response) => return response,
+        Err(rejection) => return rejection.into_response(),
     };
     let (email, password) = (form.get("email").unwrap_or_default(), form.get("password").unwrap_or_default());
     let mut page = SignInPage { email, ..SignInPage::default() };
@@ -96,12 +96,13 @@ enum Refused {
 /// Finds the account of an e-mail address and password. What is no address goes the same way as an address without an
 /// account, up to the hash.
 async fn authenticate(provider: &Provider, email: &str, password: &str, from: IpAddr) -> Result<Account, Refused> {
-    let key = normalise_email(email).unwrap_or_default();
+    let key = normalise_email(email).unwrap_or_else(|| email.chars().take(254).collect());
     let now = provider.clock.now();
     provider.attempts.begin_sign_in(&key, from, now).map_err(Refused::Locked)?;
     let found = provider.directory.find_by_email(&key).await.map_err(|error| Refused::Failed(error.to_string()))?;
     let phc = found.as_ref().map(|account| account.password.as_str());
-    let verified = provider.hasher.verify(password.to_owned(), phc).await.map_err(failed)?;
+    let verified =
+        provider.hasher.verify(password.to_owned(), phc).await.map_err(|error| Refused::Failed(error.to_string()))?;
     let (Some(account), Verified::Right | Verified::RightButOld(_)) = (found, &verified) else {
         return Err(Refused::Wrong);
     };
@@ -113,10 +114,6 @@ async fn authenticate(provider: &Provider, email: &str, password: &str, from: Ip
     }
     provider.attempts.signed_in(&key, from, now);
     Ok(account)
-}
-
-fn failed(error: HashingError) -> Refused {
-    Refused::Failed(error.to_string())
 }
 
 impl std::fmt::Display for Locked {

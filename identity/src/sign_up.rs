@@ -2,7 +2,7 @@
 
 use axum::Extension;
 use axum::extract::{RawQuery, State};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use uuid::Uuid;
@@ -27,7 +27,7 @@ pub(crate) async fn show(State(provider): State<Shared>, RawQuery(query): RawQue
     match Pending::find(&provider, &headers, query.as_deref()) {
         Ok(pending) if pending.transaction.answered => already_answered(&pending.transaction),
         Ok(pending) => SignUpPage::default().send(StatusCode::OK, &pending.transaction, &pending.csrf),
-        Err(response) => response,
+        Err(rejection) => rejection.into_response(),
     }
 }
 
@@ -41,7 +41,7 @@ pub(crate) async fn submit(
 ) -> Response {
     let (pending, form) = match Pending::submitted(&provider, &headers, query.as_deref(), &body) {
         Ok(submitted) => submitted,
-        Err(response) => return response,
+        Err(rejection) => return rejection.into_response(),
     };
     if form.get("action") == Some("cancel") {
         return cancel(&provider, &pending);

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use url::Url;
+use url::{Host, Url};
 
 use crate::config::{Config, Issuer};
 use crate::error::Error;
@@ -156,6 +156,19 @@ pub(crate) fn origin(setting: &'static str, text: &str) -> Result<String, Error>
         return refuse(format!("must be scheme, host and port only, such as http://localhost:3000, and not {text:?}"));
     }
     Ok(url.origin().ascii_serialization())
+}
+
+/// Whether browsers trust an origin with cookies for secure connections and with cryptography: it is https, or it is
+/// this machine.
+pub(crate) fn is_secure(origin: &str) -> bool {
+    let Ok(url) = Url::parse(origin) else { return false };
+    let local = match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    };
+    local || url.scheme() == "https"
 }
 
 fn check_segment(setting: &'static str, text: &str) -> Result<(), Error> {

@@ -5,6 +5,7 @@ mod development_token;
 mod discovery;
 mod flow;
 mod harness;
+mod operations;
 mod pages;
 mod refresh;
 mod sign_out;

@@ -45,6 +45,25 @@ async fn an_account_is_locked_with_a_clear_message_whether_it_exists_or_not() {
 }
 
 #[tokio::test]
+async fn attempts_in_parallel_are_limited_like_attempts_in_a_row() {
+    let server = std::sync::Arc::new(Server::start_with(|config| config.attempts.per_account = 3).await);
+    let attempts: Vec<_> = (0..12)
+        .map(|_| {
+            let server = std::sync::Arc::clone(&server);
+            tokio::spawn(async move { server.browser().try_sign_in(EMAIL, "Wrong-passw0rd").await.status })
+        })
+        .collect();
+    let mut checked = 0;
+    for attempt in attempts {
+        match attempt.await.unwrap() {
+            422 => checked += 1,
+            status => assert_eq!(status, 429),
+        }
+    }
+    assert_eq!(checked, 3);
+}
+
+#[tokio::test]
 async fn an_address_is_locked_over_many_accounts() {
     let server = Server::start_with(|config| config.attempts.per_address = 3).await;
     for name in ["a", "b", "c"] {
@@ -181,7 +200,7 @@ async fn pages_are_guarded_and_lead_only_to_the_application() {
     let page = browser.get(start.location()).await;
     assert_eq!(
         page.header("content-security-policy"),
-        "default-src 'none'; style-src 'self'; form-action 'self' http://localhost:3000; frame-ancestors 'none'; base-uri 'none'"
+        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self' http://localhost:3000; frame-ancestors 'none'; base-uri 'none'"
     );
     assert_eq!(page.header("x-frame-options"), "DENY");
     assert_eq!(page.header("x-content-type-options"), "nosniff");
@@ -196,6 +215,8 @@ async fn pages_are_guarded_and_lead_only_to_the_application() {
     assert!(sheet.header("cache-control").contains("immutable"));
     let request = server.http.get(format!("{}{style}", server.base)).header("if-none-match", sheet.header("etag"));
     assert_eq!(browser.send(request).await.status, 304);
+    let icon = page.body.split_once(r#"type="image/svg+xml" href=""#).unwrap().1.split_once('"').unwrap().0.to_owned();
+    assert_eq!(browser.get(&icon).await.header("content-type"), "image/svg+xml");
     let home = browser.get("/").await;
     assert!(home.status == 200 && home.body.contains("/.well-known/openid-configuration"));
 }
