@@ -98,6 +98,10 @@ impl Client {
     ///
     /// # Errors
     /// If there is no endpoint, or one is not of the form `http://host:port`.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a role hands over the part of its configuration that is the client's"
+    )]
     pub fn new(config: ClientConfig, ops: &Ops) -> Result<Self, ClientError> {
         if config.endpoints.is_empty() {
             return Err(ClientError::NoEndpoints);

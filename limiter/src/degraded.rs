@@ -76,7 +76,12 @@ impl<S: Store> Degraded<S> {
             gauge.set(matches!(change, Change::Opened(_)).into());
             match change {
                 Change::Opened(why) => {
-                    tracing::warn!(mode = config.mode.as_str(), why, "the {} does not answer; the mode holds", config.name);
+                    tracing::warn!(
+                        mode = config.mode.as_str(),
+                        why,
+                        "the {} does not answer; the mode holds",
+                        config.name
+                    );
                     readiness.degraded(format!("mode {} holds: {why}", config.mode.as_str()));
                 }
                 Change::Closed => {
@@ -86,7 +91,14 @@ impl<S: Store> Degraded<S> {
             }
         };
         let circuit = Circuit::new(CircuitConfig::default(), probe, tell);
-        Self { store, config, local: MemoryStore::new(&MemoryConfig::default()), circuit, metrics, complaints: Throttle::default() }
+        Self {
+            store,
+            config,
+            local: MemoryStore::new(&MemoryConfig::default()),
+            circuit,
+            metrics,
+            complaints: Throttle::default(),
+        }
     }
 
     /// Asks the store once, charging nothing: so that a wrong address or password shows at the start. Without an answer
@@ -116,12 +128,8 @@ impl<S: Store> Degraded<S> {
             FailureMode::Allow => lists.iter().map(|list| allow(list)).collect(),
             FailureMode::Deny => lists.iter().map(|list| deny(list)).collect(),
             FailureMode::Local => {
-                let denied: Vec<Outcome> = lists.iter().map(|list| deny(list)).collect();
-                match self.local.check(lists).await {
-                    Ok(outcomes) => outcomes.into_iter().map(|outcome| Outcome { mode: Mode::Local, ..outcome }).collect(),
-                    // Its memory is full of keys that still count: what cannot be counted is not admitted.
-                    Err(_) => denied,
-                }
+                let outcomes = self.local.check(lists).await.expect("the memory store never fails");
+                outcomes.into_iter().map(|outcome| Outcome { mode: Mode::Local, ..outcome }).collect()
             }
         }
     }
@@ -182,7 +190,10 @@ impl<S: Store> Store for Degraded<S> {
 
 impl<S> std::fmt::Debug for Degraded<S> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Degraded").field("config", &self.config).field("open", &self.circuit.is_open()).finish_non_exhaustive()
+        f.debug_struct("Degraded")
+            .field("config", &self.config)
+            .field("open", &self.circuit.is_open())
+            .finish_non_exhaustive()
     }
 }
 

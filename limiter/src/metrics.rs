@@ -72,7 +72,11 @@ impl LayerMetrics {
             self.store_seconds.clone(),
         );
         registry.register("batch_lists", "Lists that left in one round trip to the store", self.batch_lists.clone());
-        registry.register("circuit_open", "1 while the store does not answer and is not asked", self.circuit_open.clone());
+        registry.register(
+            "circuit_open",
+            "1 while the store does not answer and is not asked",
+            self.circuit_open.clone(),
+        );
         registry.register("store_failures", "Calls the store did not answer, by cause", self.failures.clone());
         registry.register("answers", "Lists answered, by who decided: exact is the store", self.answers.clone());
     }
@@ -119,7 +123,11 @@ struct LimitCounters {
 impl ServiceMetrics {
     pub(crate) fn register(&self, registry: &mut Registry) {
         registry.register("requests", "Calls of the gRPC service, by method and status", self.requests.clone());
-        registry.register("decisions", "Checks decided, by limit and result; peeks are not counted", self.decisions.clone());
+        registry.register(
+            "decisions",
+            "Checks decided, by limit and result; peeks are not counted",
+            self.decisions.clone(),
+        );
     }
 
     pub(crate) fn request(&self, method: &'static str, code: &'static str) {
@@ -131,7 +139,11 @@ impl ServiceMetrics {
         for (charged, decision) in names.iter().zip(&outcome.decisions) {
             if let Charged::Yes(name) = charged {
                 let counters = self.counters(name);
-                if decision.allowed { counters.allowed.inc() } else { counters.refused.inc() };
+                if decision.allowed {
+                    counters.allowed.inc()
+                } else {
+                    counters.refused.inc()
+                };
             }
         }
     }

@@ -11,6 +11,8 @@
 //!   the checks before it are, because they are charged whatever comes after them.
 //! - `reset` through this cache forgets the key, also for answers still under way. A reset through another replica is
 //!   seen when the wait ends.
+//! - Where limits of different periods share a key, a store may forget early what only the longer one would count; a
+//!   refusal that was told holds all the same.
 //! - A refusal of a dearer call than the remembered one carries the remembered wait: a lower bound. `remaining` is as
 //!   it was when the store refused.
 

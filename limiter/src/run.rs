@@ -26,6 +26,10 @@ use crate::store::{Store, StoreError};
 /// Calls one connection may have in flight. A gateway has one connection and may have thousands of requests waiting.
 const CALLS_PER_CONNECTION: u32 = 4_096;
 
+/// Calls a client may give up before they are looked at, without its connection being taken for an attack: after a
+/// standstill a gateway has given up all it was waiting for.
+const GIVEN_UP_CALLS: usize = CALLS_PER_CONNECTION as usize;
+
 /// A peer that does not answer a ping in this time is gone, and its connection's place is free again.
 const PING_EVERY: Duration = Duration::from_secs(20);
 const PING_TIMEOUT: Duration = Duration::from_secs(10);
@@ -35,6 +39,10 @@ const MAX_HEADER_BYTES: u32 = 16 * 1_024;
 
 /// Connections to Redis. Checks are pipelined on each, so two keep a Redis busy that uses one core.
 const REDIS_CONNECTIONS: u32 = 2;
+
+/// Redis keeps the time itself, because it has to part with a connection that was slow. This much later a round trip is
+/// given up all the same.
+const GRACE: Duration = Duration::from_millis(50);
 
 /// Why a limiter ended.
 #[derive(Debug, thiserror::Error)]
@@ -68,11 +76,7 @@ pub enum Error {
 pub async fn run(config: Config, listeners: Listeners, shutdown: CancellationToken) -> Result<(), Error> {
     let ops = Ops::new("limiter");
     let description = config.store.describe();
-    tracing::info!(
-        store = description,
-        on_store_failure = config.on_store_failure.as_str(),
-        "the limiter starts"
-    );
+    tracing::info!(store = description, on_store_failure = config.on_store_failure.as_str(), "the limiter starts");
     match config.store.clone() {
         StoreConfig::Memory => serve(memory(&ops), &config, listeners, ops, shutdown).await,
         StoreConfig::Redis(url) => {
@@ -99,7 +103,7 @@ async fn redis(url: &str, config: &Config, ops: &Ops) -> Result<Arc<RedisLayers>
     let metrics = LayerMetrics::default();
     ops.registry(|registry| metrics.register(registry.sub_registry_with_prefix("limiter")));
     let redis = RedisConfig { url: url.to_owned(), timeout: config.store_timeout, connections: REDIS_CONNECTIONS };
-    let batches = BatchConfig { timeout: config.store_timeout, ..BatchConfig::default() };
+    let batches = BatchConfig { timeout: config.store_timeout + GRACE, ..BatchConfig::default() };
     let batched = Batched::new(RedisStore::new(redis)?, batches, metrics.batch_lists.clone());
     let watch = DegradedConfig {
         name: "store",
@@ -145,6 +149,7 @@ async fn serve<S: Store>(
 
     let server = Server::builder()
         .max_concurrent_streams(CALLS_PER_CONNECTION)
+        .http2_max_pending_accept_reset_streams(Some(GIVEN_UP_CALLS))
         .http2_keepalive_interval(Some(PING_EVERY))
         .http2_keepalive_timeout(Some(PING_TIMEOUT))
         .http2_max_header_list_size(MAX_HEADER_BYTES)

@@ -111,7 +111,10 @@ impl Store for ScriptedStore {
 
 /// `calls` per `seconds`.
 pub(crate) fn limit(calls: u64, seconds: u64) -> Limit {
-    Limit { calls: NonZeroU64::new(calls).expect("a limit of at least one"), renewal_period: Duration::from_secs(seconds) }
+    Limit {
+        calls: NonZeroU64::new(calls).expect("a limit of at least one"),
+        renewal_period: Duration::from_secs(seconds),
+    }
 }
 
 /// A check of cost 1.

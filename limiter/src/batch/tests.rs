@@ -79,7 +79,8 @@ async fn round_trips_under_way_are_bounded() {
 
 #[tokio::test(start_paused = true)]
 async fn batches_are_bounded_in_lists_and_in_checks_and_callers_are_not_split() {
-    let small = BatchConfig { lists: NonZeroUsize::new(4).unwrap(), checks: NonZeroUsize::new(6).unwrap(), ..config(1) };
+    let small =
+        BatchConfig { lists: NonZeroUsize::new(4).unwrap(), checks: NonZeroUsize::new(6).unwrap(), ..config(1) };
     let (batched, store) = batched(small);
     store.behave(Behaviour::Hold);
     let mut tasks = JoinSet::new();

@@ -23,6 +23,10 @@ use crate::wire::check_to_wire;
 const PING_EVERY: Duration = Duration::from_secs(10);
 const PING_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Calls given up whose late answers are ignored. Answers beyond these would break the connection, and when a limiter
+/// stands still for a moment all calls in flight are given up together.
+const GIVEN_UP_CALLS: usize = 4_096;
+
 /// An address that is none of a limiter.
 #[derive(Debug, thiserror::Error)]
 pub enum EndpointError {
@@ -75,6 +79,7 @@ impl Endpoint {
             .http2_keep_alive_interval(PING_EVERY)
             .keep_alive_timeout(PING_TIMEOUT)
             .keep_alive_while_idle(true)
+            .http2_max_concurrent_reset_streams(GIVEN_UP_CALLS)
             .connect_lazy();
         let client = LimiterClient::new(channel);
         let probed = client.clone();
@@ -92,7 +97,11 @@ impl Endpoint {
                 Change::Closed => tracing::info!(endpoint = &*address, "a limiter answers again"),
             }
         };
-        Ok(Self { client, circuit: Circuit::new(CircuitConfig::default(), probe, tell), in_flight: AtomicUsize::new(0) })
+        Ok(Self {
+            client,
+            circuit: Circuit::new(CircuitConfig::default(), probe, tell),
+            in_flight: AtomicUsize::new(0),
+        })
     }
 
     pub(super) fn is_up(&self) -> bool {
@@ -147,7 +156,10 @@ impl Endpoint {
 
 impl std::fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Endpoint").field("up", &self.is_up()).field("in_flight", &self.in_flight()).finish_non_exhaustive()
+        f.debug_struct("Endpoint")
+            .field("up", &self.is_up())
+            .field("in_flight", &self.in_flight())
+            .finish_non_exhaustive()
     }
 }
 
@@ -203,7 +215,16 @@ mod tests {
         for good in ["http://127.0.0.1:8081", "http://limiter-1:8081/", "http://[::1]:8081", " http://a:1 "] {
             assert!(parse(good).is_ok(), "{good}");
         }
-        for bad in ["", "limiter:8081", "http://limiter", "http://:80", "http://a:1/path", "http://u:p@a:1", "ftp://a:1", "http://a:1?q"] {
+        for bad in [
+            "",
+            "limiter:8081",
+            "http://limiter",
+            "http://:80",
+            "http://a:1/path",
+            "http://u:p@a:1",
+            "ftp://a:1",
+            "http://a:1?q",
+        ] {
             let error = parse(bad).map(drop);
             assert!(matches!(error, Err(EndpointError::Address { .. })), "{bad}: {error:?}");
         }

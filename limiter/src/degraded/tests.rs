@@ -173,5 +173,8 @@ async fn answers_and_failures_are_counted() {
 #[test]
 fn an_error_is_described_with_its_causes_once() {
     let error = StoreError::Unavailable(Box::new(std::io::Error::other("no route to host")));
-    assert_eq!(describe(&error), "the store is unavailable: check that it runs at the configured address: no route to host");
+    assert_eq!(
+        describe(&error),
+        "the store is unavailable: check that it runs at the configured address: no route to host"
+    );
 }

@@ -195,11 +195,17 @@ mod tests {
             bad(|c| c.renewal_period_ms = 90_000_000),
             "checks[2].renewal_period_ms: must be 1 to 86400000 (24 h), got 90000000"
         );
-        assert_eq!(bad(|c| c.renewal_period_ms = 0), "checks[2].renewal_period_ms: must be 1 to 86400000 (24 h), got 0");
+        assert_eq!(
+            bad(|c| c.renewal_period_ms = 0),
+            "checks[2].renewal_period_ms: must be 1 to 86400000 (24 h), got 0"
+        );
         assert_eq!(bad(|c| c.key.clear()), "checks[2].key: must be 1 to 1024 bytes, got 0");
         assert_eq!(bad(|c| c.key = vec![b'k'; 10_240].into()), "checks[2].key: must be 1 to 1024 bytes, got 10240");
         assert_eq!(bad(|c| c.limit_name = "n".repeat(129)), "checks[2].limit_name: must be at most 128 bytes, got 129");
-        assert_eq!(bad(|c| c.cost = Some(u64::MAX)), format!("checks[2].cost: must be at most 1000000000, got {}", u64::MAX));
+        assert_eq!(
+            bad(|c| c.cost = Some(u64::MAX)),
+            format!("checks[2].cost: must be at most 1000000000, got {}", u64::MAX)
+        );
     }
 
     #[test]
@@ -235,7 +241,10 @@ mod tests {
 
     #[test]
     fn a_reset_needs_a_key() {
-        assert_eq!(reset(v1::ResetRequest { key: Bytes::new() }).unwrap_err().to_string(), "key: must be 1 to 1024 bytes, got 0");
+        assert_eq!(
+            reset(v1::ResetRequest { key: Bytes::new() }).unwrap_err().to_string(),
+            "key: must be 1 to 1024 bytes, got 0"
+        );
         assert_eq!(reset(v1::ResetRequest { key: Bytes::from_static(b"k") }).unwrap(), "k");
     }
 }
