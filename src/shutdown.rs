@@ -14,6 +14,7 @@ pub(crate) fn on_signal() -> CancellationToken {
         wait().await;
         cancel.cancel();
         wait().await;
+        #[allow(clippy::disallowed_methods)] // the user asked twice: not cleanly, but now
         std::process::exit(INTERRUPTED);
     });
     token

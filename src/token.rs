@@ -21,24 +21,24 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME", env = "WEIR_TOKEN_USER")]
     user: String,
     /// The identity's address
-    #[arg(long, value_name = "URL", env = "WEIR_TOKEN_IDENTITY", default_value = "http://127.0.0.1:8090")]
-    identity: url::Url,
+    #[arg(long, value_name = "URL", env = "WEIR_TOKEN_IDENTITY", default_value = weir_identity::development::PUBLIC_URL)]
+    identity: String,
 }
 
 /// Why there is no token.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TokenError {
     #[error("no identity answers at {url}: {source}\nStart one with `weir up`, or name it with --identity URL.")]
-    Unreachable { url: url::Url, source: reqwest::Error },
+    Unreachable { url: String, source: reqwest::Error },
     #[error(
         "{url} answered {status}: the development token endpoint is off.\n\
          It is on in `weir up`, and in `weir identity --development-tokens` on loopback."
     )]
-    Off { url: url::Url, status: reqwest::StatusCode },
+    Off { url: String, status: reqwest::StatusCode },
     #[error("{url} answered {status}: {body}")]
-    Refused { url: url::Url, status: reqwest::StatusCode, body: String },
+    Refused { url: String, status: reqwest::StatusCode, body: String },
     #[error("{url} answered without a token: is it weir's identity?")]
-    NotAToken { url: url::Url },
+    NotAToken { url: String },
 }
 
 /// Prints the token, and nothing else, on standard output.
@@ -49,12 +49,11 @@ pub(crate) async fn run(args: Args) -> Result<(), Error> {
 }
 
 /// Asks the development identity at `identity` for an access token of `user`.
-pub(crate) async fn fetch(identity: &url::Url, user: &str) -> Result<String, TokenError> {
-    let mut url = identity.clone();
-    url.set_path(weir_identity::development::TOKEN_PATH);
-    let unreachable = |source| TokenError::Unreachable { url: identity.clone(), source };
+pub(crate) async fn fetch(identity: &str, user: &str) -> Result<String, TokenError> {
+    let url = format!("{}{}", identity.trim_end_matches('/'), weir_identity::development::TOKEN_PATH);
+    let unreachable = |source| TokenError::Unreachable { url: identity.to_owned(), source };
     let client = reqwest::Client::builder().timeout(TIMEOUT).no_proxy().build().map_err(unreachable)?;
-    let response = client.post(url.clone()).form(&[("user", user)]).send().await.map_err(unreachable)?;
+    let response = client.post(&url).form(&[("user", user)]).send().await.map_err(unreachable)?;
     let status = response.status();
     if status == reqwest::StatusCode::NOT_FOUND {
         return Err(TokenError::Off { url, status });

@@ -101,7 +101,7 @@ fn fill_addresses(overrides: &mut NamedValueOverrides, ports: &Ports, args: &Arg
     let identity = public_url(address_of(&ports.identity.service));
     let values = [
         ("spa-origin", args.spa_origin.clone()),
-        ("openid-config-url", development::openid_config(identity.as_str())),
+        ("openid-config-url", development::openid_config(&identity)),
         ("backend-client-id", AUDIENCE.to_owned()),
         ("backend-url", format!("http://{}/api", address_of(&ports.backend.service))),
     ];
@@ -125,17 +125,18 @@ fn start(
         store: args.redis.map_or(StoreConfig::Memory, StoreConfig::Redis),
         ..weir_limiter::Config::default()
     };
-    let mut identity =
-        weir_identity::Config { public_url: identity_url.clone(), development_tokens: true, ..Default::default() };
-    identity.set_spa_origin(&args.spa_origin);
+    let identity = weir_identity::Config {
+        public_url: identity_url.clone(),
+        development_tokens: true,
+        spa_origins: vec![args.spa_origin],
+        ..weir_identity::Config::default()
+    };
     let backend = weir_backend::Config {
-        openid_config: development::openid_config(identity_url.as_str()),
+        openid_config: development::openid_config(&identity_url),
         ..weir_backend::Config::default()
     };
-    let gateway = weir_gateway::Config {
-        limiter: ClientConfig { endpoints: vec![limiter_url], ..ClientConfig::default() },
-        ..weir_gateway::Config::new(configuration)
-    };
+    let limiters = ClientConfig { endpoints: vec![limiter_url], ..ClientConfig::default() };
+    let gateway = weir_gateway::Config::new(configuration, limiters);
 
     let mut roles = JoinSet::new();
     let token = || shutdown.clone();

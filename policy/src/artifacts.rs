@@ -57,6 +57,8 @@ impl Artifacts {
 #[derive(Debug, Clone, Default)]
 pub struct NamedValueOverrides {
     values: BTreeMap<String, SecretString>,
+    /// By the name's form in an environment variable, see [`NamedValueOverrides::variable`].
+    environment: BTreeMap<String, SecretString>,
 }
 
 impl NamedValueOverrides {
@@ -69,6 +71,24 @@ impl NamedValueOverrides {
     /// Sets a value; a later one of the same name wins.
     pub fn insert(&mut self, name: impl Into<String>, value: impl Into<SecretString>) {
         self.values.insert(name.into(), value.into());
+    }
+
+    /// Sets the value of every name that `variable` may stand for: upper case, with `_` for all but letters and
+    /// digits. A value set by [`NamedValueOverrides::insert`] wins.
+    pub fn insert_from_environment(&mut self, variable: impl Into<String>, value: impl Into<SecretString>) {
+        self.environment.insert(variable.into(), value.into());
+    }
+
+    /// The value of a display name, if there is one.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&SecretString> {
+        self.values.get(name).or_else(|| self.environment.get(&Self::variable(name)))
+    }
+
+    /// A display name as it stands in an environment variable: `function-key` → `FUNCTION_KEY`.
+    #[must_use]
+    pub fn variable(name: &str) -> String {
+        name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect()
     }
 }
 

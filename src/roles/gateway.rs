@@ -55,7 +55,7 @@ pub(crate) async fn run(args: Args, shutdown: CancellationToken) -> Result<(), E
     development::guard("gateway", args.listen, &secrets, "--named-value-file function-key=FILE")?;
     let configuration = weir_gateway::load(&args.config, &overrides).map_err(Error::Configuration)?;
     let limiter = ClientConfig { endpoints: args.limiter, on_failure: args.on_limiter_failure, ..ClientConfig::default() };
-    let config = Config { limiter, trusted_proxies: args.trusted_proxies, ..Config::new(configuration) };
+    let config = Config { trusted_proxies: args.trusted_proxies, ..Config::new(configuration, limiter) };
     let listeners = bind_both(
         Address { at: args.listen, flag: "--listen" },
         Address { at: args.ops_listen, flag: "--ops-listen" },

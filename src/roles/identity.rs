@@ -28,13 +28,16 @@ pub(crate) struct Args {
     ops_listen: SocketAddr,
     /// The URL browsers use, without a path; default: http://localhost and the port
     #[arg(long, value_name = "URL", env = "WEIR_IDENTITY_PUBLIC_URL")]
-    public_url: Option<url::Url>,
+    public_url: Option<String>,
     /// Where accounts live: memory, or sqlite:PATH
     #[arg(long, value_name = "STORE", env = "WEIR_IDENTITY_ACCOUNTS", default_value = "memory")]
     accounts: Accounts,
-    /// The origin of the single-page app that signs in here
-    #[arg(long, value_name = "ORIGIN", env = "WEIR_IDENTITY_SPA_ORIGIN", default_value = weir_identity::development::SPA_ORIGIN)]
-    spa_origin: String,
+    /// The origins of the single-page apps that sign in here
+    #[arg(long, value_name = "ORIGIN,…", env = "WEIR_IDENTITY_SPA_ORIGIN", value_delimiter = ',', default_value = weir_identity::development::SPA_ORIGIN)]
+    spa_origin: Vec<String>,
+    /// Where the signing key is kept (PEM; made if missing); default: beside the SQLite file, or in memory
+    #[arg(long, value_name = "FILE", env = "WEIR_IDENTITY_SIGNING_KEY_FILE")]
+    signing_key_file: Option<PathBuf>,
     /// A file with the backend application's client secret; without it the development secret is used, on loopback only
     #[arg(long, value_name = "FILE", env = "WEIR_IDENTITY_CLIENT_SECRET_FILE")]
     client_secret_file: Option<PathBuf>,
@@ -45,8 +48,13 @@ pub(crate) struct Args {
 
 /// Runs the role until `shutdown`.
 pub(crate) async fn run(args: Args, shutdown: CancellationToken) -> Result<(), Error> {
-    let mut config = Config { accounts: args.accounts, development_tokens: args.development_tokens, ..Config::default() };
-    config.set_spa_origin(&args.spa_origin);
+    let mut config = Config {
+        accounts: args.accounts,
+        development_tokens: args.development_tokens,
+        spa_origins: args.spa_origin,
+        signing_key_file: args.signing_key_file,
+        ..Config::default()
+    };
     if let Some(path) = &args.client_secret_file {
         config.backend_client_secret = secret_file::read(path)?;
     }
@@ -61,6 +69,6 @@ pub(crate) async fn run(args: Args, shutdown: CancellationToken) -> Result<(), E
 }
 
 /// What a browser on this machine calls a listener. `localhost`, because cookies marked `Secure` work there over http.
-pub(crate) fn public_url(address: SocketAddr) -> url::Url {
-    url::Url::parse(&format!("http://localhost:{}", address.port())).expect("a host and a port make a URL")
+pub(crate) fn public_url(address: SocketAddr) -> String {
+    format!("http://localhost:{}", address.port())
 }

@@ -21,7 +21,7 @@ const POLL: Duration = Duration::from_millis(50);
 pub(super) struct Banner {
     table: String,
     call: String,
-    identity: url::Url,
+    identity: String,
     readiness: String,
     spa_origin: String,
 }
@@ -37,7 +37,7 @@ impl Banner {
             ("gateway", gateway.clone(), &ports.gateway, ""),
             ("limiter", format!("http://{}", address_of(&ports.limiter.service)), &ports.limiter, store),
             ("backend", format!("http://{}", address_of(&ports.backend.service)), &ports.backend, ""),
-            ("identity", identity.as_str().trim_end_matches('/').to_owned(), &ports.identity, "for development only"),
+            ("identity", identity.clone(), &ports.identity, "for development only"),
         ];
         for (role, address, listeners, remark) in rows {
             let line = format!("  {role:<10}{address:<28}{:<28}{remark}", operations(listeners));

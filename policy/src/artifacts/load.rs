@@ -113,7 +113,7 @@ fn named_values(folder: &Folder<'_>, overrides: &NamedValueOverrides, collector:
     let mut seen = BTreeMap::new();
     for file in &folder.named_values {
         if let Some(properties) = properties(*file, collector) {
-            values.add(file.0, &properties, overrides, &mut seen, collector);
+            values.add(file.0, &properties, &mut seen, collector);
         }
     }
     values

@@ -20,6 +20,8 @@ const MAX_NAME: usize = 256;
 #[derive(Default)]
 pub(crate) struct NamedValues {
     values: BTreeMap<String, Entry>,
+    /// What comes from outside; defines names that no file has.
+    overrides: NamedValueOverrides,
 }
 
 struct Entry {
@@ -29,10 +31,9 @@ struct Entry {
 }
 
 impl NamedValues {
-    /// Starts with the values from outside. What only they define counts as secret, since nobody said otherwise.
+    /// Starts with the values from outside.
     pub(super) fn new(overrides: &NamedValueOverrides) -> Self {
-        let entry = |value: &SecretString| Entry { value: Some(value.clone()), secret: true };
-        Self { values: overrides.values.iter().map(|(name, value)| (name.clone(), entry(value))).collect() }
+        Self { values: BTreeMap::new(), overrides: overrides.clone() }
     }
 
     /// Adds the named value of one file: `properties` is its content.
@@ -40,7 +41,6 @@ impl NamedValues {
         &mut self,
         file: &Arc<str>,
         properties: &Node,
-        overrides: &NamedValueOverrides,
         seen: &mut BTreeMap<String, Arc<str>>,
         collector: &mut Collector,
     ) {
@@ -57,7 +57,7 @@ impl NamedValues {
         }
         let secret = fields.boolean("secret").unwrap_or(false);
         let written = fields.text("value").map(|(text, _)| SecretString::from(text));
-        let value = overrides.values.get(name).cloned().or(written);
+        let value = self.overrides.get(name).cloned().or(written);
         if value.is_none() && fields.get("value").is_none() {
             let what = match (fields.get("keyVault").is_some(), secret) {
                 (true, _) => format!("the named value `{name}` is in a Key Vault, which weir does not read"),
@@ -71,7 +71,10 @@ impl NamedValues {
 
     /// What `name` stands for. A value whose absence has been reported reads as empty.
     pub(crate) fn get(&self, name: &str) -> Option<NamedValue<'_>> {
-        let entry = self.values.get(name)?;
+        let Some(entry) = self.values.get(name) else {
+            // What only an override defines counts as secret, since nobody said otherwise.
+            return self.overrides.get(name).map(|value| NamedValue { text: value.expose_secret(), secret: true });
+        };
         let text = entry.value.as_ref().map_or("", |value| value.expose_secret());
         Some(NamedValue { text, secret: entry.secret })
     }
@@ -83,7 +86,7 @@ impl NamedValues {
 
     /// What to do about a name that nobody defined.
     pub(crate) fn help_for_unknown(&self, name: &str) -> String {
-        let known: Vec<&str> = self.values.keys().map(String::as_str).collect();
+        let known: Vec<&str> = self.values.keys().chain(self.overrides.values.keys()).map(String::as_str).collect();
         let near = suggest::closest(name, &known).map(|near| format!("did you mean `{near}`? "));
         format!(
             "{}define it in `named values/{name}/namedValueInformation.json`, or {}",
@@ -116,8 +119,7 @@ impl NamedValues {
 
 /// How an operator gives a named value from outside.
 fn how_to_give(name: &str) -> String {
-    let variable: String =
-        name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect();
+    let variable = NamedValueOverrides::variable(name);
     format!("give it with `--named-value {name}=VALUE` or the environment variable `WEIR_NAMED_VALUE_{variable}`")
 }
 

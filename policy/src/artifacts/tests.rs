@@ -123,3 +123,27 @@ fn a_value_from_outside_replaces_a_secret_that_is_missing() {
     overrides.insert("k", "v");
     assert!(artifacts.compile(&overrides).is_ok());
 }
+
+#[test]
+fn an_environment_variable_reaches_every_name_it_may_stand_for_and_an_explicit_value_wins() {
+    let mut overrides = NamedValueOverrides::new();
+    overrides.insert_from_environment("FUNCTION_KEY", "from the environment");
+    let text = |overrides: &NamedValueOverrides, name: &str| {
+        overrides.get(name).map(|value| secrecy::ExposeSecret::expose_secret(value).to_owned())
+    };
+    for name in ["function-key", "Function.Key", "FUNCTION_KEY"] {
+        assert_eq!(text(&overrides, name).as_deref(), Some("from the environment"), "{name}");
+    }
+    assert_eq!(text(&overrides, "functionkey"), None);
+    overrides.insert("function-key", "explicit");
+    assert_eq!(text(&overrides, "function-key").as_deref(), Some("explicit"));
+
+    // A name that no file defines works as well.
+    let mut artifacts = Artifacts::new();
+    artifacts.insert(
+        "backends/b/backendInformation.json",
+        r#"{"properties": {"url": "https://{{backend-host}}/api"}}"#,
+    );
+    overrides.insert_from_environment("BACKEND_HOST", "b.example");
+    assert_eq!(artifacts.compile(&overrides).unwrap().backends["b"].url, "https://b.example/api");
+}
