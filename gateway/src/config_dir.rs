@@ -12,6 +12,8 @@ use std::sync::Arc;
 use weir_policy::artifacts::{Artifacts, NamedValueOverrides};
 use weir_policy::{Configuration, Diagnostic, Diagnostics};
 
+use crate::bases::Bases;
+
 /// Files of one configuration: ten times the largest estates known (about 1,000 APIs with a few files each).
 const MOST_FILES: usize = 50_000;
 /// Folders below each other: the layout needs four, workspaces two more.
@@ -38,7 +40,9 @@ pub fn load(dir: &Path, overrides: &NamedValueOverrides) -> Result<Configuration
     if !walk.problems.is_empty() {
         return Err(Diagnostics(walk.problems));
     }
-    walk.artifacts.compile(overrides)
+    let configuration = walk.artifacts.compile(overrides)?;
+    Bases::new(&configuration)?;
+    Ok(configuration)
 }
 
 struct Walk {

@@ -7,8 +7,8 @@
 
 use http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
-    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE,
-    ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, ORIGIN, VARY,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS,
+    ACCESS_CONTROL_REQUEST_METHOD, ORIGIN, VARY,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use weir_policy::plan::{Cors, CorsOrigins};
@@ -113,7 +113,9 @@ impl<'r> Preflight<'r> {
 
     fn fits(&self, cors: &Cors) -> bool {
         let method = cors.methods.as_ref().is_none_or(|methods| methods.contains(&self.method));
-        let listed = |list: &Vec<HeaderName>| self.header_names().all(|n| list.iter().any(|l| n.eq_ignore_ascii_case(l.as_str().as_bytes())));
+        let listed = |list: &Vec<HeaderName>| {
+            self.header_names().all(|n| list.iter().any(|l| n.eq_ignore_ascii_case(l.as_str().as_bytes())))
+        };
         method && cors.headers.as_ref().is_none_or(listed)
     }
 
@@ -154,9 +156,12 @@ impl Grant<'_> {
         match &self.cors.expose {
             Some(names) => join(names.iter().map(HeaderName::as_str)),
             None if !self.credentials => Some(HeaderValue::from_static("*")),
-            None => join(headers.keys().map(HeaderName::as_str).filter(|name| {
-                !NOT_LISTED.contains(name) && !name.starts_with("access-control-")
-            })),
+            None => join(
+                headers
+                    .keys()
+                    .map(HeaderName::as_str)
+                    .filter(|name| !NOT_LISTED.contains(name) && !name.starts_with("access-control-")),
+            ),
         }
     }
 }

@@ -73,7 +73,7 @@ pub(crate) struct Received<'a> {
     /// The TCP peer, canonical.
     pub(crate) peer: IpAddr,
     /// The host that was asked for.
-    pub(crate) host: Option<&'a str>,
+    pub(crate) host: Option<&'a HeaderValue>,
 }
 
 /// Completes the headers for a backend whose authority is `host`.
@@ -89,9 +89,9 @@ pub(crate) fn to_backend(headers: &mut HeaderMap, received: &Received<'_>, host:
         headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static("http"));
     }
     if !headers.contains_key(&X_FORWARDED_HOST)
-        && let Some(Ok(value)) = received.host.map(HeaderValue::from_str)
+        && let Some(host) = received.host
     {
-        headers.insert(X_FORWARDED_HOST, value);
+        headers.insert(X_FORWARDED_HOST, host.clone());
     }
 }
 
@@ -123,8 +123,7 @@ fn is_spoofable(name: &str, trusted: bool) -> bool {
 }
 
 fn starts_with(name: &str, prefix: &str) -> bool {
-    name.len() >= prefix.len()
-        && name.bytes().zip(prefix.bytes()).all(|(a, b)| a == b || (a == b'_' && b == b'-'))
+    name.len() >= prefix.len() && name.bytes().zip(prefix.bytes()).all(|(a, b)| a == b || (a == b'_' && b == b'-'))
 }
 
 fn append_forwarded_for(headers: &mut HeaderMap, peer: IpAddr) {
@@ -224,7 +223,8 @@ mod tests {
 
     #[test]
     fn the_chain_of_a_trusted_peer_is_continued_and_that_of_another_starts_here() {
-        let received = Received { peer: "10.0.0.1".parse().unwrap(), host: Some("api.example") };
+        let asked = HeaderValue::from_static("api.example");
+        let received = Received { peer: "10.0.0.1".parse().unwrap(), host: Some(&asked) };
         let host = HeaderValue::from_static("backend:80");
         for (trusted, chain, forwarded_host) in
             [(true, "1.1.1.1, 2.2.2.2, 10.0.0.1", "public.example"), (false, "10.0.0.1", "api.example")]

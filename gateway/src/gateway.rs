@@ -3,15 +3,13 @@
 //! Building it takes the configuration apart once, so that a request only looks things up; nothing in here changes
 //! afterwards.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use foldhash::fast::RandomState;
-use http::Uri;
 use weir_policy::configuration::Configuration;
 use weir_policy::context::{ApiInfo, Deployment, OperationInfo};
-use weir_policy::plan::{Action, Plan, SetBackendService, Step};
+use weir_policy::plan::{Action, Plan, Step};
 
+use crate::bases::Bases;
 use crate::client_address::TrustedProxies;
 use crate::config::{ClientLimits, UpstreamLimits};
 use crate::metrics::{Metrics, RouteMeter};
@@ -43,10 +41,7 @@ pub(crate) struct Gateway {
     pub(crate) routes: Vec<Route>,
     /// For requests that match no operation.
     pub(crate) unmatched: Route,
-    /// Backend entities by id.
-    pub(crate) backends: HashMap<Arc<str>, Arc<Base>, RandomState>,
-    /// Every literal `base-url`, parsed.
-    pub(crate) bases: HashMap<Box<str>, Arc<Base>, RandomState>,
+    pub(crate) bases: Bases,
     /// By `ValidateJwt::index`.
     pub(crate) jwt_checks: Vec<Option<JwtCheck>>,
     pub(crate) limiter: weir_limiter::Client,
@@ -71,7 +66,8 @@ impl Gateway {
     /// Takes `configuration` apart.
     pub(crate) fn new(configuration: Configuration, parts: Parts) -> Result<Self, Error> {
         let steps = all_steps(&configuration);
-        let (router, routes) = routes(&configuration)?;
+        let bases = Bases::new(&configuration)?;
+        let (router, routes) = routes(&configuration, &bases);
         let unmatched = Route {
             api: Arc::default(),
             operation: Arc::default(),
@@ -88,8 +84,7 @@ impl Gateway {
         });
         Ok(Self {
             metrics: Arc::new(Metrics::new(meters, limits)),
-            backends: backends(&configuration)?,
-            bases: literal_bases(&steps)?,
+            bases,
             jwt_checks: jwt_checks(&steps, configuration.validate_jwt_count, &parts.providers)?,
             proxy: Proxy::new(&parts.upstream),
             limiter: parts.limiter,
@@ -117,14 +112,10 @@ impl Gateway {
     }
 }
 
-fn routes(configuration: &Configuration) -> Result<(Router, Vec<Route>), Error> {
+fn routes(configuration: &Configuration, bases: &Bases) -> (Router, Vec<Route>) {
     let mut router = Router::default();
     let mut routes = Vec::new();
-    for api in &configuration.apis {
-        let base = match &api.service_url {
-            Some(url) => Some(Arc::new(base(url).map_err(|e| e.of(format!("serviceUrl of API `{}`", api.info.id)))?)),
-            None => None,
-        };
+    for (api, base) in configuration.apis.iter().zip(&bases.apis) {
         let first = routes.len();
         let numbered = api.operations.iter().enumerate().map(|(i, o)| (&o.method, &o.template, first + i));
         router.add(&api.info.path, numbered);
@@ -139,34 +130,7 @@ fn routes(configuration: &Configuration) -> Result<(Router, Vec<Route>), Error> 
             });
         }
     }
-    Ok((router, routes))
-}
-
-fn backends(configuration: &Configuration) -> Result<HashMap<Arc<str>, Arc<Base>, RandomState>, Error> {
-    let backends = configuration.backends.values();
-    backends
-        .map(|backend| {
-            let base = Base::of_backend(backend).map_err(|why| Error::Base {
-                place: format!("backend `{}`", backend.id),
-                url: backend.url.to_string(),
-                why,
-            })?;
-            Ok((Arc::clone(&backend.id), Arc::new(base)))
-        })
-        .collect()
-}
-
-fn literal_bases(steps: &[&Step]) -> Result<HashMap<Box<str>, Arc<Base>, RandomState>, Error> {
-    let mut bases = HashMap::default();
-    for step in steps {
-        let Action::SetBackendService(service) = &step.action else { continue };
-        let SetBackendService::BaseUrl(setting) = &**service else { continue };
-        let Some(text) = setting.literal() else { continue };
-        let place = || format!("set-backend-service at {}:{}", step.origin.file, step.origin.position);
-        let url: Uri = text.parse().map_err(|_| Unusable(text.clone(), crate::target::BadBase::NotAbsolute).of(place()))?;
-        bases.insert(text.as_str().into(), Arc::new(base(&url).map_err(|e| e.of(place()))?));
-    }
-    Ok(bases)
+    (router, routes)
 }
 
 fn jwt_checks(
@@ -185,21 +149,8 @@ fn jwt_checks(
     Ok(checks)
 }
 
-/// A URL and why it cannot be a base.
-struct Unusable(String, crate::target::BadBase);
-
-impl Unusable {
-    fn of(self, place: String) -> Error {
-        Error::Base { place, url: self.0, why: self.1 }
-    }
-}
-
-fn base(url: &Uri) -> Result<Base, Unusable> {
-    Base::new(url).map_err(|why| Unusable(url.to_string(), why))
-}
-
 /// Every step of every plan, those inside `choose` included.
-fn all_steps(configuration: &Configuration) -> Vec<&Step> {
+pub(crate) fn all_steps(configuration: &Configuration) -> Vec<&Step> {
     fn collect<'a>(steps: &'a [Step], into: &mut Vec<&'a Step>) {
         for step in steps {
             into.push(step);

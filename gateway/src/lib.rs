@@ -2,6 +2,7 @@
 //!
 //! [`load`] reads a configuration folder, [`run`] serves it. The life of a request is told in `docs/gateway.md`.
 
+mod bases;
 mod client_address;
 mod config;
 mod config_dir;
@@ -28,4 +29,3 @@ pub use config::{
 };
 pub use config_dir::load;
 pub use run::{Error, run};
-pub use target::BadBase;

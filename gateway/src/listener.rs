@@ -70,10 +70,7 @@ async fn next_place(
 }
 
 /// The next connection; errors of single connections are survived.
-async fn accept(
-    listener: &TcpListener,
-    shutdown: &CancellationToken,
-) -> Option<(TcpStream, std::net::SocketAddr)> {
+async fn accept(listener: &TcpListener, shutdown: &CancellationToken) -> Option<(TcpStream, std::net::SocketAddr)> {
     loop {
         let accepted = tokio::select! {
             () = shutdown.cancelled() => return None,

@@ -191,7 +191,13 @@ impl Collector for Exposition {
         metrics.encode_latencies(&mut encoder)?;
         metrics.encode_refusals(&mut encoder)?;
         let modes = MODES.iter().zip(&metrics.modes).map(|((_, name), count)| (*name, count));
-        counters(&mut encoder, "gateway_limiter_answers", "Answers to rate limit checks, by who decided", "mode", modes)?;
+        counters(
+            &mut encoder,
+            "gateway_limiter_answers",
+            "Answers to rate limit checks, by who decided",
+            "mode",
+            modes,
+        )?;
         let faults = FAULTS.iter().zip(&metrics.faults).map(|((_, name), count)| (*name, count));
         counters(&mut encoder, "gateway_upstream_failures", "Backend calls without a response", "cause", faults)?;
         gauge(&mut encoder, "gateway_requests_in_progress", "Requests in progress", &metrics.in_flight)?;
@@ -259,7 +265,5 @@ fn counters<'a>(
 }
 
 fn gauge(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: &AtomicI64) -> std::fmt::Result {
-    encoder
-        .encode_descriptor(name, help, None, MetricType::Gauge)?
-        .encode_gauge(&value.load(Ordering::Relaxed))
+    encoder.encode_descriptor(name, help, None, MetricType::Gauge)?.encode_gauge(&value.load(Ordering::Relaxed))
 }

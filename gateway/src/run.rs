@@ -1,19 +1,14 @@
 //! The role: from a configuration and bound sockets to a served gateway.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
-use weir_telemetry::{Listeners, Ops, ReadinessHandle};
+use weir_telemetry::{Listeners, Ops};
 
 use crate::client_address::TrustedProxies;
 use crate::config::Config;
 use crate::gateway::{Gateway, Parts};
 use crate::metrics::Exposition;
-use crate::target::BadBase;
-
-/// How often it is looked whether the signing keys have come, until they have.
-const KEYS_POLL: Duration = Duration::from_millis(250);
 
 /// Why a gateway cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -34,16 +29,9 @@ pub enum Error {
         /// What is wrong with the key.
         source: weir_token::InvalidKey,
     },
-    /// A backend's URL cannot be used.
-    #[error("the {place} cannot be used: `{url}`: {why}")]
-    Base {
-        /// What names the URL.
-        place: String,
-        /// The URL.
-        url: String,
-        /// What is wrong with it.
-        why: BadBase,
-    },
+    /// The configuration names something that cannot be put to work. [`crate::load`] finds the same.
+    #[error(transparent)]
+    Configuration(#[from] weir_policy::Diagnostics),
 }
 
 /// Serves `config` on `listeners.service` (and metrics and health on `listeners.ops`) until `shutdown`, then finishes
@@ -67,8 +55,9 @@ pub async fn run(config: Config, listeners: Listeners, shutdown: CancellationTok
     )?);
     ops.registry(|registry| registry.register_collector(Box::new(Exposition(gateway.metrics()))));
     providers.spawn_refresh(shutdown.clone());
-    let readiness = ops.readiness("configuration");
-    tokio::spawn(announce(providers, readiness, shutdown.clone()));
+    // The other parts report for themselves: the limiter's client (degraded while no limiter answers) and the key
+    // sources (not ready until all keys have come once: until then another replica is the better choice).
+    ops.readiness("configuration").ready();
     if let Some(listener) = listeners.ops {
         let (ops, shutdown) = (ops.clone(), shutdown.clone());
         tokio::spawn(async move {
@@ -79,19 +68,4 @@ pub async fn run(config: Config, listeners: Listeners, shutdown: CancellationTok
     }
     crate::listener::serve(listeners.service, gateway, &config.clients, shutdown).await;
     Ok(())
-}
-
-/// Ready as soon as it serves; degraded while a provider's keys have never been loaded. A gateway without keys still
-/// answers preflights, open operations and 503s that say why, so taking it out of a load balancer would only hide that.
-async fn announce(providers: weir_token::Providers, readiness: ReadinessHandle, shutdown: CancellationToken) {
-    if !providers.all_loaded() {
-        readiness.degraded("the signing keys of an OpenID provider have not been loaded yet");
-    }
-    while !providers.all_loaded() {
-        tokio::select! {
-            () = shutdown.cancelled() => return,
-            () = tokio::time::sleep(KEYS_POLL) => {}
-        }
-    }
-    readiness.ready();
 }

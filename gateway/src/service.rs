@@ -34,6 +34,8 @@ use crate::trace::Trace;
 pub(crate) struct Arrival {
     pub(crate) parts: Parts,
     pub(crate) headers: HeaderMap,
+    /// The host that was asked for: that of an absolute URL (or HTTP/2's), else the `Host` header's.
+    pub(crate) authority: Option<Authority>,
     pub(crate) peer: IpAddr,
     pub(crate) ip: IpAddr,
     pub(crate) id: Uuid,
@@ -61,7 +63,8 @@ impl Gateway {
             span.record("client.address", tracing::field::display(ip));
             span.record("weir.request_id", tracing::field::display(id));
         }
-        let arrival = Arrival { parts, headers, peer, ip, id, at: SystemTime::now() };
+        let authority = authority(&parts, &headers);
+        let arrival = Arrival { parts, headers, authority, peer, ip, id, at: SystemTime::now() };
         let (route, answer) = self.answer(arrival, body, trace).instrument(span.clone()).await;
         let Answer { status, reason, headers, payload } = answer;
         self.counters().route(route.meter).answered(status, started.elapsed());
@@ -102,11 +105,8 @@ impl Gateway {
     /// An answer for a request without an operation: the global `cors` and `on-error` apply.
     async fn without_route(&self, arrival: Arrival, trace: Trace, failure: Box<Failure>) -> (&Route, Answer) {
         let route = &self.unmatched;
-        let target = Target {
-            base: None,
-            relative: Relative::new(PathAndQuery::from_static("/"), 0),
-            chosen_by_id: None,
-        };
+        let target =
+            Target { base: None, relative: Relative::new(PathAndQuery::from_static("/"), 0), chosen_by_id: None };
         let exchange = Exchange::new(self, route, arrival, target, Vec::new(), None, trace);
         (route, exchange.run_failed(failure).await)
     }
@@ -157,7 +157,7 @@ impl Gateway {
         parameters: Vec<(Arc<str>, String)>,
         path: &PathAndQuery,
     ) -> Context {
-        let original_url = original_url(&arrival.parts, &headers, path.clone());
+        let original_url = original_url(arrival.authority.clone(), path.clone());
         Context {
             request: RequestView {
                 method: arrival.parts.method.clone(),
@@ -181,13 +181,12 @@ impl Gateway {
 
 /// Checks what a route cannot be looked for without; gives the path in its one spelling, with the query.
 fn well_formed(arrival: &Arrival) -> Result<PathAndQuery, Box<Failure>> {
-    let mut hosts = arrival.headers.get_all(HOST).iter();
-    let host = hosts.next();
+    let hosts = arrival.headers.get_all(HOST).iter().count();
     // RFC 9112, section 3.2: one Host, also with an absolute URL. Two hosts are two opinions about the same request.
-    if hosts.next().is_some() || (host.is_none() && arrival.parts.version == Version::HTTP_11) {
+    if hosts > 1 || (hosts == 0 && arrival.parts.version == Version::HTTP_11) {
         return Err(Failure::bad_request("The request needs exactly one Host header."));
     }
-    if host.is_some_and(|host| host.to_str().ok().and_then(|h| h.parse::<Authority>().ok()).is_none()) {
+    if hosts == 1 && arrival.authority.is_none() {
         return Err(Failure::bad_request("The Host header is not a host."));
     }
     let Some(received) = arrival.parts.uri.path_and_query() else {
@@ -203,15 +202,16 @@ fn well_formed(arrival: &Arrival) -> Result<PathAndQuery, Box<Failure>> {
     }
 }
 
-/// `OriginalUrl`: absolute, with the host that was asked for.
-fn original_url(parts: &Parts, headers: &HeaderMap, path: PathAndQuery) -> Uri {
-    let host = headers.get(HOST).map(|host| Bytes::copy_from_slice(host.as_bytes()));
-    let asked = parts.uri.authority().cloned();
-    let authority = asked.or_else(|| Authority::from_maybe_shared(host?).ok());
-    let authority = authority.unwrap_or_else(|| Authority::from_static("localhost"));
+fn authority(parts: &Parts, headers: &HeaderMap) -> Option<Authority> {
+    let of_header = || Authority::from_maybe_shared(Bytes::copy_from_slice(headers.get(HOST)?.as_bytes())).ok();
+    parts.uri.authority().cloned().or_else(of_header)
+}
+
+/// `OriginalUrl`: absolute, with the host that was asked for. HTTP/1.0 may name none.
+fn original_url(authority: Option<Authority>, path: PathAndQuery) -> Uri {
     let mut whole = http::uri::Parts::default();
     whole.scheme = Some(Scheme::HTTP);
-    whole.authority = Some(authority);
+    whole.authority = Some(authority.unwrap_or_else(|| Authority::from_static("localhost")));
     whole.path_and_query = Some(path);
     Uri::from_parts(whole).unwrap_or_default()
 }

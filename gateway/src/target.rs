@@ -27,17 +27,25 @@ pub(crate) struct Base {
 }
 
 /// Why a base URL cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum BadBase {
-    /// Not an absolute URL.
-    #[error("it is not an absolute URL; write http://host[:port][/path]")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum BadBase {
+    #[error("it is not an absolute URL")]
     NotAbsolute,
-    /// TLS to backends is not there yet.
-    #[error("only http is supported towards a backend; put a TLS-terminating proxy beside the gateway for others")]
+    #[error("only http is supported towards a backend")]
     Scheme,
-    /// A URL must not carry credentials or a query.
-    #[error("it has a user name or a query; put credentials into the backend entity's `credentials`")]
+    #[error("it has a user name or a query")]
     Extra,
+}
+
+impl BadBase {
+    /// What would work.
+    pub(crate) fn help(self) -> &'static str {
+        match self {
+            Self::NotAbsolute => "write http://host[:port][/path]",
+            Self::Scheme => "put a proxy that speaks TLS beside the gateway and name that one",
+            Self::Extra => "put credentials into the `credentials` of a backend entity",
+        }
+    }
 }
 
 impl Base {

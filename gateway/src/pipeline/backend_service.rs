@@ -20,7 +20,7 @@ impl Exchange<'_> {
             }
             SetBackendService::BaseUrl(url) => {
                 let text = url.get(&self.context)?;
-                let base = match self.gateway.bases.get(text.as_str()) {
+                let base = match self.gateway.bases.literals.get(text.as_str()) {
                     Some(base) => Arc::clone(base),
                     None => Arc::new(parse(&text)?),
                 };
@@ -28,7 +28,7 @@ impl Exchange<'_> {
             }
             SetBackendService::BackendId(id) => {
                 let id = id.get(&self.context)?;
-                let base = self.gateway.backends.get(id.as_str());
+                let base = self.gateway.bases.backends.get(id.as_str());
                 let base = base.ok_or_else(|| Failure::internal("BackendNotFound", format!("no backend `{id}`")))?;
                 self.target.base = Some(Arc::clone(base));
                 self.target.chosen_by_id = Some(scope);

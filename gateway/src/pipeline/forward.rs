@@ -29,8 +29,8 @@ impl Exchange<'_> {
 
         let seen = &mut self.context.request.headers;
         let mut headers = if self.route.reads_request_later { seen.clone() } else { std::mem::take(seen) };
-        let asked = self.host.as_ref().and_then(|host| host.to_str().ok());
-        forwarding::to_backend(&mut headers, &Received { peer: self.peer, host: asked }, host);
+        let received = Received { peer: self.peer, host: self.host.as_ref() };
+        forwarding::to_backend(&mut headers, &received, host);
         for (name, value) in &base.headers {
             headers.insert(name.clone(), value.clone());
         }

@@ -75,10 +75,7 @@ impl<'g> Exchange<'g> {
     }
 }
 
-fn evaluate_status(
-    policy: &SetStatus,
-    context: &weir_policy::Context,
-) -> Result<(StatusCode, Option<Arc<str>>), Stop> {
+fn evaluate_status(policy: &SetStatus, context: &weir_policy::Context) -> Result<(StatusCode, Option<Arc<str>>), Stop> {
     let status = status_of(*policy.code.get(context)?)?;
     let reason = match &policy.reason {
         Some(reason) => Some(reason.get(context)?.as_str().into()),

@@ -10,12 +10,8 @@ use super::{Exchange, Stop, changes_response, empty_response};
 use crate::errors::Failure;
 
 /// Framing and connection belong to the protocol, not to policies.
-const FORBIDDEN: [HeaderName; 4] = [
-    header::CONNECTION,
-    header::CONTENT_LENGTH,
-    HeaderName::from_static("keep-alive"),
-    header::TRANSFER_ENCODING,
-];
+const FORBIDDEN: [HeaderName; 4] =
+    [header::CONNECTION, header::CONTENT_LENGTH, HeaderName::from_static("keep-alive"), header::TRANSFER_ENCODING];
 
 /// Values of these do not survive being joined with commas.
 const SEPARATE_LINES: [HeaderName; 13] = [

@@ -1,0 +1,14 @@
+//! The gateway over real sockets: a real backend behind it, a real limiter beside it, real clients before it.
+#![allow(clippy::unwrap_used)]
+
+mod client_address;
+mod cors;
+mod jwt;
+mod limits;
+mod operations;
+mod policies;
+mod protocol;
+mod proxy;
+mod routing;
+mod support;
+mod upstream;
