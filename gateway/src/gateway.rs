@@ -64,10 +64,10 @@ pub(crate) struct Parts {
 
 impl Gateway {
     /// Takes `configuration` apart.
-    pub(crate) fn new(configuration: Configuration, parts: Parts) -> Result<Self, Error> {
-        let steps = all_steps(&configuration);
-        let bases = Bases::new(&configuration)?;
-        let (router, routes) = routes(&configuration, &bases);
+    pub(crate) fn new(configuration: &Configuration, parts: Parts) -> Result<Self, Error> {
+        let steps = all_steps(configuration);
+        let bases = Bases::new(configuration)?;
+        let (router, routes) = routes(configuration, &bases);
         let unmatched = Route {
             api: Arc::default(),
             operation: Arc::default(),

@@ -221,18 +221,10 @@ impl Metrics {
     }
 
     fn encode_latencies(&self, encoder: &mut DescriptorEncoder<'_>) -> std::fmt::Result {
-        let kinds: [(&str, &str, fn(&RouteMeter) -> &Histogram); 2] = [
-            ("gateway_request_seconds", "From a request's headers to the answer's", |r| &r.seconds),
-            ("gateway_upstream_seconds", "From a call of a backend to its response headers", |r| &r.upstream_seconds),
-        ];
-        for (name, help, histogram) in kinds {
-            let mut family = encoder.encode_descriptor(name, help, None, MetricType::Histogram)?;
-            for route in &self.routes {
-                let labels = [("api", &*route.api), ("operation", &*route.operation)];
-                histogram(route).encode(family.encode_family(&labels)?)?;
-            }
-        }
-        Ok(())
+        let own = self.routes.iter().map(|route| (route, &route.seconds));
+        histograms(encoder, "gateway_request_seconds", "From a request's headers to the answer's", own)?;
+        let upstream = self.routes.iter().map(|route| (route, &route.upstream_seconds));
+        histograms(encoder, "gateway_upstream_seconds", "From a call of a backend to its response headers", upstream)
     }
 
     fn encode_refusals(&self, encoder: &mut DescriptorEncoder<'_>) -> std::fmt::Result {
@@ -247,6 +239,20 @@ impl Metrics {
         }
         Ok(())
     }
+}
+
+fn histograms<'a>(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    histograms: impl Iterator<Item = (&'a RouteMeter, &'a Histogram)>,
+) -> std::fmt::Result {
+    let mut family = encoder.encode_descriptor(name, help, None, MetricType::Histogram)?;
+    for (route, histogram) in histograms {
+        let labels = [("api", &*route.api), ("operation", &*route.operation)];
+        histogram.encode(family.encode_family(&labels)?)?;
+    }
+    Ok(())
 }
 
 fn counters<'a>(

@@ -80,8 +80,6 @@ pub(crate) struct Exchange<'g> {
     origin: Option<HeaderValue>,
     grant: Option<Grant<'g>>,
     limits: rate_limit::State<'g>,
-    /// Whether a backend was asked.
-    forwarded: bool,
     /// The step that runs, for errors.
     at: Option<&'g Origin>,
     trace: Trace,
@@ -117,7 +115,6 @@ impl<'g> Exchange<'g> {
             origin,
             grant: None,
             limits: rate_limit::State::default(),
-            forwarded: false,
             at: None,
             trace,
         }

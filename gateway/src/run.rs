@@ -44,7 +44,7 @@ pub async fn run(config: Config, listeners: Listeners, shutdown: CancellationTok
     let limiter = weir_limiter::Client::new(config.limiter, &ops)?;
     let providers = weir_token::Providers::new(config.providers, &ops)?;
     let gateway = Arc::new(Gateway::new(
-        config.configuration,
+        &config.configuration,
         Parts {
             limiter,
             providers: providers.clone(),

@@ -91,7 +91,7 @@ impl Gateway {
         if found.is_none()
             && let Some(preflight) = Preflight::read(method, &arrival.headers)
         {
-            return self.preflight(&arrival, &preflight, path, &trace);
+            return self.preflight(&arrival, &preflight, &path, &trace);
         }
         let Some(Match { operation, parameters, prefix }) = found else {
             return self.without_route(arrival, trace, Failure::not_found()).await;
@@ -117,7 +117,7 @@ impl Gateway {
         &self,
         arrival: &Arrival,
         preflight: &Preflight<'_>,
-        path: PathAndQuery,
+        path: &PathAndQuery,
         trace: &Trace,
     ) -> (&Route, Answer) {
         let found = self.router.find(&preflight.method, path.path());
@@ -133,7 +133,7 @@ impl Gateway {
             trace.name_in(&mut answer.headers);
             return (route, answer);
         };
-        let context = self.context(route, arrival, HeaderMap::new(), parameters, &path);
+        let context = self.context(route, arrival, HeaderMap::new(), parameters, path);
         let mut answer = Answer::default();
         match preflight.answer([first].into_iter().chain(policies), &context) {
             Ok(headers) => answer.headers = headers,

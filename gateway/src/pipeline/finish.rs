@@ -13,9 +13,7 @@ const X_WEIR_LIMITER: HeaderName = HeaderName::from_static("x-weir-limiter");
 impl Exchange<'_> {
     /// Counts what waited for the answer and completes its headers. CORS comes last because it names the others.
     pub(super) async fn finish(mut self) -> Answer {
-        if self.forwarded {
-            self.charge_deferred().await;
-        }
+        self.charge_deferred().await;
         let response = self.context.response.take().unwrap_or_else(empty_response);
         let (status, mut headers) = (response.status, response.headers);
         self.limits.write_headers(&mut headers);

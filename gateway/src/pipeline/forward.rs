@@ -41,7 +41,7 @@ impl Exchange<'_> {
         *request.method_mut() = self.context.request.method.clone();
         *request.uri_mut() = url;
         *request.headers_mut() = headers;
-        self.forwarded = true;
+        self.commit_deferred();
         let started = Instant::now();
         let answer = self.gateway.proxy.call(request, timeout).instrument(span.clone()).await;
         let counters = self.gateway.counters();

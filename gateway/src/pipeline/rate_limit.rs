@@ -4,7 +4,8 @@
 //! counter, whatever their scope; a different period is a different window and never shares one here.
 //!
 //! A limit whose count waits for the response only asks (cost 0) in `inbound` and is charged when a backend was asked,
-//! after `outbound` or `on-error`. A request that the gateway refused itself is not charged.
+//! after `outbound` or `on-error`; also if the client went away meanwhile. A request that the gateway refused itself is
+//! not charged.
 
 use std::fmt::Write as _;
 use std::num::NonZeroU64;
@@ -34,6 +35,8 @@ const CHARGE_ATTEMPTS: usize = 3;
 pub(super) struct State<'g> {
     headers: Vec<LimitHeader<'g>>,
     deferred: Vec<(&'g RateLimitByKey, Check)>,
+    /// Set once a backend was asked: who charges the deferred limits if the client goes away meanwhile.
+    on_abandon: Option<Client>,
     refused: bool,
     mode: Option<Mode>,
 }
@@ -59,7 +62,28 @@ impl State<'_> {
     }
 }
 
+/// A client that goes away while the backend works does not get its call for free. There is no response to count by, so
+/// it costs what is known without one, and one call where nothing is.
+impl Drop for State<'_> {
+    fn drop(&mut self) {
+        let Some(limiter) = self.on_abandon.take() else { return };
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        for (limit, mut check) in self.deferred.drain(..) {
+            let known = limit.increment_count.as_ref().and_then(|count| count.literal().copied());
+            check.cost = known.unwrap_or(1);
+            runtime.spawn(charge(limiter.clone(), check));
+        }
+    }
+}
+
 impl<'g> Exchange<'g> {
+    /// From here on the deferred limits are charged, come what may.
+    pub(super) fn commit_deferred(&mut self) {
+        if !self.limits.deferred.is_empty() {
+            self.limits.on_abandon = Some(self.gateway.limiter.clone());
+        }
+    }
+
     /// Runs `first` and the limits right after it; gives the steps after those.
     pub(super) async fn rate_limits(
         &mut self,
@@ -169,6 +193,9 @@ impl<'g> Exchange<'g> {
 
     /// Charges the limits that waited for the response, whatever room there is: the call has happened.
     pub(super) async fn charge_deferred(&mut self) {
+        if self.limits.on_abandon.take().is_none() {
+            return;
+        }
         for (limit, mut check) in std::mem::take(&mut self.limits.deferred) {
             check.cost = cost(limit, &self.context).unwrap_or_else(|error| {
                 tracing::warn!(activity = %self.context.request_id, %error, "a limit's count failed: counted as 1");

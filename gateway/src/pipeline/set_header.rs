@@ -48,21 +48,20 @@ impl Exchange<'_> {
 }
 
 /// What a `set-header` does, with everything evaluated.
-pub(super) struct Change<'p> {
+pub(super) struct Change {
     name: HeaderName,
-    action: Cow<'p, String>,
+    action: ExistsAction,
     values: Vec<HeaderValue>,
 }
 
-impl<'p> Change<'p> {
-    pub(super) fn evaluate(policy: &'p SetHeader, context: &Context) -> Result<Self, Stop> {
+impl Change {
+    pub(super) fn evaluate(policy: &SetHeader, context: &Context) -> Result<Self, Stop> {
         let name = policy.name.get(context)?;
         let name = HeaderName::from_bytes(name.as_bytes())
             .map_err(|_| invalid(format!("`{}` is not a header name", name.escape_debug())))?;
         let action = policy.exists_action.get(context)?;
-        if !matches!(action.as_str(), "override" | "append" | "skip" | "delete") {
-            return Err(invalid(format!("exists-action `{}` is not one", action.escape_debug())).into());
-        }
+        let action = ExistsAction::read(&action)
+            .ok_or_else(|| invalid(format!("exists-action `{}` is not one", action.escape_debug())))?;
         let mut texts = Vec::with_capacity(policy.values.len());
         for value in &policy.values {
             if let Some(text) = value.get(context)?.into_owned() {
@@ -82,10 +81,9 @@ impl<'p> Change<'p> {
         if FORBIDDEN.contains(&name) {
             return;
         }
-        match action.as_str() {
-            "skip" if headers.contains_key(&name) => return,
-            "append" if SEPARATE_LINES.contains(&name) => {}
-            "append" => {
+        match action {
+            ExistsAction::Skip if headers.contains_key(&name) => return,
+            ExistsAction::Append if !SEPARATE_LINES.contains(&name) => {
                 if let Some(existing) = joined(headers, &name) {
                     let added = values.iter().filter_map(|value| value.to_str().ok());
                     let all = [&*existing].into_iter().chain(added).collect::<Vec<_>>().join(",");
@@ -95,15 +93,39 @@ impl<'p> Change<'p> {
                     return;
                 }
             }
-            _ => {
+            ExistsAction::Skip | ExistsAction::Append => {}
+            ExistsAction::Override => {
                 headers.remove(&name);
             }
-        }
-        if *action != "delete" {
-            for value in values {
-                headers.append(name.clone(), value);
+            ExistsAction::Delete => {
+                headers.remove(&name);
+                return;
             }
         }
+        for value in values {
+            headers.append(name.clone(), value);
+        }
+    }
+}
+
+/// `exists-action`: what happens to a header that is there already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ExistsAction {
+    Override,
+    Append,
+    Skip,
+    Delete,
+}
+
+impl ExistsAction {
+    fn read(text: &str) -> Option<Self> {
+        Some(match text {
+            "override" => Self::Override,
+            "append" => Self::Append,
+            "skip" => Self::Skip,
+            "delete" => Self::Delete,
+            _ => return None,
+        })
     }
 }
 
@@ -135,7 +157,7 @@ mod tests {
             headers.append(name.clone(), line.parse().unwrap());
         }
         let values = values.iter().map(|v| v.parse().unwrap()).collect();
-        Change { name: name.clone(), action: Cow::Owned(action.to_owned()), values }.apply(&mut headers);
+        Change { name: name.clone(), action: ExistsAction::read(action).unwrap(), values }.apply(&mut headers);
         headers.get_all(name).iter().map(|v| v.to_str().unwrap().to_owned()).collect()
     }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use http::Response;
+use tokio::io::AsyncWriteExt as _;
 use tokio::time::Instant;
 use weir_limiter::FailureMode;
 use weir_testkit::{eventually, free_port};
@@ -108,11 +109,10 @@ async fn headers_and_variables_are_left_where_the_policy_says() {
 #[tokio::test]
 async fn equal_key_values_share_one_counter_and_a_refusal_charges_nothing_after_it() {
     let upstream = Upstream::start().await;
-    let steps = format!(
-        r#"<rate-limit-by-key id="narrow" calls="1" renewal-period="60" counter-key="@("n" + context.Request.Headers.GetValueOrDefault("x-key",""))" />
-           <rate-limit-by-key id="wide" calls="3" renewal-period="60" counter-key="all" />"#
-    );
-    let gateway = Setup::new(upstream.address, inbound(&steps)).start().await;
+    let steps = r#"
+      <rate-limit-by-key id="narrow" calls="1" renewal-period="60" counter-key="@("n" + context.Request.Headers.GetValueOrDefault("x-key",""))" />
+      <rate-limit-by-key id="wide" calls="3" renewal-period="60" counter-key="all" />"#;
+    let gateway = Setup::new(upstream.address, inbound(steps)).start().await;
     assert_eq!(call(&gateway, "a").await.status, 200);
     for _ in 0..5 {
         assert_eq!(call(&gateway, "a").await.status, 429);
@@ -154,6 +154,31 @@ async fn a_count_over_the_response_is_charged_as_far_as_there_is_room() {
     assert_eq!(call(&gateway, "a").await.status, 200);
     assert_eq!(call(&gateway, "a").await.status, 200, "two are left, so one more call is admitted");
     assert_eq!(call(&gateway, "a").await.status, 429, "its cost of three took both");
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_has_used_its_call() {
+    let arrived = std::sync::Arc::new(tokio::sync::Notify::new());
+    let arriving = std::sync::Arc::clone(&arrived);
+    let upstream = Upstream::streaming(move |_| {
+        arriving.notify_one();
+        std::future::pending()
+    })
+    .await;
+    let steps = format!(
+        r#"<rate-limit-by-key calls="1" renewal-period="60" {BY_HEADER}
+             increment-condition="@(context.Response.StatusCode == 200)" />"#
+    );
+    let gateway = Setup::new(upstream.address, inbound(&steps)).start().await;
+    let mut stream = tokio::net::TcpStream::connect(gateway.address).await.unwrap();
+    stream.write_all(b"GET /api/hello HTTP/1.1\r\nhost: a\r\nx-key: a\r\n\r\n").await.unwrap();
+    tokio::time::timeout(PATIENCE, arrived.notified()).await.unwrap();
+    drop(stream);
+    eventually(PATIENCE, || async {
+        let short = gateway.get("/api/hello").header("x-key", "a").timeout(Duration::from_millis(500));
+        short.send().await.is_ok_and(|response| response.status() == 429)
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -244,6 +244,27 @@ async fn an_expression_that_throws_is_a_500_that_says_nothing() {
 }
 
 #[tokio::test]
+async fn an_error_in_on_error_leaves_the_first_error() {
+    let steps = r#"<check-header name="x-key" failed-check-httpcode="403" failed-check-error-message="No." ignore-case="false" />"#;
+    let on_error = r#"<set-header name="x-before"><value>1</value></set-header>
+      <set-header name="x-never"><value>@((string)context.Variables["missing"])</value></set-header>"#;
+    let upstream = Upstream::start().await;
+    let gateway = Setup::new(upstream.address, document(steps, "<forward-request/>", "", on_error)).start().await;
+    let answer = send(gateway.get("/api/hello")).await;
+    assert_eq!(answer.body, r#"{ "statusCode": 403, "message": "No." }"#);
+    assert_eq!((answer.header("x-before"), answer.header("x-never")), (Some("1"), None));
+}
+
+#[tokio::test]
+async fn a_policy_may_choose_the_host_the_backend_sees() {
+    let (upstream, gateway) = gateway(r#"<set-header name="Host"><value>inner.example</value></set-header>"#).await;
+    assert_eq!(send(gateway.get("/api/hello")).await.status, 200);
+    let seen = upstream.only();
+    assert_eq!(seen.header("host"), Some("inner.example"));
+    assert_eq!(seen.header("x-forwarded-host"), Some(&*gateway.address.to_string()));
+}
+
+#[tokio::test]
 async fn an_error_status_of_the_backend_is_an_error_only_if_the_policy_says_so() {
     let on_error = r#"<set-header name="x-reason"><value>@(context.LastError.Reason)</value></set-header>"#;
     for (attribute, reason) in [("", None), (r#"fail-on-error-status-code="true""#, Some("BackendErrorStatus"))] {

@@ -91,6 +91,18 @@ async fn a_body_over_the_limit_is_413_announced_or_not() {
 }
 
 #[tokio::test]
+async fn a_body_that_stalls_is_408() {
+    let upstream = Upstream::start().await;
+    let mut setup = Setup::new(upstream.address, inbound(""));
+    setup.clients.stall_timeout = Duration::from_millis(100);
+    let gateway = setup.start().await;
+    let body = stream::iter([Ok::<_, std::io::Error>("first")]).chain(stream::pending());
+    let answer = send(gateway.request("POST", "/api/hello").body(reqwest::Body::wrap_stream(body))).await;
+    assert_eq!(answer.status, 408);
+    assert_eq!(answer.body, r#"{ "statusCode": 408, "message": "The request body did not arrive in time." }"#);
+}
+
+#[tokio::test]
 async fn headers_of_the_connection_stay_on_it() {
     let upstream = Upstream::answering(|_| {
         Response::builder()
