@@ -70,8 +70,9 @@ impl Expression {
             return Err(vec![error.with_help("an expression is written @( … ) or @{ … }")]);
         }
         let code = parser::parse(raw).map_err(|refusal| vec![refusal.diagnostic(raw, file)])?;
-        let bound = binder::bind(raw, &code)
-            .map_err(|refusals| refusals.into_iter().map(|refusal| refusal.diagnostic(raw, file)).collect::<Vec<_>>())?;
+        let bound = binder::bind(raw, &code).map_err(|refusals| {
+            refusals.into_iter().map(|refusal| refusal.diagnostic(raw, file)).collect::<Vec<_>>()
+        })?;
         let constant = match &bound.program {
             Program::Single(Node::Constant(value)) => Some(value.clone().into_value()),
             _ => None,

@@ -27,7 +27,8 @@ pub(super) struct Bound {
 
 /// Binds the code of `raw`.
 pub(super) fn bind(raw: &RawValue, code: &Code) -> Result<Bound, Vec<Refusal>> {
-    let mut binder = Binder { raw, errors: Vec::new(), locals: Vec::new(), assigned: Vec::new(), receivers: Vec::new() };
+    let mut binder =
+        Binder { raw, errors: Vec::new(), locals: Vec::new(), assigned: Vec::new(), receivers: Vec::new() };
     let program = match code {
         Code::Single(expr) => binder.result(expr).map(Program::Single),
         Code::Block(statements, end) => binder.body(statements, end.clone()).map(Program::Block),

@@ -21,11 +21,8 @@ pub(super) enum Fault {
     #[error("the text does not read as {0}")]
     Format(&'static str),
     /// `InvalidCastException`
-    #[error("a value of type {found} is not a {needed}")]
-    Cast {
-        needed: &'static str,
-        found: &'static str,
-    },
+    #[error("a value of type {found} where {needed} is needed")]
+    Cast { needed: &'static str, found: &'static str },
     /// `OverflowException`
     #[error("the number is out of range")]
     Overflow,

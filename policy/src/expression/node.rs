@@ -15,11 +15,20 @@ pub(super) enum Node {
     Local(usize),
     Call(Call),
     /// Evaluates `access` with the receiver in `slot`, unless the receiver is null.
-    NullConditional { receiver: Box<Node>, slot: usize, access: Box<Node> },
+    NullConditional {
+        receiver: Box<Node>,
+        slot: usize,
+        access: Box<Node>,
+    },
     And(Box<Node>, Box<Node>, Position),
     Or(Box<Node>, Box<Node>, Position),
     Coalesce(Box<Node>, Box<Node>),
-    Conditional { condition: Box<Node>, yes: Box<Node>, no: Box<Node>, at: Position },
+    Conditional {
+        condition: Box<Node>,
+        yes: Box<Node>,
+        no: Box<Node>,
+        at: Position,
+    },
     Concat(Vec<Node>, Position),
 }
 

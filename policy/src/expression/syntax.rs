@@ -19,21 +19,55 @@ pub(super) enum ExprKind {
     Interpolated(Vec<Expr>),
     /// A local, `context`, or a type.
     Name(String),
-    Member { target: Box<Expr>, name: Name },
-    Call { target: Box<Expr>, generics: Vec<TypeName>, arguments: Vec<Expr> },
-    Index { target: Box<Expr>, index: Box<Expr> },
+    Member {
+        target: Box<Expr>,
+        name: Name,
+    },
+    Call {
+        target: Box<Expr>,
+        generics: Vec<TypeName>,
+        arguments: Vec<Expr>,
+    },
+    Index {
+        target: Box<Expr>,
+        index: Box<Expr>,
+    },
     /// `target?.…`: `access` is evaluated with [`ExprKind::Receiver`] standing for the target, unless that is null.
-    NullConditional { target: Box<Expr>, access: Box<Expr> },
+    NullConditional {
+        target: Box<Expr>,
+        access: Box<Expr>,
+    },
     Receiver,
-    Unary { operator: &'static str, operand: Box<Expr> },
+    Unary {
+        operator: &'static str,
+        operand: Box<Expr>,
+    },
     /// `&&`, `||` and `??` among them.
-    Binary { operator: &'static str, at: Span, left: Box<Expr>, right: Box<Expr> },
-    Conditional { condition: Box<Expr>, yes: Box<Expr>, no: Box<Expr> },
-    Cast { to: TypeName, operand: Box<Expr> },
+    Binary {
+        operator: &'static str,
+        at: Span,
+        left: Box<Expr>,
+        right: Box<Expr>,
+    },
+    Conditional {
+        condition: Box<Expr>,
+        yes: Box<Expr>,
+        no: Box<Expr>,
+    },
+    Cast {
+        to: TypeName,
+        operand: Box<Expr>,
+    },
     /// `x as T`
-    As { operand: Box<Expr>, to: TypeName },
+    As {
+        operand: Box<Expr>,
+        to: TypeName,
+    },
     /// `x is T`
-    Is { operand: Box<Expr>, to: TypeName },
+    Is {
+        operand: Box<Expr>,
+        to: TypeName,
+    },
 }
 
 /// A literal.
@@ -61,9 +95,20 @@ pub(super) type TypeName = Name;
 #[derive(Debug)]
 pub(super) enum Statement {
     /// `var x = …;`, `int x;`
-    Local { ty: TypeName, name: Name, value: Option<Expr> },
-    Assign { name: Name, value: Expr },
-    If { condition: Expr, then: Vec<Statement>, otherwise: Vec<Statement> },
+    Local {
+        ty: TypeName,
+        name: Name,
+        value: Option<Expr>,
+    },
+    Assign {
+        name: Name,
+        value: Expr,
+    },
+    If {
+        condition: Expr,
+        then: Vec<Statement>,
+        otherwise: Vec<Statement>,
+    },
     Block(Vec<Statement>),
     Return(Expr),
 }

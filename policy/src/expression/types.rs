@@ -95,10 +95,7 @@ impl Type {
 
     /// Whether the type is a struct of C#: no null among its values, except after `?.`.
     pub(super) fn is_struct(self) -> bool {
-        matches!(
-            self,
-            Self::Bool | Self::Int | Self::Float | Self::Char | Self::Guid | Self::Time | Self::Comparison
-        )
+        matches!(self, Self::Bool | Self::Int | Self::Float | Self::Char | Self::Guid | Self::Time | Self::Comparison)
     }
 
     /// Whether a value can be written as text, and so concatenated.

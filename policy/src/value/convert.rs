@@ -86,9 +86,7 @@ impl FromValue for Option<String> {
     fn from_value(value: Value) -> Result<Self, FromValueError> {
         match &value {
             Value::Null => Ok(None),
-            Value::Strings(_) | Value::Jwt(_) => {
-                Err(FromValueError { expected: "text", found: value.type_name() })
-            }
+            Value::Strings(_) | Value::Jwt(_) => Err(FromValueError { expected: "text", found: value.type_name() }),
             value => Ok(Some(value.to_text().into_owned())),
         }
     }

@@ -86,9 +86,8 @@ fn what_is_no_token_is_none() {
     let good = token(&json!({}), &json!({}));
     let array = format!("e30.{}.x", URL_SAFE_NO_PAD.encode("[]"));
     let trailing = format!("e30.{}.x", URL_SAFE_NO_PAD.encode("{} {}"));
-    let bad = [
-        "", ".", "..", "a.b", "e30.e30", "e30.e30.x.x", "e30.e30.!", "Basic e30.e30.x", "!!.e30.x", &array, &trailing,
-    ];
+    let bad =
+        ["", ".", "..", "a.b", "e30.e30", "e30.e30.x.x", "e30.e30.!", "Basic e30.e30.x", "!!.e30.x", &array, &trailing];
     assert!(Jwt::parse_unverified(&good).is_some());
     assert!(Jwt::parse_unverified("e30.e30.").is_some(), "an unsigned token is a token");
     for text in bad {

@@ -25,7 +25,7 @@ impl Value {
     }
 }
 
-/// The shortest text that reads as the same number; scientific below 1E-05 and from 1E+15 on.
+/// The shortest text that reads as the same number; scientific below 0.0001 and from 1E+15 on.
 pub(crate) fn float_text(value: f64) -> String {
     if value.is_nan() {
         return "NaN".to_owned();
@@ -36,7 +36,7 @@ pub(crate) fn float_text(value: f64) -> String {
     let scientific = format!("{value:e}");
     let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
-    if value != 0.0 && !(-5..15).contains(&exponent) {
+    if value != 0.0 && !(-4..15).contains(&exponent) {
         let sign = if exponent < 0 { '-' } else { '+' };
         return format!("{digits}E{sign}{:02}", exponent.unsigned_abs());
     }

@@ -3,6 +3,8 @@
 //! Brackets in strings, characters and comments do not count, so those are recognised, interpolated strings with the
 //! code in their holes included. Everything that matters is ASCII, so bytes are looked at, not characters.
 
+use std::ops::Range;
+
 /// Brackets nested deeper than this are refused: no person writes that, and the parser recurses.
 const MAX_BRACKETS: usize = 200;
 
@@ -67,6 +69,24 @@ pub(crate) fn closing(text: &str, open: usize) -> Result<usize, LexicalError> {
 /// The offset after the string, character literal or comment that starts at `at`; `None` if none does.
 pub(crate) fn literal(text: &str, at: usize) -> Result<Option<usize>, LexicalError> {
     Lexical { bytes: text.as_bytes() }.literal(at, 0)
+}
+
+/// Where strings and characters lie in C# that was found to be complete; interpolated ones, which hold code, left out.
+pub(crate) fn plain_strings(text: &str) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    let mut at = 0;
+    while at < text.len() {
+        match literal(text, at) {
+            Ok(Some(end)) => {
+                if !text[at..].starts_with(['$', '/']) && !text[at..].starts_with("@$") {
+                    found.push(at..end);
+                }
+                at = end;
+            }
+            _ => at += text[at..].chars().next().map_or(1, char::len_utf8),
+        }
+    }
+    found
 }
 
 /// The offset of the `}` that closes the hole of an interpolated string whose `{` is at `open`.

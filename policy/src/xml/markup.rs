@@ -19,7 +19,11 @@ impl<'a> Scanner<'a> {
         } else {
             let help = "remove it: policy documents have no document type and define no entities";
             self.report(position, "a document type or other declaration cannot stand here", help);
-            self.cursor.take_while(|c| c != '>');
+            self.cursor.take_while(|c| c != '>' && c != '[');
+            if self.cursor.eat("[") {
+                self.skip_past("]", "this document type", position);
+                self.cursor.take_while(|c| c != '>');
+            }
             self.cursor.eat(">");
         }
     }

@@ -6,7 +6,7 @@ use super::cursor::Cursor;
 use super::entity;
 use super::raw_value::{RawValue, starts_expression};
 use super::tree::{Document, Element, Node};
-use super::value::{self, Problem};
+use super::value::{self, Problem, Stretch};
 use crate::diagnostic::{Diagnostic, Position};
 
 /// Errors of one reading; after that many, more would not help.
@@ -160,7 +160,8 @@ impl<'a> Scanner<'a> {
     /// Text up to the next tag, or an expression, which may hold anything.
     fn text(&mut self) {
         let blanks_at = self.cursor.position();
-        let is_first = self.open.last().is_some_and(|open| open.text.as_ref().is_none_or(|t| t.text().trim().is_empty()));
+        let is_first =
+            self.open.last().is_some_and(|open| open.text.as_ref().is_none_or(|t| t.text().trim().is_empty()));
         let rest = self.cursor.rest();
         if is_first && starts_expression(rest) {
             self.cursor.skip_blanks();
@@ -201,7 +202,8 @@ impl<'a> Scanner<'a> {
 
     fn expression_text(&mut self) {
         let rest = self.cursor.rest();
-        let stretch = self.open.last().and_then(|open| rest.find(&format!("</{}", open.element.name)));
+        let end_tag = self.open.last().and_then(|open| rest.find(&format!("</{}", open.element.name)));
+        let stretch = end_tag.map(|length| Stretch { length, is_likely: true });
         let found = value::expression(rest, self.cursor.position(), stretch, &|after| after.starts_with('<'));
         match found {
             Ok(found) => {
@@ -215,7 +217,7 @@ impl<'a> Scanner<'a> {
                 self.report_problem(problem);
                 // The end tag of the element is the best guess at where the text ends.
                 self.lost = true;
-                self.cursor.take(stretch.unwrap_or(rest.len()));
+                self.cursor.take(end_tag.unwrap_or(rest.len()));
             }
         }
     }

@@ -3,7 +3,7 @@
 use super::raw_value::{RawValue, starts_expression};
 use super::scanner::Scanner;
 use super::tree::{Attribute, Element};
-use super::value;
+use super::value::{self, Stretch};
 use crate::diagnostic::Position;
 
 /// Whether a character may stand in a name. What may start one is narrower.
@@ -15,13 +15,23 @@ fn starts_name(c: char) -> bool {
     c.is_alphabetic() || c == '_'
 }
 
+/// Whether this is how a tag goes on after a value: its end, or a blank and another attribute.
+fn tag_goes_on(rest: &str) -> bool {
+    let next = rest.trim_start();
+    let name = next.trim_start_matches(is_name);
+    let is_attribute = next.starts_with(starts_name) && name.trim_start().starts_with('=');
+    next.starts_with("/>") || next.starts_with('>') || (is_attribute && next.len() < rest.len())
+}
+
 /// How a start tag goes on.
 enum Next {
     Attribute(Attribute),
     /// Something was reported and skipped.
     Skipped,
     /// The end of the tag.
-    End { is_empty: bool },
+    End {
+        is_empty: bool,
+    },
 }
 
 impl Scanner<'_> {
@@ -141,16 +151,18 @@ impl Scanner<'_> {
     /// The cursor stands after the opening quote, before blanks and `@(` or `@{`.
     fn expression_value(&mut self, quote: char) -> Option<RawValue> {
         self.cursor.skip_blanks();
-        let rest = self.cursor.rest();
-        let found = value::expression(rest, self.cursor.position(), rest.find(quote), &|after| after.starts_with(quote));
-        match found {
+        let (rest, position) = (self.cursor.rest(), self.cursor.position());
+        let stretch = rest.find(quote).map(|length| Stretch { length, is_likely: tag_goes_on(&rest[length + 1..]) });
+        match value::expression(rest, position, stretch, &|after| after.starts_with(quote)) {
             Ok(found) => {
                 self.cursor.take(found.length + 1);
                 Some(found.value)
             }
             Err(problem) => {
                 self.report_problem(problem);
-                None
+                let stretch = stretch.filter(|stretch| stretch.is_likely)?;
+                self.cursor.take(stretch.length + 1);
+                Some(RawValue::empty(position))
             }
         }
     }
@@ -167,7 +179,11 @@ impl Scanner<'_> {
         self.cursor.take(1);
         if let Some(at) = text.find('<') {
             let position = super::cursor::after(position, &text[..at]);
-            self.report(position, format!("`<` in the value of `{name}`"), "write `&lt;`, or close the value before it");
+            self.report(
+                position,
+                format!("`<` in the value of `{name}`"),
+                "write `&lt;`, or close the value before it",
+            );
         }
         let mut value = RawValue::empty(position);
         let mut problems = Vec::new();

@@ -23,28 +23,28 @@ pub(super) struct Found {
     pub(super) length: usize,
 }
 
-/// Reads the expression at the start of `text`, which stands at `position`.
-///
-/// `stretch` is how long the value is if it is in its escaped form; `ends` says whether what follows a raw form is
-/// what has to follow it (a quote, a tag), blanks skipped.
+/// How long a value is if it is in its escaped form.
+#[derive(Clone, Copy)]
+pub(super) struct Stretch {
+    pub(super) length: usize,
+    /// What follows looks like the end of the value in any form: then errors are told, and reading goes on, from there.
+    pub(super) is_likely: bool,
+}
+
+/// Reads the expression at the start of `text`, which stands at `position`. `ends` says whether what follows a raw form,
+/// blanks skipped, is what has to follow it: a quote, a tag.
 pub(super) fn expression(
     text: &str,
     position: Position,
-    stretch: Option<usize>,
+    stretch: Option<Stretch>,
     ends: &dyn Fn(&str) -> bool,
 ) -> Result<Found, Problem> {
-    let escaped = stretch.map(|length| escaped_form(&text[..length], position));
-    let escaped_first = stretch.is_some_and(|length| text[..length].contains("&quot;"));
-    if let (true, Some(Ok(found))) = (escaped_first, &escaped) {
-        return Ok(Found { value: found.clone(), length: stretch.unwrap_or_default() });
+    let Some(Stretch { length, is_likely }) = stretch else { return raw_form(text, position, ends) };
+    let escaped = || escaped_form(&text[..length], position).map(|value| Found { value, length });
+    if text[..length].contains("&quot;") {
+        return escaped().or_else(|problem| raw_form(text, position, ends).map_err(|_| problem));
     }
-    let raw = raw_form(text, position, ends);
-    match (raw, escaped) {
-        (Ok(found), _) => Ok(found),
-        (Err(_), Some(Ok(value))) => Ok(Found { value, length: stretch.unwrap_or_default() }),
-        (Err(_), Some(Err(problem))) if escaped_first => Err(problem),
-        (Err(problem), _) => Err(problem),
-    }
+    raw_form(text, position, ends).or_else(|raw| escaped().map_err(|escaped| if is_likely { escaped } else { raw }))
 }
 
 fn raw_form(text: &str, position: Position, ends: &dyn Fn(&str) -> bool) -> Result<Found, Problem> {
@@ -56,16 +56,26 @@ fn raw_form(text: &str, position: Position, ends: &dyn Fn(&str) -> bool) -> Resu
     Ok(Found { value: decoded_raw(&text[..end], position), length: end + blanks })
 }
 
-/// A raw expression may use the five entities all the same; they are decoded unless that breaks the C#.
+/// A raw expression may use the five entities all the same; they are decoded unless that breaks the C#: a quote in a
+/// string stays as it is written.
 fn decoded_raw(text: &str, position: Position) -> RawValue {
-    let decoded = decode_leniently(text, position, entity::decode_named);
-    let intact = lexical::closing(decoded.text(), 1).is_ok_and(|end| end == decoded.text().len());
-    let value = if intact { decoded } else { verbatim(text, position) };
+    let strings = lexical::plain_strings(text);
+    let mut decoded = RawValue::empty(position);
+    decode_into(&mut decoded, text, position, &|at| {
+        entity::decode_named(&text[at..]).filter(|(character, _)| {
+            let is_quote = matches!(character, '"' | '\'');
+            !is_quote || !strings.iter().any(|string| string.contains(&at))
+        })
+    });
+    let is_intact = lexical::closing(decoded.text(), 1).is_ok_and(|end| end == decoded.text().len());
+    let value = if is_intact { decoded } else { verbatim(text, position) };
     value.into_expression()
 }
 
 fn escaped_form(stretch: &str, position: Position) -> Result<RawValue, Problem> {
-    complete(decode_leniently(stretch, position, entity::decode))
+    let mut decoded = RawValue::empty(position);
+    decode_into(&mut decoded, stretch, position, &|at| entity::decode(&stretch[at..]));
+    complete(decoded)
 }
 
 /// A decoded text that starts like an expression: it must be one, to its end.
@@ -80,7 +90,7 @@ pub(super) fn complete(decoded: RawValue) -> Result<RawValue, Problem> {
 
 /// A literal, decoded. Whatever is wrong with it goes to `report`.
 pub(super) fn literal(text: &str, position: Position, value: &mut RawValue, report: &mut dyn FnMut(Problem)) {
-    let unknown = decode_into(value, text, position, entity::decode);
+    let unknown = decode_into(value, text, position, &|at| entity::decode(&text[at..]));
     for offset in unknown {
         report(Problem {
             position: after(position, &text[..offset]),
@@ -96,20 +106,17 @@ fn verbatim(text: &str, position: Position) -> RawValue {
     value
 }
 
-type Decoder = fn(&str) -> Option<(char, usize)>;
-
-fn decode_leniently(text: &str, position: Position, decoder: Decoder) -> RawValue {
-    let mut value = RawValue::empty(position);
-    decode_into(&mut value, text, position, decoder);
-    value
-}
-
 /// Appends `text` decoded. The offsets of every `&` that starts no entity come back; such text is kept as it is.
-fn decode_into(value: &mut RawValue, text: &str, position: Position, decoder: Decoder) -> Vec<usize> {
+fn decode_into(
+    value: &mut RawValue,
+    text: &str,
+    position: Position,
+    entity_at: &dyn Fn(usize) -> Option<(char, usize)>,
+) -> Vec<usize> {
     let mut unknown = Vec::new();
     let (mut run, mut run_position, mut from) = (0, position, 0);
     while let Some(at) = text[from..].find('&').map(|n| from + n) {
-        let Some((character, length)) = decoder(&text[at..]) else {
+        let Some((character, length)) = entity_at(at) else {
             unknown.push(at);
             from = at + 1;
             continue;

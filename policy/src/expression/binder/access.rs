@@ -41,7 +41,8 @@ impl Binder<'_> {
     ) -> Value {
         // A constant of a type takes nothing and is always the same.
         let node = if arguments.is_empty() {
-            (property.get)(&[]).map_or_else(|_| self.invoke(property.get, Vec::new(), None, name.span.start), Node::Constant)
+            (property.get)(&[])
+                .map_or_else(|_| self.invoke(property.get, Vec::new(), None, name.span.start), Node::Constant)
         } else {
             self.invoke(property.get, arguments, member, name.span.start)
         };

@@ -19,7 +19,9 @@ impl Binder<'_> {
     ) -> Option<Value> {
         let ExprKind::Member { target: owner, name } = &target.kind else {
             let message = format!("{} cannot be called", self.raw.quote(target.span.clone()));
-            return self.refuse(Refusal::new(target.span.clone(), message).with_help("methods are called on a value or a type"));
+            return self.refuse(
+                Refusal::new(target.span.clone(), message).with_help("methods are called on a value or a type"),
+            );
         };
         if let Some(ty) = self.static_target(owner) {
             let arguments = self.arguments(arguments)?;
@@ -79,15 +81,15 @@ impl Binder<'_> {
         let Some((_, method)) = best.min_by_key(|(cost, _)| *cost) else {
             let types: Vec<_> = arguments.iter().map(|argument| argument.ty.name()).collect();
             let known: Vec<_> = candidates.iter().map(|method| signature(method)).collect();
-            let message =
-                format!("{} does not take ({})", self.raw.quote(name.span.clone()), types.join(", "));
+            let message = format!("{} does not take ({})", self.raw.quote(name.span.clone()), types.join(", "));
             let help = format!("it takes: {}", known.join(" or "));
             return self.refuse(Refusal::new(name.span.clone(), message).with_help(help));
         };
         self.check_format(method, &arguments)?;
         let member = receiver.is_some().then_some(method.name).filter(|_| !method.accepts_null);
         let mut nodes: Vec<Node> = receiver.into_iter().collect();
-        let parameters = method.parameters.iter().copied().chain(std::iter::repeat(method.rest.unwrap_or(Type::Object)));
+        let parameters =
+            method.parameters.iter().copied().chain(std::iter::repeat(method.rest.unwrap_or(Type::Object)));
         for (argument, parameter) in arguments.into_iter().zip(parameters) {
             nodes.push(self.converted(argument, parameter)?);
         }
@@ -124,7 +126,8 @@ impl Binder<'_> {
         let (key, default, more) = (arguments.next(), arguments.next(), arguments.next());
         let (Some(key), None) = (key, more) else {
             let help = "write GetValueOrDefault<string>(\"name\") or GetValueOrDefault(\"name\", \"default\")";
-            return self.refuse(Refusal::new(name.span.clone(), "a name and at most a default are needed").with_help(help));
+            return self
+                .refuse(Refusal::new(name.span.clone(), "a name and at most a default are needed").with_help(help));
         };
         let ty = match (generics, &default) {
             ([generic], _) => self.named_type(generic)?,
@@ -132,7 +135,8 @@ impl Binder<'_> {
             ([], Some(default)) => default.ty,
             _ => {
                 let help = "write GetValueOrDefault<string>(\"name\")";
-                return self.refuse(Refusal::new(name.span.clone(), "the type of the variable is needed").with_help(help));
+                return self
+                    .refuse(Refusal::new(name.span.clone(), "the type of the variable is needed").with_help(help));
             }
         };
         let default = match default {

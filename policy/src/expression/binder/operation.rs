@@ -84,7 +84,8 @@ impl Binder<'_> {
         let (condition, yes, no) = (condition?, yes?, no?);
         let Some(ty) = yes.ty.unify(no.ty) else {
             let message = format!("`? :` cannot choose between {} and {}", yes.ty.name(), no.ty.name());
-            return self.refuse(Refusal::new(span, message).with_help("make both of one type, with .ToString() or a cast"));
+            return self
+                .refuse(Refusal::new(span, message).with_help("make both of one type, with .ToString() or a cast"));
         };
         let at = self.raw.position_at(span.start);
         let (condition, yes) = (Box::new(condition), Box::new(self.converted(yes, ty)?));
@@ -176,7 +177,8 @@ fn with_cast_help(refusal: Refusal, types: [Type; 2]) -> Refusal {
     if types.contains(&Type::Object) {
         refusal.with_help("a variable is an `object`: cast it to its type, as in (string)context.Variables[\"name\"]")
     } else if types.contains(&Type::Strings) {
-        refusal.with_help("a string[] holds several texts: take one, as in x[0], or join them with string.Join(\",\", x)")
+        refusal
+            .with_help("a string[] holds several texts: take one, as in x[0], or join them with string.Join(\",\", x)")
     } else {
         refusal
     }

@@ -57,10 +57,7 @@ impl Binder<'_> {
     }
 
     fn local(&mut self, ty: &TypeName, name: &Name, value: Option<&Expr>) -> Option<Body> {
-        let value = match value {
-            Some(value) => Some(self.expr(value)),
-            None => None,
-        };
+        let value = value.map(|value| self.expr(value));
         let is_taken = name.text == "context" || self.locals.iter().any(|local| local.name == name.text);
         if is_taken {
             let message = format!("there is a {} already", self.raw.quote(name.span.clone()));
@@ -125,8 +122,7 @@ impl Binder<'_> {
             *assigned = (*assigned || otherwise_returns) && in_then;
         }
         let (condition, then, otherwise) = (condition?, then?, otherwise?);
-        let action =
-            Action::If { condition, then: then.actions, otherwise: otherwise.actions, at: condition_at };
+        let action = Action::If { condition, then: then.actions, otherwise: otherwise.actions, at: condition_at };
         Some(Body { actions: vec![action], returns: then_returns && otherwise_returns })
     }
 }

@@ -22,14 +22,21 @@ pub(super) fn format<'c>(arguments: &[Operand<'c>]) -> Answer<'c> {
     Operand::made(out)
 }
 
-const INVALID: Fault = Fault::Format("a format: {0} is the first argument, {{ and }} are braces, nothing else is known");
+const INVALID: Fault =
+    Fault::Format("a format: {0} is the first argument, {{ and }} are braces, nothing else is known");
 
 /// What is wrong with a format that takes `count` arguments, if anything.
 pub(in crate::expression) fn check(format: &str, count: usize) -> Option<&'static str> {
     for part in parts(format) {
         match part {
-            Err(_) => return Some("bad format: `{0}` is the first argument, braces are written twice, alignment and formats are not supported"),
-            Ok(Part::Argument(index)) if index >= count => return Some("the format names an argument that is not given"),
+            Err(_) => {
+                return Some(
+                    "bad format: `{0}` is the first argument, braces are written twice, alignment and formats are not supported",
+                );
+            }
+            Ok(Part::Argument(index)) if index >= count => {
+                return Some("the format names an argument that is not given");
+            }
             Ok(_) => {}
         }
     }

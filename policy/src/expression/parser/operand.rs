@@ -187,8 +187,10 @@ impl Parser<'_> {
         let value = inner.nested(Parser::expression)?;
         match inner.kind() {
             Kind::End => Ok(value),
-            Kind::Sign("," | ":") => Err(Refusal::new(inner.span(), "formats in interpolated strings are not supported")
-                .with_help("write the value alone; a conditional needs brackets: {(a ? b : c)}")),
+            Kind::Sign("," | ":") => {
+                Err(Refusal::new(inner.span(), "formats in interpolated strings are not supported")
+                    .with_help("write the value alone; a conditional needs brackets: {(a ? b : c)}"))
+            }
             _ => Err(inner.unexpected("the hole of an interpolated string holds one expression")),
         }
     }

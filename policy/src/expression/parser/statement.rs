@@ -7,7 +7,19 @@ use crate::expression::token::Kind;
 
 /// Words that start a statement C# has and this language does not.
 const REFUSED: [&str; 14] = [
-    "for", "foreach", "while", "do", "switch", "try", "throw", "using", "lock", "unchecked", "checked", "goto", "break",
+    "for",
+    "foreach",
+    "while",
+    "do",
+    "switch",
+    "try",
+    "throw",
+    "using",
+    "lock",
+    "unchecked",
+    "checked",
+    "goto",
+    "break",
     "continue",
 ];
 
@@ -102,7 +114,9 @@ impl Parser<'_> {
         let value = if self.eat_sign("=") { Some(self.expression()?) } else { None };
         if self.is_sign(",") {
             let help = "declare each local in a statement of its own";
-            return Err(Refusal::new(self.span(), "several locals in one declaration are not supported").with_help(help));
+            return Err(
+                Refusal::new(self.span(), "several locals in one declaration are not supported").with_help(help)
+            );
         }
         self.expect_sign(";", "after the declaration")?;
         Ok(Statement::Local { ty, name, value })
@@ -142,4 +156,3 @@ fn operator_of(assignment: &str) -> &'static str {
         _ => "%",
     }
 }
-

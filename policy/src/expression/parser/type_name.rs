@@ -71,7 +71,8 @@ impl Parser<'_> {
         if !matches!(self.ahead(end), Kind::Sign(")")) {
             return false;
         }
-        if self.name_ahead(1).is_some_and(|name| KEYWORDS.contains(&name)) {
+        let is_keyword = self.name_ahead(1).is_some_and(|name| KEYWORDS.contains(&name));
+        if is_keyword && !matches!(self.ahead(2), Kind::Sign(".")) {
             return true;
         }
         match self.ahead(end + 1) {

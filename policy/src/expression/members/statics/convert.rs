@@ -36,7 +36,7 @@ fn to_int(value: &Operand<'_>) -> Result<i64, Fault> {
         Operand::Char(value) => Ok(i64::from(u32::from(*value))),
         Operand::Float(value) => {
             let rounded = value.round_ties_even();
-            if rounded >= -LIMIT && rounded < LIMIT { Ok(rounded as i64) } else { Err(Fault::Overflow) }
+            if (-LIMIT..LIMIT).contains(&rounded) { Ok(rounded as i64) } else { Err(Fault::Overflow) }
         }
         Operand::Text(text) => number(text),
         other => Err(wrong("int", Some(other))),

@@ -56,5 +56,5 @@ pub(super) fn find(text: &str, wanted: &str, comparison: Comparison) -> Option<u
 /// What follows `wanted` at the start of `text`, case ignored.
 fn rest_after<'a>(text: &'a str, wanted: &str) -> Option<&'a str> {
     let mut rest = text.chars();
-    wanted.chars().all(|w| rest.next().is_some_and(|c| same(c, w))).then(|| rest.as_str())
+    wanted.chars().all(|w| rest.next().is_some_and(|c| same(c, w))).then_some(rest.as_str())
 }
