@@ -64,6 +64,20 @@ fn decode_unreserved(path: &str) -> Result<Cow<'_, str>, BadPath> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use percent_encoding::percent_decode_str;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn what_is_taken_is_in_its_one_spelling_and_never_climbs(path in "/([a-z./;%]|%2[eEfF]|%5[cC]|%6[1aA]|%25){0,12}") {
+            if let Ok(taken) = normalise(&path) {
+                prop_assert_eq!(normalise(&taken), Ok(Cow::Borrowed(&*taken)));
+                let decoded = percent_decode_str(&taken).decode_utf8().expect("the alphabet above is text");
+                prop_assert_eq!(decoded.matches('/').count(), path.matches('/').count());
+                prop_assert!(decoded.split('/').all(|segment| segment.split(';').next() != Some("..")), "{} became {}", path, taken);
+            }
+        }
+    }
 
     #[test]
     fn ordinary_paths_are_taken_as_they_are() {

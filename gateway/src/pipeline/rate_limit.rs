@@ -68,10 +68,13 @@ impl Drop for State<'_> {
     fn drop(&mut self) {
         let Some(limiter) = self.on_abandon.take() else { return };
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
-        for (limit, mut check) in self.deferred.drain(..) {
-            let known = limit.increment_count.as_ref().and_then(|count| count.literal().copied());
-            check.cost = known.unwrap_or(1);
-            runtime.spawn(charge(limiter.clone(), check));
+        let known = self.deferred.drain(..).map(|(limit, mut check)| {
+            check.cost = limit.increment_count.as_ref().and_then(|count| count.literal().copied()).unwrap_or(1);
+            check
+        });
+        let checks: Vec<Check> = known.filter(|check| check.cost > 0).collect();
+        if !checks.is_empty() {
+            runtime.spawn(charge(limiter, checks));
         }
     }
 }
@@ -196,19 +199,22 @@ impl<'g> Exchange<'g> {
         if self.limits.on_abandon.take().is_none() {
             return;
         }
-        for (limit, mut check) in std::mem::take(&mut self.limits.deferred) {
+        let deferred = std::mem::take(&mut self.limits.deferred);
+        let costed = deferred.into_iter().map(|(limit, mut check)| {
             check.cost = cost(limit, &self.context).unwrap_or_else(|error| {
                 tracing::warn!(activity = %self.context.request_id, %error, "a limit's count failed: counted as 1");
                 1
             });
-            if check.cost == 0 {
-                continue;
-            }
-            // A task of its own: a client that goes away now does not get its call for free.
-            let charged = tokio::spawn(charge(self.gateway.limiter.clone(), check));
-            if let Ok(mode) = charged.await {
-                self.note_mode(mode);
-            }
+            check
+        });
+        let checks: Vec<Check> = costed.filter(|check| check.cost > 0).collect();
+        if checks.is_empty() {
+            return;
+        }
+        // A task of its own: a client that goes away now does not stop it.
+        let charged = tokio::spawn(charge(self.gateway.limiter.clone(), checks));
+        if let Ok(mode) = charged.await {
+            self.note_mode(mode);
         }
     }
 
@@ -223,15 +229,19 @@ impl<'g> Exchange<'g> {
     }
 }
 
-/// Charges `check`; if there is less room than it costs, what room there is.
-async fn charge(limiter: Client, mut check: Check) -> Mode {
+/// Charges each check; where there is less room than it costs, what room there is.
+async fn charge(limiter: Client, checks: Vec<Check>) -> Mode {
     let mut mode = Mode::Exact;
-    for _ in 0..CHARGE_ATTEMPTS {
-        let outcome = limiter.check(vec![check.clone()]).await;
-        mode = outcome.mode;
-        match outcome.decisions.last() {
-            Some(decision) if !decision.allowed && decision.remaining > 0 => check.cost = decision.remaining,
-            _ => break,
+    for mut check in checks {
+        for _ in 0..CHARGE_ATTEMPTS {
+            let outcome = limiter.check(vec![check.clone()]).await;
+            if outcome.mode != Mode::Exact {
+                mode = outcome.mode;
+            }
+            match outcome.decisions.last() {
+                Some(decision) if !decision.allowed && decision.remaining > 0 => check.cost = decision.remaining,
+                _ => break,
+            }
         }
     }
     mode

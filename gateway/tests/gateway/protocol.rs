@@ -146,9 +146,21 @@ async fn more_connections_than_allowed_wait_for_a_place() {
     setup.clients.connections = 1;
     setup.clients.header_timeout = PATIENCE;
     let gateway = setup.start().await;
-    let holder = TcpStream::connect(gateway.address).await.unwrap();
-    // Whether or not the holder was accepted first, only one of the two is served before it goes.
+    let mut holder = TcpStream::connect(gateway.address).await.unwrap();
+    let mut ask = async || {
+        holder.write_all(b"GET /nowhere HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+        let mut answer = [0; 4096];
+        let read = holder.read(&mut answer).await.unwrap();
+        assert!(answer[..read].starts_with(b"HTTP/1.1 404"));
+    };
+    ask().await;
     let waiting = tokio::spawn(send(gateway.get("/api/hello")));
+    // Time for the second connection to be served, if it could be.
+    for _ in 0..20 {
+        ask().await;
+        let metrics = send(crate::support::client().get(format!("http://{}/metrics", gateway.operations))).await;
+        assert!(metrics.body.contains("weir_gateway_connections 1\n"), "{}", metrics.body);
+    }
     drop(holder);
     assert_eq!(waiting.await.unwrap().status, 200);
 }

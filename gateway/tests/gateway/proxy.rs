@@ -168,6 +168,19 @@ async fn a_backend_that_breaks_off_or_talks_nonsense_is_502() {
 }
 
 #[tokio::test]
+async fn response_headers_over_the_limit_are_502() {
+    let upstream = Upstream::answering(|seen| {
+        let large = "x".repeat(seen.header("x-bytes").unwrap().parse().unwrap());
+        Response::builder().header("x-large", large).body(full("hello")).unwrap()
+    })
+    .await;
+    let gateway = Setup::new(upstream.address, inbound("")).start().await;
+    for (bytes, status) in [("30000", 200), ("100000", 502)] {
+        assert_eq!(send(gateway.get("/api/hello").header("x-bytes", bytes)).await.status, status, "{bytes} bytes");
+    }
+}
+
+#[tokio::test]
 async fn a_slow_backend_is_504_and_on_error_knows() {
     let upstream = Upstream::streaming(|_| std::future::pending()).await;
     let on_error = r#"<set-header name="x-reason"><value>@(context.LastError.Reason)</value></set-header>"#;
