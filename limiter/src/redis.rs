@@ -84,8 +84,9 @@ impl RedisStore {
     /// # Errors
     /// [`StoreError::Config`] if the URL or the number of connections makes no sense.
     pub fn new(config: RedisConfig) -> Result<Self, StoreError> {
-        let pool = Pool::new(&config)?;
-        Ok(Self { pool, timeout: config.timeout, clock: None })
+        let timeout = config.timeout;
+        let pool = Pool::new(config)?;
+        Ok(Self { pool, timeout, clock: None })
     }
 
     /// As [`RedisStore::new`], with a clock instead of Redis's own, for tests only: it must show a time in the future,

@@ -6,7 +6,7 @@
 //! `cost` more fit?" is a look at how many of them lie in `(now - period, now]`; no other interval that contains `now`
 //! can hold more, because nothing has been admitted after `now`.
 //!
-//! Above [`EXACT_CALLS`], admissions that fall close together share a slot (see [`slotted`]) that leaves the window as
+//! Above [`EXACT_CALLS`], admissions that fall close together share a slot that leaves the window as
 //! a whole with its *latest* member: still never over, refused early by less than 1/128 of the period, memory bounded.
 //!
 //! Time is whole microseconds since anything. It never runs backwards for a key: a moment before the last admission

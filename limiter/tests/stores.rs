@@ -13,7 +13,10 @@ use bytes::Bytes;
 use oracle::{Answer, Rule};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use schedule::{START, Schedule, Subject, any_calls, exact_calls, few_calls, many_calls, run, schedules};
+use schedule::{
+    START, Schedule, Subject, any_calls, exact_calls, few_calls, long_exact_schedules, long_schedules, many_calls, run,
+    schedules,
+};
 use weir_limiter::{
     Check, Decision, Limit, ManualClock, MemoryConfig, MemoryStore, Mode, RedisConfig, RedisStore, Store,
 };
@@ -23,19 +26,19 @@ use weir_testkit::Redis;
 struct Fixture<S> {
     store: S,
     clock: ManualClock,
-    _server: Option<Redis>,
+    server: Option<Redis>,
 }
 
 fn memory() -> Fixture<MemoryStore<ManualClock>> {
     let clock = ManualClock::at_micros(START);
     let store = MemoryStore::with_clock(&MemoryConfig::default(), clock.clone());
-    Fixture { store, clock, _server: None }
+    Fixture { store, clock, server: None }
 }
 
 fn redis() -> Fixture<RedisStore> {
     let (server, clock) = (Redis::start(), ManualClock::at_micros(START));
     let config = RedisConfig { url: server.url(), timeout: Duration::from_secs(20), ..RedisConfig::default() };
-    Fixture { store: RedisStore::with_clock(config, clock.clone()).unwrap(), clock, _server: Some(server) }
+    Fixture { store: RedisStore::with_clock(config, clock.clone()).unwrap(), clock, server: Some(server) }
 }
 
 fn limit(calls: u64, period: Duration) -> Limit {
@@ -267,7 +270,7 @@ impl<S: Store> Subject for Counter<'_, S> {
 fn judge<S: Store>(fixture: fn() -> Fixture<S>, cases: u32, schedules: impl Strategy<Value = Schedule>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let fixture = &runtime.block_on(async { fixture() });
-    let config = Config { cases, failure_persistence: None, ..Config::default() };
+    let config = Config { cases, failure_persistence: None, max_shrink_iters: 200, ..Config::default() };
     let next_key = std::cell::Cell::new(0);
     let result = TestRunner::new(config).run(&schedules, |schedule| {
         next_key.set(next_key.get() + 1);
@@ -302,4 +305,24 @@ fn redis_agrees_with_the_oracle_on_large_limits() {
 #[test]
 fn redis_agrees_with_the_oracle_when_limits_of_all_sizes_share_a_key() {
     judge(redis, 300, schedules(any_calls(), 3));
+}
+
+#[test]
+fn redis_agrees_with_the_oracle_over_long_runs() {
+    judge(redis, 5, long_exact_schedules());
+    judge(redis, 5, long_schedules());
+}
+
+#[tokio::test]
+async fn a_redis_log_is_bounded_however_many_limits_and_slots() {
+    let f = redis();
+    let (short, long) = (limit(20_000, Duration::from_millis(50)), limit(100_000, Duration::from_secs(20)));
+    let mut connection = f.server.as_ref().unwrap().connection();
+    let mut longest = 0;
+    for step in 0..3000 {
+        f.clock.advance(Duration::from_micros(997));
+        assert!(f.one(check("a", if step % 2 == 0 { short } else { long }, 1)).await.allowed);
+        longest = longest.max(redis::cmd("STRLEN").arg("weir:a").query(&mut connection).unwrap());
+    }
+    assert!((5_000..10_000).contains(&longest), "{longest} bytes");
 }

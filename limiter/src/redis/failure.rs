@@ -1,7 +1,5 @@
 //! What an error of Redis means to a caller.
 
-use std::time::Duration;
-
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
 use crate::store::StoreError;
@@ -45,7 +43,6 @@ const REFUSALS: [&str; 5] = ["MISCONF", "NOREPLICAS", "BUSY", "NOAUTH", "WRONGPA
 pub(super) fn store_error(error: RedisError) -> StoreError {
     use ServerErrorKind as Server;
     match error.kind() {
-        ErrorKind::Io if error.is_timeout() => StoreError::Timeout(Duration::ZERO),
         ErrorKind::Io | ErrorKind::Parse => StoreError::Unavailable(Box::new(error)),
         ErrorKind::AuthenticationFailed
         | ErrorKind::Server(

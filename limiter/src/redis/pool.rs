@@ -40,11 +40,11 @@ pub(super) struct Pool {
 
 impl Pool {
     /// Starts to connect in the background.
-    pub(super) fn new(config: &RedisConfig) -> Result<Self, StoreError> {
+    pub(super) fn new(config: RedisConfig) -> Result<Self, StoreError> {
         if config.connections == 0 {
             return Err(StoreError::Config("connections must be at least 1".to_owned()));
         }
-        let client = Client::open(config.url.as_str())
+        let client = Client::open(config.url)
             .map_err(|error| StoreError::Config(format!("not a Redis URL (redis://host:port): {error}")))?;
         let server = Arc::new(server_of(&client));
         let (failures, failed) = watch::channel(None);

@@ -66,7 +66,8 @@ impl Oracle {
         let now = clock.max(self.all.last().map_or(clock, |admission| admission.time));
         let fail = |what: &str, expected: String| {
             Err(format!(
-                "{what}: expected {expected} of {rule:?} cost {cost} at {clock} (now {now}), got {answer:?}; {self:?}"
+                "{what}: expected {expected} of {rule:?} cost {cost} at {clock} (now {now}), got {answer:?}; last {:?}",
+                self.all.last()
             ))
         };
 
@@ -135,21 +136,17 @@ impl Oracle {
         }
     }
 
-    /// The promise itself, from the admissions alone: for each rule, every interval that starts at an admission, from
-    /// the rule's first one on. (An interval that is over can be moved to start at its first admission.)
+    /// The promise itself, from the admissions alone. An interval that is over stays over when it is moved to start at
+    /// its first admission and to end with its last, so only those that end with the newest one are new.
     fn no_interval_is_over(&self) -> Result<(), String> {
         let Some(last) = self.all.last() else { return Ok(()) };
-        for rule in self.all.iter().map(|a| a.rule) {
-            let since = self.all.iter().position(|a| a.rule == rule).unwrap_or(0);
-            // Only intervals that hold the last admission are new.
-            for start in self.all[since..].iter().filter(|a| a.time + rule.period > last.time) {
-                let end = start.time + rule.period;
-                let inside = self.all[since..].iter().filter(|a| a.time >= start.time && a.time < end);
-                let count: u64 = inside.map(|a| a.cost).sum();
-                // A rule binds its own admissions; another rule may admit more.
-                if count > rule.calls && last.rule == rule {
-                    return Err(format!("{count} admitted in [{}, {end}) under {rule:?}: {self:?}", start.time));
-                }
+        // A rule binds what it admits itself, from its first admission on.
+        let since = self.all.iter().position(|a| a.rule == last.rule).unwrap_or(0);
+        let mut count = 0;
+        for start in self.all[since..].iter().rev().take_while(|a| a.time + last.rule.period > last.time) {
+            count += start.cost;
+            if count > last.rule.calls {
+                return Err(format!("{count} admitted from {} to {} under {:?}", start.time, last.time, last.rule));
             }
         }
         Ok(())
@@ -162,9 +159,11 @@ fn used(admissions: &[Admission], period: u64, now: u64) -> u64 {
 
 /// The first moment, from `now` on, at which `wanted` more fit.
 fn first_fit(admissions: &[Admission], rule: Rule, wanted: u64, now: u64) -> u64 {
-    let moments = std::iter::once(now).chain(admissions.iter().map(|a| a.time + rule.period).filter(|t| *t >= now));
-    moments
-        .filter(|moment| used(admissions, rule.period, *moment) + wanted <= rule.calls)
-        .min()
-        .expect("when everything has left, any cost up to the limit fits")
+    let fits = |moment: u64| used(admissions, rule.period, moment) + wanted <= rule.calls;
+    if fits(now) {
+        return now;
+    }
+    // Admissions are in the order of time, and what fits once fits for ever.
+    let first = admissions.partition_point(|a| !fits((a.time + rule.period).max(now)));
+    admissions[first].time + rule.period
 }

@@ -13,6 +13,8 @@ pub(crate) enum When {
     Now,
     /// After up to a few periods, in thousandths of the period.
     After(u64),
+    /// This many microseconds later.
+    Micros(u64),
     /// This many microseconds around the moment an earlier admission leaves the window.
     AtEdge(Index, i64),
     /// The clock is set back, in thousandths of the period.
@@ -58,6 +60,7 @@ pub(crate) fn run(schedule: &Schedule, subject: &mut impl Subject) -> Result<(),
         clock = match &step.when {
             When::Now => clock,
             When::After(thousandths) => clock + rule.period * thousandths / 1000,
+            When::Micros(micros) => clock + micros,
             When::Back(thousandths) => clock - rule.period * thousandths / 1000,
             When::AtEdge(which, offset) => match oracle.times() {
                 times if times.is_empty() => clock,
@@ -78,6 +81,33 @@ pub(crate) fn schedules(calls: impl Strategy<Value = u64> + Clone, rules: usize)
     let period = prop_oneof![1_u64..50, 1_000_u64..100_000, Just(60_000_000_u64), Just(86_400_000_000)];
     let rule = (calls, period).prop_map(|(calls, period)| Rule { calls, period });
     (vec(rule, 1..=rules), vec(step(), 1..80)).prop_map(|(rules, steps)| Schedule { rules, steps })
+}
+
+/// Long schedules of two large limits: far more slots than are kept, so that they are merged.
+pub(crate) fn long_schedules() -> impl Strategy<Value = Schedule> {
+    let short = (3000_u64..10_000, 5_000_u64..20_000).prop_map(|(calls, period)| Rule { calls, period });
+    let long = (100_000_u64..200_000, 300_000_u64..450_000).prop_map(|(calls, period)| Rule { calls, period });
+    // No jumps: they would let most slots expire at once.
+    let when = (0_u64..800).prop_map(When::Micros);
+    let step = (when, any::<Index>(), 0_u64..300).prop_map(|(when, rule, units)| Step {
+        when,
+        rule,
+        cost: Cost::Units(units),
+    });
+    ((short, long), vec(step, 1500..2200))
+        .prop_map(|((short, long), steps)| Schedule { rules: vec![short, long], steps })
+}
+
+/// Long schedules of one limit that is counted exactly: its log is written in place many times between rewrites.
+pub(crate) fn long_exact_schedules() -> impl Strategy<Value = Schedule> {
+    let rule = (100_u64..=1000, 10_000_u64..1_000_000).prop_map(|(calls, period)| Rule { calls, period });
+    let when = prop_oneof![
+        12 => (0_u64..3).prop_map(When::After),
+        1 => (any::<Index>(), -2_i64..=2).prop_map(|(which, offset)| When::AtEdge(which, offset)),
+    ];
+    let step =
+        (when, any::<Index>(), 0_u64..4).prop_map(|(when, rule, units)| Step { when, rule, cost: Cost::Units(units) });
+    (rule, vec(step, 1000..1500)).prop_map(|(rule, steps)| Schedule { rules: vec![rule], steps })
 }
 
 fn step() -> impl Strategy<Value = Step> {
