@@ -97,7 +97,16 @@ impl Binder<'_> {
             ExprKind::Interpolated(parts) => self.interpolated(parts, span),
             ExprKind::Name(name) => self.name(name, span),
             ExprKind::Member { target, name } => self.member(target, name, span),
-            ExprKind::Call { target, generics, arguments } => self.call(target, generics, arguments, span),
+            ExprKind::Call { target, generics, arguments, named } => {
+                let value = self.call(target, generics, arguments, span)?;
+                match named {
+                    Some(name) => self.refuse(
+                        Refusal::new(name.clone(), "named arguments are not supported")
+                            .with_help("leave the name out and pass the arguments in their order"),
+                    ),
+                    None => Some(value),
+                }
+            }
             ExprKind::Index { target, index } => self.index(target, index, span),
             ExprKind::NullConditional { target, access } => self.null_conditional(target, access, span),
             ExprKind::Receiver => {

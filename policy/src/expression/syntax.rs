@@ -27,6 +27,8 @@ pub(super) enum ExprKind {
         target: Box<Expr>,
         generics: Vec<TypeName>,
         arguments: Vec<Expr>,
+        /// Where the first argument with a name is, as in `f(x: 1)`.
+        named: Option<Span>,
     },
     Index {
         target: Box<Expr>,

@@ -27,14 +27,14 @@ pub struct Jwt {
 #[derive(Clone)]
 struct Part {
     /// JSON that was seen to be an object; empty if `map` was there from the start.
-    text: Box<[u8]>,
+    text: Vec<u8>,
     map: OnceLock<Map<String, Json>>,
 }
 
 impl Part {
     fn decode(segment: &str) -> Option<Self> {
         let text = URL_SAFE_NO_PAD.decode(segment).ok()?;
-        json::is_object(&text).then(|| Self { text: text.into(), map: OnceLock::new() })
+        json::is_object(&text).then(|| Self { text, map: OnceLock::new() })
     }
 
     fn map(&self) -> &Map<String, Json> {
@@ -58,7 +58,7 @@ impl Part {
 
 impl From<Map<String, Json>> for Part {
     fn from(map: Map<String, Json>) -> Self {
-        Self { text: Box::default(), map: OnceLock::from(map) }
+        Self { text: Vec::new(), map: OnceLock::from(map) }
     }
 }
 

@@ -15,6 +15,11 @@ fn starts_name(c: char) -> bool {
     c.is_alphabetic() || c == '_'
 }
 
+/// Whether a line after the first starts with a tag: then a quote is missing before it.
+fn spans_tags(text: &str) -> bool {
+    text.lines().skip(1).any(|line| line.trim_start().starts_with('<'))
+}
+
 /// Whether this is how a tag goes on after a value: its end, or a blank and another attribute.
 fn tag_goes_on(rest: &str) -> bool {
     let next = rest.trim_start();
@@ -170,7 +175,7 @@ impl Scanner<'_> {
     fn literal_value(&mut self, name: &str, quote: char, named_at: Position) -> Option<RawValue> {
         let position = self.cursor.position();
         let rest = self.cursor.rest();
-        let Some(length) = rest.find(quote).filter(|length| !rest[..*length].contains("\n<")) else {
+        let Some(length) = rest.find(quote).filter(|length| !spans_tags(&rest[..*length])) else {
             let message = format!("the value of `{name}` is not closed");
             self.report(named_at, message, &format!("close it with `{quote}`"));
             return None;

@@ -4,7 +4,7 @@ mod search;
 
 use std::sync::Arc;
 
-use self::search::{ends_with, equals, find, starts_with};
+use self::search::{ends_with, equals, find, fold, lower, starts_with};
 use super::string_index as index;
 use super::token::{as_basic, as_jwt};
 use super::{Answer, Indexer, Method, Property, extension, method, property};
@@ -26,10 +26,10 @@ pub(super) static INDEXER: Indexer = Indexer {
 };
 
 pub(super) static METHODS: &[Method] = &[
-    method("ToUpper", &[], S, |a| Operand::made(text(a, 0)?.to_uppercase())),
-    method("ToUpperInvariant", &[], S, |a| Operand::made(text(a, 0)?.to_uppercase())),
-    method("ToLower", &[], S, |a| Operand::made(text(a, 0)?.to_lowercase())),
-    method("ToLowerInvariant", &[], S, |a| Operand::made(text(a, 0)?.to_lowercase())),
+    method("ToUpper", &[], S, |a| Operand::made(text(a, 0)?.chars().map(fold).collect::<String>())),
+    method("ToUpperInvariant", &[], S, |a| Operand::made(text(a, 0)?.chars().map(fold).collect::<String>())),
+    method("ToLower", &[], S, |a| Operand::made(text(a, 0)?.chars().map(lower).collect::<String>())),
+    method("ToLowerInvariant", &[], S, |a| Operand::made(text(a, 0)?.chars().map(lower).collect::<String>())),
     Method { rest: Some(Type::Char), ..method("Trim", &[], S, |a| trim(a, true, true)) },
     Method { rest: Some(Type::Char), ..method("TrimStart", &[], S, |a| trim(a, true, false)) },
     Method { rest: Some(Type::Char), ..method("TrimEnd", &[], S, |a| trim(a, false, true)) },
@@ -74,6 +74,18 @@ pub(super) static METHODS: &[Method] = &[
     method("Replace", &[S, S], S, |a| replace(text(a, 0)?, text(a, 1)?, text(a, 2).unwrap_or(""))),
     method("Replace", &[Type::Char, Type::Char], S, |a| {
         replace(text(a, 0)?, &character(&a[1]).to_string(), &character(&a[2]).to_string())
+    }),
+    method("Remove", &[Type::Int], S, |a| Operand::made(&text(a, 0)?[..index::byte_offset(text(a, 0)?, int(a, 1)?)?])),
+    method("Remove", &[Type::Int, Type::Int], S, |a| {
+        let own = text(a, 0)?;
+        let from = index::byte_offset(own, int(a, 1)?)?;
+        let length = index::substring(&own[from..], 0, Some(int(a, 2)?))?.len();
+        Operand::made(own[..from].to_owned() + &own[from + length..])
+    }),
+    method("Insert", &[Type::Int, S], S, |a| {
+        let own = text(a, 0)?;
+        let at = index::byte_offset(own, int(a, 1)?)?;
+        Operand::made(own[..at].to_owned() + text(a, 2)? + &own[at..])
     }),
     method("Split", &[S], Type::Strings, |a| split(text(a, 0)?, text(a, 1).unwrap_or(""))),
     Method { rest: Some(Type::Char), ..method("Split", &[], Type::Strings, split_at_characters) },

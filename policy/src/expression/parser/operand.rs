@@ -104,8 +104,13 @@ impl Parser<'_> {
     fn call(&mut self, target: Expr, generics: Vec<Name>) -> Result<Expr, Refusal> {
         self.expect_sign("(", "before the arguments")?;
         let mut arguments = Vec::new();
+        let mut named = None;
         let mut depth = target.depth;
         while !self.is_sign(")") {
+            if self.name_ahead(0).is_some() && matches!(self.ahead(1), Kind::Sign(":")) {
+                named = named.or(Some(self.advance()));
+                self.advance();
+            }
             let argument = self.expression()?;
             depth = depth.max(argument.depth);
             arguments.push(argument);
@@ -115,7 +120,7 @@ impl Parser<'_> {
         }
         let close = self.expect_sign(")", "after the arguments")?;
         let span = target.span.start..close.end;
-        expr(ExprKind::Call { target: Box::new(target), generics, arguments }, span, depth)
+        expr(ExprKind::Call { target: Box::new(target), generics, arguments, named }, span, depth)
     }
 
     pub(super) fn name(&mut self, needed: &str) -> Result<Name, Refusal> {
@@ -141,7 +146,7 @@ impl Parser<'_> {
                 self.advance();
                 let inner = self.expression()?;
                 self.expect_sign(")", "to close the bracket")?;
-                // A node of its own, so that `(a?.b).c` fails on null and `a?.b.c` does not.
+                // What follows is appended to the whole: `(a?.b).c` fails on null where `a?.b.c` is null.
                 return Ok(inner);
             }
             _ => return Err(self.unexpected("a value is needed here")),

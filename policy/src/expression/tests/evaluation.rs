@@ -102,6 +102,8 @@ fn string_members() {
         ("\"hello\".Substring(1)", "ello"),
         ("\"hello\".Substring(1, 3)", "ell"),
         ("\"hello\".Substring(5)", ""),
+        ("\"hello\".Remove(2) + \"hello\".Remove(1, 3) + \"ho\".Insert(1, \"ell\")", "hehohello"),
+        ("\"straße\".ToUpper()", "STRAßE"),
         ("\"Hello\".Contains(\"ell\")", "True"),
         ("\"Hello\".StartsWith(\"he\")", "False"),
         ("\"Hello\".StartsWith(\"he\", StringComparison.OrdinalIgnoreCase)", "True"),

@@ -132,10 +132,9 @@ proptest! {
 
     #[test]
     fn any_string_survives_as_a_literal(original in any::<String>()) {
-        let original: String = original.chars().filter(|c| !c.is_control()).collect();
-        let escaped = original.replace('\\', "\\\\").replace('"', "\\\"");
         // Entities would be decoded by the reader of documents.
-        prop_assume!(!original.contains('&'));
+        let original: String = original.chars().filter(|c| !c.is_control() && *c != '&').collect();
+        let escaped = original.replace('\\', "\\\\").replace('"', "\\\"");
         prop_assert_eq!(text(&format!("\"{escaped}\"")), original.clone());
         let verbatim = original.replace('"', "\"\"");
         prop_assert_eq!(text(&format!("@(@\"{verbatim}\")")), original);

@@ -75,6 +75,8 @@ fn what_c_sharp_has_and_this_has_not_is_named() {
         ("@(true ? \"a\" : 1)", "1:6: `? :` cannot choose between string and int"),
         ("@(context.Variables.GetValueOrDefault(\"x\"))", "1:24: the type of the variable is needed"),
         ("@(string)", "1:6: `string` is a type: a member is needed after it"),
+        ("@(\"a\".Substring(startIndex: 1))", "1:20: named arguments are not supported"),
+        ("@(true ? context : 1)", "1:6: `? :` cannot choose between context and int"),
         ("@(foo(1))", "1:6: `foo` cannot be called"),
     ];
     all_refused(&cases);
@@ -110,6 +112,10 @@ fn depth_is_bounded() {
     assert!(parse(&signs).unwrap_err().contains("nested too deeply"));
     let fine = format!("@(\"a\"{})", " + \"a\"".repeat(150));
     assert_eq!(text(&fine).len(), 151);
+    let longest = format!("@(context.Request.Method{})", ".Trim()".repeat(98));
+    assert_eq!(text(&longest), "GET");
+    let conditionals = format!("@({}1)", "context.Request.Method == null ? 0 : ".repeat(30));
+    assert_eq!(text(&conditionals), "1");
 }
 
 #[test]

@@ -2,13 +2,18 @@
 
 use crate::expression::operand::Comparison;
 
-/// Upper case character by character, as ordinal comparison does: nothing changes its length.
-fn fold(c: char) -> char {
-    let mut upper = c.to_uppercase();
-    match (upper.next(), upper.next()) {
-        (Some(single), None) => single,
-        _ => c,
-    }
+/// Upper case character by character, as C# does: what would become two characters stays as it is.
+pub(super) fn fold(c: char) -> char {
+    single(c.to_uppercase()).unwrap_or(c)
+}
+
+/// Lower case, likewise.
+pub(super) fn lower(c: char) -> char {
+    single(c.to_lowercase()).unwrap_or(c)
+}
+
+fn single(mut mapped: impl Iterator<Item = char>) -> Option<char> {
+    mapped.next().filter(|_| mapped.next().is_none())
 }
 
 fn same(a: char, b: char) -> bool {
