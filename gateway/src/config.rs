@@ -5,7 +5,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use weir_policy::Configuration;
 
-/// Everything [`crate::run`] needs besides its sockets.
+/// Everything [`crate::run()`] needs besides its sockets.
 #[derive(Debug)]
 pub struct Config {
     /// The loaded APIs and policies, from [`crate::load`].

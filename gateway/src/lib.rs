@@ -1,6 +1,6 @@
 //! The gateway: answers CORS, validates tokens, enforces rate limits and forwards what is left.
 //!
-//! [`load`] reads a configuration folder, [`run`] serves it. The life of a request is told in `docs/gateway.md`.
+//! [`load`] reads a configuration folder, [`run()`] serves it. The life of a request is told in `docs/gateway.md`.
 
 mod bases;
 mod client_address;
