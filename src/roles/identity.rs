@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
 use tokio_util::sync::CancellationToken;
-use weir_identity::{Accounts, Config};
+use weir_identity::{Accounts, Config, Issuer};
 
 use crate::development::{self, address};
 use crate::error::Error;
@@ -32,6 +32,9 @@ pub(crate) struct Args {
     /// Where accounts live: memory, or sqlite:PATH
     #[arg(long, value_name = "STORE", env = "WEIR_IDENTITY_ACCOUNTS", default_value = "memory")]
     accounts: Accounts,
+    /// The issuer of tokens: `tenant` as Azure AD B2C does unless told otherwise, or `policy`, which strict OpenID clients insist on
+    #[arg(long, value_name = "tenant|policy", env = "WEIR_IDENTITY_ISSUER", default_value = "tenant", value_parser = issuer)]
+    issuer: Issuer,
     /// The origins of the single-page apps that sign in here
     #[arg(long, value_name = "ORIGIN,…", env = "WEIR_IDENTITY_SPA_ORIGIN", value_delimiter = ',', default_value = weir_identity::development::SPA_ORIGIN)]
     spa_origin: Vec<String>,
@@ -46,10 +49,19 @@ pub(crate) struct Args {
     development_tokens: bool,
 }
 
+fn issuer(text: &str) -> Result<Issuer, String> {
+    match text {
+        "tenant" => Ok(Issuer::Tenant),
+        "policy" => Ok(Issuer::Policy),
+        _ => Err("write tenant or policy".to_owned()),
+    }
+}
+
 /// Runs the role until `shutdown`.
 pub(crate) async fn run(args: Args, shutdown: CancellationToken) -> Result<(), Error> {
     let mut config = Config {
         accounts: args.accounts,
+        issuer: args.issuer,
         development_tokens: args.development_tokens,
         spa_origins: args.spa_origin,
         signing_key_file: args.signing_key_file,
