@@ -77,6 +77,7 @@ async fn what_was_admitted_still_counts_after_redis_is_killed() {
     assert!(ask(&store, check("15", 15, MINUTE)).await.is_err());
     server.restart();
     let (store, first) = (&connect(&server), &store);
+    eventually(PATIENCE, || async { store.ping().await.is_ok() }).await; // it reads its file first
     for calls in [15, 200, 2000] {
         let check = || check(&calls.to_string(), calls, Duration::from_secs(3600));
         assert!(!one(store, check()).await.allowed);
