@@ -140,10 +140,8 @@ fn an_environment_variable_reaches_every_name_it_may_stand_for_and_an_explicit_v
 
     // A name that no file defines works as well.
     let mut artifacts = Artifacts::new();
-    artifacts.insert(
-        "backends/b/backendInformation.json",
-        r#"{"properties": {"url": "https://{{backend-host}}/api"}}"#,
-    );
+    artifacts
+        .insert("backends/b/backendInformation.json", r#"{"properties": {"url": "https://{{backend-host}}/api"}}"#);
     overrides.insert_from_environment("BACKEND_HOST", "b.example");
     assert_eq!(artifacts.compile(&overrides).unwrap().backends["b"].url, "https://b.example/api");
 }
