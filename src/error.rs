@@ -24,8 +24,8 @@ pub(crate) enum Error {
          which everybody knows.\nSet {fix}, or listen on 127.0.0.1."
     )]
     DevelopmentSecret { role: &'static str, address: SocketAddr, secrets: String, fix: &'static str },
-    #[error("--store-file: {0}")]
-    Store(#[source] weir_limiter::StoreConfigError),
+    #[error("{flag}: {source}")]
+    Store { flag: &'static str, source: weir_limiter::StoreConfigError },
     #[error("gateway: {0}")]
     Gateway(#[from] weir_gateway::Error),
     #[error("limiter: {0}")]
@@ -46,7 +46,7 @@ impl Error {
         match self {
             Self::Bind { .. }
             | Self::Configuration(_)
-            | Self::Store(_)
+            | Self::Store { .. }
             | Self::SecretFile { .. }
             | Self::SecretFileEmpty { .. }
             | Self::DevelopmentSecret { .. } => 2,

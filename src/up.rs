@@ -7,6 +7,7 @@
 mod banner;
 mod flags;
 
+use secrecy::ExposeSecret;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use weir_limiter::{ClientConfig, StoreConfig};
@@ -29,8 +30,9 @@ pub(crate) async fn run(args: Args, shutdown: CancellationToken) -> Result<(), E
     fill_addresses(&mut overrides, &ports, &args);
     let configuration = weir_gateway::load(&args.config, &overrides).map_err(Error::Configuration)?;
 
+    let store = store(&args)?;
     let banner = banner::Banner::new(&ports, &configuration, &args);
-    let mut roles = start(args, ports, configuration, &shutdown);
+    let mut roles = start(args, store, ports, configuration, &shutdown);
     let ended = tokio::select! {
         () = banner.print_when_ready(&shutdown) => roles.join_next().await,
         ended = roles.join_next() => ended,
@@ -96,6 +98,12 @@ impl Ports {
     }
 }
 
+/// Where the counters live.
+fn store(args: &Args) -> Result<StoreConfig, Error> {
+    let Some(url) = &args.redis else { return Ok(StoreConfig::Memory) };
+    url.expose_secret().parse().map_err(|source| Error::Store { flag: "--redis", source })
+}
+
 /// Tells the policies where the other roles really are, unless the user said otherwise.
 fn fill_addresses(overrides: &mut NamedValueOverrides, ports: &Ports, args: &Args) {
     let identity = public_url(address_of(&ports.identity.service));
@@ -114,6 +122,7 @@ fn fill_addresses(overrides: &mut NamedValueOverrides, ports: &Ports, args: &Arg
 
 fn start(
     args: Args,
+    store: StoreConfig,
     ports: Ports,
     configuration: weir_policy::Configuration,
     shutdown: &CancellationToken,
@@ -122,7 +131,7 @@ fn start(
     let limiter_url = format!("http://{}", address_of(&ports.limiter.service));
 
     let limiter = weir_limiter::Config {
-        store: args.redis.map_or(StoreConfig::Memory, StoreConfig::Redis),
+        store,
         ..weir_limiter::Config::default()
     };
     let identity = weir_identity::Config {

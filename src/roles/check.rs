@@ -32,6 +32,9 @@ pub(crate) fn run(args: &Args) -> Result<(), Error> {
     }
     let configuration = weir_gateway::load(&args.directory, &overrides).map_err(Error::Configuration)?;
     println!("{} is valid.", args.directory.display());
+    if configuration.apis.is_empty() {
+        println!("  There is no API in it (apis/<name>/apiInformation.json): every request will get 404.");
+    }
     for api in &configuration.apis {
         println!("  api {} at /{}", api.info.id, api.info.path);
         for operation in &api.operations {

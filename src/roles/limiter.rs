@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args as ClapArgs;
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use tokio_util::sync::CancellationToken;
-use weir_limiter::{Config, FailureMode, StoreConfig};
+use weir_limiter::{Config, FailureMode};
 
 use crate::development::address;
 use crate::error::Error;
@@ -32,7 +32,7 @@ pub(crate) struct Args {
     ops_listen: SocketAddr,
     /// Where counters live: memory, or redis://[user:password@]host:port[/db]
     #[arg(long, value_name = "STORE", env = "WEIR_LIMITER_STORE", default_value = "memory", hide_env_values = true)]
-    store: StoreConfig,
+    store: SecretString,
     /// Read the store's URL from a file, because it may hold a password
     #[arg(long, value_name = "FILE", env = "WEIR_LIMITER_STORE_FILE", conflicts_with = "store")]
     store_file: Option<PathBuf>,
@@ -46,12 +46,13 @@ pub(crate) struct Args {
 
 /// Runs the role until `shutdown`.
 pub(crate) async fn run(args: Args, shutdown: CancellationToken) -> Result<(), Error> {
-    let store = match &args.store_file {
-        Some(path) => secret_file::read(path)?.expose_secret().parse().map_err(Error::Store)?,
-        None => args.store,
+    // Parsed here and not by the command line, which would print a URL that it cannot read, password and all.
+    let (store, flag) = match &args.store_file {
+        Some(path) => (secret_file::read(path)?, "--store-file"),
+        None => (args.store, "--store"),
     };
     let config = Config {
-        store,
+        store: store.expose_secret().parse().map_err(|source| Error::Store { flag, source })?,
         on_store_failure: args.on_store_failure,
         store_timeout: args.store_timeout,
         ..Config::default()

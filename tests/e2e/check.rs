@@ -33,6 +33,25 @@ fn all_errors_are_told_at_once_with_their_places() {
 }
 
 #[test]
+fn a_folder_without_apis_is_pointed_out() {
+    let empty = tempfile::tempdir().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_weir")).arg("check").arg(empty.path()).output().unwrap();
+    assert!(output.status.success());
+    assert!(String::from_utf8(output.stdout).unwrap().contains("no API"));
+}
+
+#[test]
+fn a_store_url_that_cannot_be_read_is_not_repeated() {
+    let output = Command::new(env!("CARGO_BIN_EXE_weir"))
+        .args(["limiter", "--listen=127.0.0.1:0", "--ops-listen=127.0.0.1:0", "--store=redis-cluster://u:pa55word@h"])
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    assert!(text.contains("--store") && text.contains("redis-cluster") && !text.contains("pa55word"), "{text}");
+}
+
+#[test]
 fn a_missing_folder_is_a_clear_error() {
     let output = Command::new(env!("CARGO_BIN_EXE_weir")).args(["check", "/nowhere/at/all"]).output().unwrap();
     assert_eq!(output.status.code(), Some(2));

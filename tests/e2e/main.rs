@@ -10,6 +10,7 @@ mod code_flow;
 mod degraded;
 mod exactness;
 mod one_command;
+mod readme;
 mod restarts;
 mod scenario;
 mod support;
