@@ -1,8 +1,11 @@
-//! Accounts: who can sign in. Kept in memory or in SQLite; everything else the provider remembers (pending sign-ins,
-//! sessions, codes, refresh tokens) lives in memory and ends with the process, which costs people a sign-in.
+//! Accounts: who can sign in, and what they have allowed which application. Kept in memory or in SQLite; everything
+//! else the provider remembers (pending sign-ins, sessions, codes, refresh tokens) lives in memory and ends with the
+//! process, which costs people a sign-in.
 
 mod memory;
 mod sqlite;
+
+use std::collections::BTreeSet;
 
 use uuid::Uuid;
 
@@ -103,6 +106,25 @@ impl Directory {
             Self::Sqlite(sqlite) => sqlite.set_password(id, password).await,
         }
     }
+
+    /// The scopes that an account has allowed a client.
+    pub(crate) async fn consents(&self, id: Uuid, client: &str) -> Result<BTreeSet<String>, AccountsError> {
+        match self {
+            Self::Memory(memory) => Ok(memory.consents(id, client)),
+            Self::Sqlite(sqlite) => sqlite.consents(id, client.to_owned()).await,
+        }
+    }
+
+    /// Keeps that an account has allowed a client these scopes, besides those of before.
+    pub(crate) async fn add_consents(&self, id: Uuid, client: &str, scopes: &[String]) -> Result<(), AccountsError> {
+        match self {
+            Self::Memory(memory) => {
+                memory.add_consents(id, client, scopes);
+                Ok(())
+            }
+            Self::Sqlite(sqlite) => sqlite.add_consents(id, client.to_owned(), scopes.to_owned()).await,
+        }
+    }
 }
 
 /// An e-mail address in the form in which it identifies an account: without blanks around it, in lower case. None if
@@ -146,9 +168,26 @@ mod tests {
         assert_eq!(directory.find_by_id(alice.id).await.unwrap().unwrap().password, "$argon2id$new");
     }
 
+    async fn keeps_consents(directory: &Directory) {
+        let (alice, bob) = (account("alice@example.com"), account("bob@example.com"));
+        directory.create(alice.clone()).await.unwrap();
+        directory.create(bob.clone()).await.unwrap();
+        for (scopes, together) in
+            [(&["b", "a"][..], &["a", "b"][..]), (&["b", "c"], &["a", "b", "c"]), (&[], &["a", "b", "c"])]
+        {
+            let scopes: Vec<String> = scopes.iter().copied().map(str::to_owned).collect();
+            directory.add_consents(alice.id, "app", &scopes).await.unwrap();
+            let kept = directory.consents(alice.id, "app").await.unwrap();
+            assert!(kept.iter().eq(together), "{kept:?}");
+        }
+        assert!(directory.consents(alice.id, "other").await.unwrap().is_empty());
+        assert!(directory.consents(bob.id, "app").await.unwrap().is_empty());
+    }
+
     #[tokio::test]
     async fn memory_keeps_accounts() {
         keeps_accounts(&Directory::open(&config::Accounts::Memory).await.unwrap()).await;
+        keeps_consents(&Directory::open(&config::Accounts::Memory).await.unwrap()).await;
     }
 
     #[tokio::test]
@@ -158,6 +197,34 @@ mod tests {
         keeps_accounts(&Directory::open(&place).await.unwrap()).await;
         let again = Directory::open(&place).await.unwrap();
         assert!(again.find_by_email("alice@example.com").await.unwrap().is_some());
+    }
+
+    #[tokio::test]
+    async fn sqlite_keeps_consents_across_a_restart() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = config::Accounts::Sqlite(folder.path().join("accounts.db"));
+        let directory = Directory::open(&place).await.unwrap();
+        keeps_consents(&directory).await;
+        let alice = directory.find_by_email("alice@example.com").await.unwrap().unwrap();
+        let again = Directory::open(&place).await.unwrap();
+        assert_eq!(again.consents(alice.id, "app").await.unwrap().len(), 3);
+    }
+
+    #[tokio::test]
+    async fn a_file_of_the_first_layout_is_brought_up_to_date() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("accounts.db");
+        let old = rusqlite::Connection::open(&path).unwrap();
+        old.execute_batch(include_str!("accounts/layout_1.sql")).unwrap();
+        old.pragma_update(None, "user_version", 1).unwrap();
+        let id = Uuid::new_v4().to_string();
+        old.execute("insert into accounts values (?1, 'alice@example.com', 'Alice', '$argon2id$', 0)", [&id]).unwrap();
+        drop(old);
+        let directory = Directory::open(&config::Accounts::Sqlite(path)).await.unwrap();
+        let alice = directory.find_by_email("alice@example.com").await.unwrap().unwrap();
+        assert_eq!(alice.id.to_string(), id);
+        directory.add_consents(alice.id, "app", &["a".to_owned()]).await.unwrap();
+        assert_eq!(directory.consents(alice.id, "app").await.unwrap().len(), 1);
     }
 
     #[tokio::test]

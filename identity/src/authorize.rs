@@ -8,24 +8,23 @@ use std::time::SystemTime;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode, header};
 
-use crate::clock::until;
+use crate::consent;
 use crate::cookies;
 use crate::crypto;
 use crate::pages;
 use crate::parameters::Parameters;
 use crate::provider::Provider;
-use crate::sessions::Session;
 use crate::tenant::{Endpoint, Place};
 use answer::{Answer, Failure, redirect};
 use request::{AuthorizeRequest, Prompt, Refusal};
 
 /// Answers a GET.
-pub(crate) fn get(provider: &Provider, place: &Place, query: &str, headers: &HeaderMap) -> Response {
+pub(crate) async fn get(provider: &Provider, place: &Place, query: &str, headers: &HeaderMap) -> Response {
     let Ok(parameters) = Parameters::parse(query.as_bytes()) else {
         return too_long();
     };
     match AuthorizeRequest::check(provider, place, &parameters) {
-        Ok(request) => begin(provider, request, headers),
+        Ok(request) => begin(provider, request, headers).await,
         Err(Refusal::Page(problem)) => pages::problem(StatusCode::BAD_REQUEST, "This sign-in cannot begin", problem),
         Err(Refusal::Application(reply, answer)) => answer.send(&reply, &provider.tenant.issuer(&place.policy)),
     }
@@ -43,23 +42,34 @@ pub(crate) fn post(provider: &Provider, place: &Place, body: &[u8]) -> Response 
     redirect(&answer::with_query(&url, &fields))
 }
 
-fn begin(provider: &Provider, request: AuthorizeRequest, headers: &HeaderMap) -> Response {
+async fn begin(provider: &Provider, request: AuthorizeRequest, headers: &HeaderMap) -> Response {
     let now = provider.clock.now();
-    let session = provider.session(headers).filter(|session| is_recent(session, &request, now));
-    match (request.prompt, session) {
-        (Prompt::None | Prompt::IfNeeded, Some(session)) => provider.answer_with_code(&request, &session),
-        (Prompt::None, None) => {
-            let answer = Answer::error(
-                Failure::LoginRequired,
-                "AADB2C90077: The user has no session and the request has prompt=none.",
-            );
-            answer.send(&request.reply, &provider.tenant.issuer(&request.policy))
+    if request.prompt == Prompt::Login {
+        return ask(provider, request, true, headers, now);
+    }
+    let session = provider.session(headers).filter(|session| request.accepts(session, now));
+    let missing = match &session {
+        None => Some((Failure::LoginRequired, "AADB2C90077: The user has no session and the request has prompt=none.")),
+        Some(session) => match consent::is_missing(provider, &request, session).await {
+            Ok(false) => None,
+            Ok(true) => Some((
+                Failure::ConsentRequired,
+                "The user has not yet allowed the application these scopes and the request has prompt=none.",
+            )),
+            Err(error) => {
+                tracing::error!(%error, "consents could not be read");
+                let answer = Answer::error(Failure::ServerError, "The accounts could not be read. Please try again.");
+                return answer.send(&request.reply, &provider.tenant.issuer(&request.policy));
+            }
+        },
+    };
+    match (session, missing) {
+        (Some(session), None) => provider.answer_with_code(&request, &session),
+        (_, Some((failure, description))) if request.prompt == Prompt::None => {
+            Answer::error(failure, description).send(&request.reply, &provider.tenant.issuer(&request.policy))
         }
-        (Prompt::IfNeeded | Prompt::Login, _) => {
-            // A session that is too old is none: the page must not let it pass either.
-            let force = request.prompt == Prompt::Login || request.max_age.is_some();
-            ask(provider, request, force, headers, now)
-        }
+        // The sign-in page goes on to the consent page by itself if there is a session.
+        _ => ask(provider, request, false, headers, now),
     }
 }
 
@@ -75,10 +85,6 @@ fn ask(provider: &Provider, request: AuthorizeRequest, force: bool, headers: &He
         response.headers_mut().append(header::SET_COOKIE, cookies::set(cookies::VISIT, &visit, None));
     }
     response
-}
-
-fn is_recent(session: &Session, request: &AuthorizeRequest, now: SystemTime) -> bool {
-    request.max_age.is_none_or(|max_age| until(now, session.signed_in_at) <= max_age)
 }
 
 fn too_long() -> Response {

@@ -23,6 +23,8 @@ pub struct Config {
     pub policies: Vec<String>,
     /// Which issuer the tokens name.
     pub issuer: Issuer,
+    /// Who allows an application to act for somebody.
+    pub consent: Consent,
     /// Where accounts are kept.
     pub accounts: Accounts,
     /// Where the signing key is kept, in PEM; made if the file is missing. Without it, the key lies beside the
@@ -49,6 +51,7 @@ impl Default for Config {
             tenant_id: development::TENANT_ID.to_owned(),
             policies: vec![development::POLICY.to_owned()],
             issuer: Issuer::Tenant,
+            consent: Consent::Person,
             accounts: Accounts::Memory,
             signing_key_file: None,
             development_tokens: false,
@@ -81,6 +84,44 @@ pub enum Issuer {
     Tenant,
     /// `{public URL}/tfp/{tenant GUID}/{policy}/v2.0/`, which conforms to OpenID Connect Discovery.
     Policy,
+}
+
+/// What [`Issuer`] cannot be parsed from.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the issuer can be \"tenant\" or \"policy\", not {given:?}")]
+pub struct UnknownIssuer {
+    given: String,
+}
+
+impl FromStr for Issuer {
+    type Err = UnknownIssuer;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "tenant" => Ok(Self::Tenant),
+            "policy" => Ok(Self::Policy),
+            _ => Err(UnknownIssuer { given: text.to_owned() }),
+        }
+    }
+}
+
+impl fmt::Display for Issuer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Tenant => "tenant",
+            Self::Policy => "policy",
+        })
+    }
+}
+
+/// Who allows an application to act for somebody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Consent {
+    /// The person, once: a page lists what the application asks for, and the answer is kept with the account.
+    #[default]
+    Person,
+    /// An administrator has, for everybody, as in Azure AD B2C. Nobody is asked.
+    Administrator,
 }
 
 /// Where accounts are kept.
@@ -199,6 +240,16 @@ mod tests {
         for text in ["", "Memory", "sqlite", "sqlite:", "postgres:x"] {
             assert!(text.parse::<Accounts>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn an_issuer_is_read_from_text_and_written_back() {
+        for (text, issuer) in [("tenant", Issuer::Tenant), ("policy", Issuer::Policy)] {
+            assert_eq!(text.parse(), Ok(issuer));
+            assert_eq!(issuer.to_string(), text);
+        }
+        let error = "Tenant".parse::<Issuer>().unwrap_err();
+        assert_eq!(error.to_string(), r#"the issuer can be "tenant" or "policy", not "Tenant""#);
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! A small OpenID provider that stands in for Azure AD B2C in development and tests.
 //!
 //! It has B2C's addresses, claims and page texts, one user flow and the two applications of the scenario; it does
-//! authorization code with PKCE, refresh tokens that rotate, and nothing older. Accounts are kept in memory or in
-//! SQLite; pending sign-ins, sessions, codes and refresh tokens always in memory, so a restart asks people to sign in
+//! authorization code with PKCE, refresh tokens that rotate, and nothing older. Accounts and what they have allowed are
+//! kept in memory or in SQLite; pending sign-ins, sessions, codes and refresh tokens always in memory, so a restart asks people to sign in
 //! again. [`run`] starts it.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
@@ -13,6 +13,7 @@ mod claims;
 mod clients;
 mod clock;
 mod config;
+mod consent;
 mod cookies;
 mod cors;
 mod crypto;
@@ -38,6 +39,7 @@ mod server;
 mod sessions;
 mod sign_in;
 mod sign_up;
+mod strength;
 mod tenant;
 mod token;
 mod transactions;
@@ -46,6 +48,6 @@ mod transactions;
 mod tests;
 
 pub use accounts::AccountsError;
-pub use config::{Accounts, AttemptLimits, Config, Issuer, Lifetimes, UnknownAccounts};
+pub use config::{Accounts, AttemptLimits, Config, Consent, Issuer, Lifetimes, UnknownAccounts, UnknownIssuer};
 pub use error::Error;
 pub use run::run;

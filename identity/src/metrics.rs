@@ -20,6 +20,13 @@ pub(crate) enum SignUp {
     Locked,
 }
 
+/// What somebody answered when an application asked for scopes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum ConsentAnswer {
+    Allowed,
+    Cancelled,
+}
+
 /// What tokens were issued for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum GrantType {
@@ -36,7 +43,10 @@ type ByLabel = Family<[(&'static str, &'static str); 1], Counter>;
 pub(crate) struct Metrics {
     sign_ins: ByLabel,
     sign_ups: ByLabel,
+    consents: ByLabel,
     tokens: ByLabel,
+    /// Counted where the work is done, so that it also tells what a flood at the sign-in page costs.
+    pub(crate) password_hashes: Counter,
 }
 
 impl Metrics {
@@ -46,6 +56,9 @@ impl Metrics {
             let registry = registry.sub_registry_with_prefix("identity");
             registry.register("sign_ins", "Passwords given, by how they were found", metrics.sign_ins.clone());
             registry.register("sign_ups", "Accounts asked for, by outcome", metrics.sign_ups.clone());
+            registry.register("consents", "Answers to applications that asked for scopes", metrics.consents.clone());
+            let hashes = metrics.password_hashes.clone();
+            registry.register("password_hashes", "Passwords hashed, to set or to check one", hashes);
             registry.register("tokens_issued", "Access tokens issued, by grant", metrics.tokens.clone());
         });
         metrics
@@ -67,6 +80,14 @@ impl Metrics {
             SignUp::Locked => "locked",
         };
         self.sign_ups.get_or_create(&[("result", result)]).inc();
+    }
+
+    pub(crate) fn consent(&self, answer: ConsentAnswer) {
+        let answer = match answer {
+            ConsentAnswer::Allowed => "allowed",
+            ConsentAnswer::Cancelled => "cancelled",
+        };
+        self.consents.get_or_create(&[("answer", answer)]).inc();
     }
 
     pub(crate) fn tokens_issued(&self, grant: GrantType) {

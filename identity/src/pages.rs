@@ -2,9 +2,11 @@
 //! inject into.
 
 pub(crate) mod assets;
+pub(crate) mod consent;
 pub(crate) mod field;
 pub(crate) mod form_post;
 pub(crate) mod home;
+pub(crate) mod password_rules;
 pub(crate) mod sign_in;
 pub(crate) mod sign_out;
 pub(crate) mod sign_up;

@@ -11,7 +11,8 @@ use crate::authorize::answer::Answer;
 use crate::authorize::request::AuthorizeRequest;
 use crate::clients::Clients;
 use crate::clock::Clock;
-use crate::config::{Accounts, Config, Lifetimes};
+use crate::config::{self, Accounts, Config, Lifetimes};
+use crate::consent;
 use crate::cookies;
 use crate::crypto::MacKey;
 use crate::error::Error;
@@ -21,7 +22,7 @@ use crate::metrics::Metrics;
 use crate::passwords::Hasher;
 use crate::sessions::{Session, Sessions};
 use crate::tenant::Tenant;
-use crate::transactions::Transactions;
+use crate::transactions::{Transaction, Transactions};
 
 /// The state behind every endpoint. Each part has its own lock.
 pub(crate) struct Provider {
@@ -37,6 +38,7 @@ pub(crate) struct Provider {
     pub(crate) csrf_key: MacKey,
     pub(crate) metrics: Metrics,
     pub(crate) lifetimes: Lifetimes,
+    pub(crate) consent: config::Consent,
     pub(crate) development_tokens: bool,
     pub(crate) clock: Clock,
 }
@@ -52,7 +54,9 @@ impl Provider {
             clients: Clients::new(config)?,
             keys: keys(config.clone(), clock.clone()).await?,
             directory,
-            hasher: Hasher::new().await.map_err(|error| Error::Hashing(error.to_string()))?,
+            hasher: Hasher::new(metrics.password_hashes.clone())
+                .await
+                .map_err(|error| Error::Hashing(error.to_string()))?,
             attempts: Attempts::new(config.attempts.clone()),
             transactions: Transactions::new(config.lifetimes.transaction),
             sessions: Sessions::new(config.lifetimes.session),
@@ -60,6 +64,7 @@ impl Provider {
             csrf_key: MacKey::new(),
             metrics,
             lifetimes: config.lifetimes.clone(),
+            consent: config.consent,
             development_tokens: config.development_tokens,
             clock,
         })
@@ -91,11 +96,11 @@ impl Provider {
         Answer::Code(code).send(&request.reply, &self.tenant.issuer(&request.policy))
     }
 
-    /// Begins a session and sends the browser back with its cookie and a code.
-    pub(crate) fn sign_in(
+    /// Begins a session and sends the browser on with its cookie.
+    pub(crate) async fn sign_in(
         &self,
         account: &Account,
-        request: &AuthorizeRequest,
+        transaction: &Transaction,
         keep: bool,
         headers: &HeaderMap,
     ) -> Response {
@@ -105,7 +110,7 @@ impl Provider {
         }
         let (cookie, session) = self.sessions.begin(account.id, self.clock.now());
         let lifetime = keep.then_some(self.lifetimes.session);
-        let mut response = self.answer_with_code(request, &session);
+        let mut response = consent::proceed(self, transaction, &session).await;
         response.headers_mut().append(header::SET_COOKIE, cookies::set(cookies::SESSION, &cookie, lifetime));
         response
     }

@@ -20,7 +20,9 @@ use crate::pages::assets::{ICON, STYLE};
 use crate::parameters::MAX_LENGTH;
 use crate::provider::{Provider, Shared};
 use crate::tenant::{Endpoint, Place};
-use crate::{authorize, cors, development, development_token, discovery, logout, pages, sign_in, sign_up, token};
+use crate::{
+    authorize, consent, cors, development, development_token, discovery, logout, pages, sign_in, sign_up, token,
+};
 
 /// How long an answer may take, the body's arrival and the wait for a free place to hash included.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -33,6 +35,7 @@ pub(crate) fn router(provider: Shared) -> Router {
         .route(&ICON.path, get(async |headers: HeaderMap| ICON.get(&headers)))
         .route("/sign-in", get(sign_in::show).post(sign_in::submit))
         .route("/sign-up", get(sign_up::show).post(sign_up::submit))
+        .route("/consent", get(consent::show).post(consent::submit))
         .route("/sign-out", post(logout::confirmed))
         .route(development::TOKEN_PATH, post(development_token::post))
         .fallback(protocol)
@@ -84,7 +87,7 @@ impl Call<'_> {
         match self.endpoint {
             Endpoint::Discovery if reads => discovery::document(provider, &self.place),
             Endpoint::Keys if reads => discovery::keys(provider),
-            Endpoint::Authorize if reads => authorize::get(provider, &self.place, self.query, self.headers),
+            Endpoint::Authorize if reads => authorize::get(provider, &self.place, self.query, self.headers).await,
             Endpoint::Authorize if posts => authorize::post(provider, &self.place, body),
             Endpoint::Logout if reads => logout::get(provider, self.query, self.headers),
             Endpoint::Logout if posts => logout::post(provider, &self.place, body),

@@ -84,6 +84,11 @@ impl Granted {
         Ok(Self { scopes, audience })
     }
 
+    /// As they were asked for, in that order.
+    pub(crate) fn scopes(&self) -> &[String] {
+        &self.scopes
+    }
+
     pub(crate) fn has(&self, scope: &str) -> bool {
         self.scopes.iter().any(|granted| granted == scope)
     }

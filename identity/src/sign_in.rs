@@ -11,6 +11,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use crate::accounts::{Account, normalise_email};
 use crate::attempts::{Locked, Whom};
+use crate::consent;
 use crate::forms::Pending;
 use crate::metrics::SignIn;
 use crate::pages;
@@ -34,9 +35,9 @@ pub(crate) async fn show(State(provider): State<Shared>, RawQuery(query): RawQue
     }
     if !transaction.force_sign_in
         && let Some(session) = provider.session(&headers)
+        && transaction.request.accepts(&session, provider.clock.now())
     {
-        provider.transactions.answered(&transaction.id, provider.clock.now());
-        return provider.answer_with_code(&transaction.request, &session);
+        return consent::proceed(&provider, transaction, &session).await;
     }
     let email = transaction.request.login_hint.as_deref().unwrap_or_default();
     SignInPage { email, ..SignInPage::default() }.send(StatusCode::OK, transaction, &pending.csrf)
@@ -69,8 +70,7 @@ pub(crate) async fn submit(
         Ok(account) => {
             provider.metrics.sign_in(SignIn::Right);
             tracing::info!(account = %account.id, "signed in");
-            provider.transactions.answered(&pending.transaction.id, provider.clock.now());
-            provider.sign_in(&account, &pending.transaction.request, form.get("keep").is_some(), &headers)
+            provider.sign_in(&account, &pending.transaction, form.get("keep").is_some(), &headers).await
         }
         Err(Refused::Wrong) => {
             provider.metrics.sign_in(SignIn::Wrong);
@@ -148,6 +148,38 @@ fn in_words(duration: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Clock;
+    use crate::config::Config;
+    use crate::metrics::Metrics;
+    use uuid::Uuid;
+
+    /// The time of a refusal is the time of its hashes: everything else takes microseconds.
+    #[tokio::test]
+    async fn an_unknown_account_costs_as_many_hashes_as_a_wrong_password() {
+        let metrics = Metrics::default();
+        let provider = Provider::new(&Config::default(), metrics.clone(), Clock::manual()).await.unwrap();
+        let alice = Account {
+            id: Uuid::new_v4(),
+            email: "alice@example.com".to_owned(),
+            display_name: "Alice".to_owned(),
+            password: provider.hasher.hash("Passw0rd!".to_owned()).await.unwrap(),
+        };
+        provider.directory.create(alice).await.unwrap();
+        let from = IpAddr::from([127, 0, 0, 1]);
+        let long = "x".repeat(10_000);
+        for (email, password) in [
+            ("alice@example.com", "Wrong-passw0rd"),
+            ("alice@example.com", long.as_str()),
+            ("nobody@example.com", "Passw0rd!"),
+            ("nobody@example.com", long.as_str()),
+            ("no address", "Passw0rd!"),
+        ] {
+            let before = metrics.password_hashes.get();
+            let refused = authenticate(&provider, email, password, from).await;
+            assert!(matches!(refused, Err(Refused::Wrong)), "{email}");
+            assert_eq!(metrics.password_hashes.get() - before, 1, "{email}");
+        }
+    }
 
     #[test]
     fn a_wait_is_told_in_words() {

@@ -8,17 +8,17 @@ use http::{HeaderMap, StatusCode};
 use uuid::Uuid;
 
 use crate::accounts::{Account, Created, normalise_email};
-use crate::authorize::answer::{Answer, Failure};
+use crate::consent;
 use crate::forms::Pending;
 use crate::metrics::SignUp;
 use crate::pages;
 use crate::pages::sign_in::already_answered;
 use crate::pages::sign_up::SignUpPage;
 use crate::parameters::Parameters;
-use crate::passwords;
 use crate::provider::{Provider, Shared};
 use crate::server::Peer;
 use crate::sign_in::wait;
+use crate::strength::Strength;
 
 const MAX_DISPLAY_NAME: usize = 256;
 
@@ -44,7 +44,7 @@ pub(crate) async fn submit(
         Err(rejection) => return rejection.into_response(),
     };
     if form.get("action") == Some("cancel") {
-        return cancel(&provider, &pending);
+        return consent::cancel(&provider, &pending.transaction);
     }
     let mut page = check(&form);
     if page.is_refused() {
@@ -62,8 +62,7 @@ pub(crate) async fn submit(
             provider.attempts.give_back(address, provider.clock.now());
             provider.metrics.sign_up(SignUp::Created);
             tracing::info!(account = %account.id, "signed up");
-            provider.transactions.answered(&pending.transaction.id, provider.clock.now());
-            provider.sign_in(&account, &pending.transaction.request, false, &headers)
+            provider.sign_in(&account, &pending.transaction, false, &headers).await
         }
         Ok((_, Created::Taken)) => {
             provider.metrics.sign_up(SignUp::Taken);
@@ -74,13 +73,6 @@ pub(crate) async fn submit(
     }
 }
 
-fn cancel(provider: &Provider, pending: &Pending) -> Response {
-    let request = &pending.transaction.request;
-    provider.transactions.answered(&pending.transaction.id, provider.clock.now());
-    Answer::error(Failure::AccessDenied, "AADB2C90091: The user has cancelled entering self-asserted information.")
-        .send(&request.reply, &provider.tenant.issuer(&request.policy))
-}
-
 /// The page with everything that is wrong with what was typed.
 fn check(form: &Parameters) -> SignUpPage<'_> {
     let text = |name| form.get(name).unwrap_or_default();
@@ -89,8 +81,10 @@ fn check(form: &Parameters) -> SignUpPage<'_> {
     if normalise_email(page.email).is_none() {
         page.email_error = Some("Please enter an e-mail address, such as name@example.com.");
     }
-    if !passwords::is_strong(password) {
-        page.password_error = Some("This password is too weak or too long.");
+    let strength = Strength::of(password);
+    if !strength.is_enough() {
+        page.strength = Some(strength);
+        page.password_error = Some("This password does not keep all of the rules above.");
     } else if password != confirmation {
         page.confirmation_error = Some("The two passwords are not the same.");
     }

@@ -1,6 +1,7 @@
 //! The whole role over real HTTP: what an application, a browser and an attacker see.
 
 mod authorize;
+mod consent;
 mod development_token;
 mod discovery;
 mod flow;

@@ -21,6 +21,8 @@ pub(crate) struct Transaction {
     pub(crate) request: AuthorizeRequest,
     /// The password must be given even if there is a session.
     pub(crate) force_sign_in: bool,
+    /// The session that somebody has gone on with, and may now allow what is asked for.
+    pub(crate) session: Option<Digest>,
     /// It has been answered. Kept, so that somebody who presses Back is told so.
     pub(crate) answered: bool,
     visit: Digest,
@@ -41,7 +43,7 @@ impl Transactions {
     pub(crate) fn begin(&self, request: AuthorizeRequest, force_sign_in: bool, visit: &str, now: SystemTime) -> String {
         let id = crypto::encode(crypto::random::<16>());
         let visit = crypto::sha256(visit);
-        let transaction = Transaction { id: id.clone(), request, force_sign_in, answered: false, visit };
+        let transaction = Transaction { id: id.clone(), request, force_sign_in, session: None, answered: false, visit };
         self.pending.lock().insert(id.clone(), transaction, now + self.lifetime, now);
         id
     }
@@ -51,6 +53,13 @@ impl Transactions {
         let mut pending = self.pending.lock();
         let transaction = pending.get_mut(id, now)?;
         (transaction.visit == crypto::sha256(visit)).then(|| transaction.clone())
+    }
+
+    /// Notes who signed in.
+    pub(crate) fn signed_in(&self, id: &str, session: Digest, now: SystemTime) {
+        if let Some(transaction) = self.pending.lock().get_mut(id, now) {
+            transaction.session = Some(session);
+        }
     }
 
     /// Notes that the application has its answer.

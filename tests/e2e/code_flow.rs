@@ -1,4 +1,5 @@
-//! The whole code flow with cookies, as a browser and a single-page app do it: sign up, redeem, call, refresh, sign out.
+//! The whole code flow with cookies, as a browser and a single-page app do it: sign up, allow, redeem, call, refresh, sign
+//! out.
 
 use std::collections::HashMap;
 
@@ -89,7 +90,12 @@ async fn sign_up_redeem_call_refresh_and_sign_out() {
         ("new_password", "Correct-Horse-9"),
         ("confirm_password", "Correct-Horse-9"),
     ];
-    let back = location(&browser.send(browser.client.post(&sign_up).form(&form)).await);
+    let consent = location(&browser.send(browser.client.post(&sign_up).form(&form)).await);
+    let consent = format!("{identity}{consent}");
+    let page = browser.send(browser.client.get(&consent)).await.text().await.unwrap();
+    assert!(page.contains("in your name (Hello)"), "{page}");
+    let form = [("csrf", &*hidden(&page, "csrf")), ("action", "allow")];
+    let back = location(&browser.send(browser.client.post(&consent).form(&form)).await);
     assert!(back.starts_with(SPA_ORIGIN), "{back}");
     assert_eq!(parameter(&back, "state").as_deref(), Some("some-state"));
     assert_eq!(parameter(&back, "iss").as_deref(), discovery["issuer"].as_str());
@@ -123,7 +129,7 @@ async fn sign_up_redeem_call_refresh_and_sign_out() {
     let access = refreshed["access_token"].as_str().unwrap();
     assert_eq!(status_of(&client(), &up.hello(), access).await, 200);
 
-    // The session skips the form the next time, until it is signed out.
+    // The session skips the form the next time, and nobody is asked for consent again, until it is signed out.
     let again = location(&browser.send(browser.client.get(&authorize)).await);
     assert!(parameter(&again, "code").is_some(), "{again}");
     let logout = client()

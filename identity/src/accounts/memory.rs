@@ -1,6 +1,6 @@
 //! Accounts that end with the process.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use parking_lot::Mutex;
 use uuid::Uuid;
@@ -18,6 +18,8 @@ pub(crate) struct Memory(Mutex<Tables>);
 struct Tables {
     accounts: HashMap<Uuid, Account>,
     ids: HashMap<String, Uuid>,
+    /// Allowed scopes by account and client. Both are known ones, as are the scopes, so this is bounded by the accounts.
+    consents: HashMap<(Uuid, String), BTreeSet<String>>,
 }
 
 impl Memory {
@@ -47,5 +49,12 @@ impl Memory {
         if let Some(account) = self.0.lock().accounts.get_mut(&id) {
             account.password = password;
         }
+    }
+    pub(super) fn consents(&self, id: Uuid, client: &str) -> BTreeSet<String> {
+        self.0.lock().consents.get(&(id, client.to_owned())).cloned().unwrap_or_default()
+    }
+
+    pub(super) fn add_consents(&self, id: Uuid, client: &str, scopes: &[String]) {
+        self.0.lock().consents.entry((id, client.to_owned())).or_default().extend(scopes.iter().cloned());
     }
 }

@@ -3,6 +3,7 @@
 //! SQLite blocks, so every statement runs on a blocking thread. One connection behind a lock is enough: a statement
 //! takes microseconds, the password hash before it fifty milliseconds.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,8 +15,9 @@ use uuid::Uuid;
 use super::{Account, AccountsError, Created};
 use crate::keys::write_private;
 
-/// The layout of the tables that this version writes, kept as `user_version`.
-const LAYOUT: i64 = 1;
+/// What brings the tables from each layout to the next, beginning with an empty file. The number of steps taken is
+/// kept as `user_version`. A step that has been released is never changed: files stand on it.
+const LAYOUTS: [&str; 2] = [include_str!("layout_1.sql"), include_str!("layout_2.sql")];
 
 /// How long to wait for another process that is writing.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -63,6 +65,36 @@ impl Sqlite {
         .await
     }
 
+    pub(super) async fn consents(&self, id: Uuid, client: String) -> Result<BTreeSet<String>, AccountsError> {
+        self.run(move |connection| {
+            let mut query =
+                connection.prepare_cached("select scope from consents where account = ?1 and client = ?2")?;
+            let scopes = query.query_map(params![id.to_string(), client], |row| row.get(0))?;
+            Ok(scopes.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+
+    pub(super) async fn add_consents(
+        &self,
+        id: Uuid,
+        client: String,
+        scopes: Vec<String>,
+    ) -> Result<(), AccountsError> {
+        self.run(move |connection| {
+            let transaction = connection.unchecked_transaction()?;
+            for scope in scopes {
+                transaction.execute(
+                    "insert into consents (account, client, scope, given_at) values (?1, ?2, ?3, unixepoch())
+                     on conflict do nothing",
+                    params![id.to_string(), client, scope],
+                )?;
+            }
+            Ok(transaction.commit()?)
+        })
+        .await
+    }
+
     async fn find(&self, query: &'static str, key: String) -> Result<Option<Account>, AccountsError> {
         self.run(move |connection| Ok(connection.prepare_cached(query)?.query_row([key], account).optional()?)).await
     }
@@ -95,13 +127,13 @@ fn connect(path: &Path) -> Result<Connection, AccountsError> {
     connection.pragma_update(None, "journal_mode", "wal")?;
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     let found: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    if found > LAYOUT {
-        return Err(AccountsError::Layout { found, known: LAYOUT });
+    let known = i64::try_from(LAYOUTS.len()).expect("there are a few layouts");
+    let missing = usize::try_from(found).ok().and_then(|found| LAYOUTS.get(found..));
+    let missing = missing.ok_or(AccountsError::Layout { found, known })?;
+    for step in missing {
+        transaction.execute_batch(step)?;
     }
-    if found < LAYOUT {
-        transaction.execute_batch(include_str!("layout.sql"))?;
-        transaction.pragma_update(None, "user_version", LAYOUT)?;
-    }
+    transaction.pragma_update(None, "user_version", known)?;
     transaction.commit()?;
     Ok(connection)
 }

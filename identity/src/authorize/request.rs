@@ -4,14 +4,16 @@
 //! the provider would redirect anybody anywhere. From then on every error goes to the application.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use crate::authorize::answer::{Answer, Failure, Reply, ResponseMode};
 use crate::clients::Client;
+use crate::clock::until;
 use crate::parameters::Parameters;
 use crate::pkce::Challenge;
 use crate::provider::Provider;
 use crate::scopes::Granted;
+use crate::sessions::Session;
 use crate::tenant::Place;
 
 /// What an application asked for, checked.
@@ -26,6 +28,8 @@ pub(crate) struct AuthorizeRequest {
     pub(crate) challenge: Challenge,
     pub(crate) nonce: Option<String>,
     pub(crate) prompt: Prompt,
+    /// Consent is asked for even if it was given before.
+    pub(crate) asks_consent: bool,
     /// How old a sign-in may be.
     pub(crate) max_age: Option<Duration>,
     /// The e-mail address to begin with.
@@ -112,6 +116,7 @@ impl AuthorizeRequest {
             Some(Ok(seconds)) => Some(Duration::from_secs(seconds)),
             Some(Err(_)) => return invalid("max_age must be a number of seconds."),
         };
+        let (prompt, asks_consent) = prompt(parameters)?;
         Ok(Self {
             client_id: client.id.clone(),
             client_name: client.name,
@@ -121,11 +126,17 @@ impl AuthorizeRequest {
             granted,
             challenge,
             nonce: parameters.get("nonce").map(str::to_owned),
-            prompt: prompt(parameters)?,
+            prompt,
+            asks_consent,
             max_age,
             login_hint: parameters.get("login_hint").filter(|hint| hint.len() <= 254).map(str::to_owned),
             reply: reply.clone(),
         })
+    }
+
+    /// Whether somebody with this session need not sign in again.
+    pub(crate) fn accepts(&self, session: &Session, now: SystemTime) -> bool {
+        self.max_age.is_none_or(|max_age| until(now, session.signed_in_at) <= max_age)
     }
 }
 
@@ -162,20 +173,22 @@ fn challenge(parameters: &Parameters) -> Result<Challenge, Answer> {
         .ok_or_else(|| Answer::error(Failure::InvalidRequest, "code_challenge is not what S256 produces."))
 }
 
-fn prompt(parameters: &Parameters) -> Result<Prompt, Answer> {
+/// Whether somebody is asked to sign in, and whether they are asked to consent again.
+fn prompt(parameters: &Parameters) -> Result<(Prompt, bool), Answer> {
     let invalid = |problem: &str| Err(Answer::error(Failure::InvalidRequest, problem));
-    let mut prompt = Prompt::IfNeeded;
+    let (mut prompt, mut asks_consent) = (Prompt::IfNeeded, false);
     let values: Vec<_> = parameters.get("prompt").unwrap_or_default().split(' ').filter(|it| !it.is_empty()).collect();
     for value in &values {
-        prompt = match *value {
+        match *value {
             "none" if values.len() > 1 => return invalid("prompt=none cannot be combined."),
-            "none" => Prompt::None,
-            // There is one way to choose an account and to consent again, and that is to sign in again.
-            "login" | "select_account" | "consent" => Prompt::Login,
+            "none" => prompt = Prompt::None,
+            // There is one way to choose an account, and that is to sign in again.
+            "login" | "select_account" => prompt = Prompt::Login,
+            "consent" => asks_consent = true,
             _ => return invalid("prompt must be none, login, select_account or consent."),
-        };
+        }
     }
-    Ok(prompt)
+    Ok((prompt, asks_consent))
 }
 
 /// A name that is safe to repeat in a description (RFC 6749, appendix A.8).

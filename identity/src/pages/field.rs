@@ -11,7 +11,7 @@ pub(crate) struct Field<'a> {
     /// What password managers go by.
     pub(crate) autocomplete: &'static str,
     pub(crate) value: &'a str,
-    pub(crate) hint: Option<&'static str>,
+    pub(crate) hint: Option<Markup>,
     pub(crate) error: Option<&'a str>,
 }
 
@@ -19,19 +19,20 @@ impl Field<'_> {
     /// The field. With `focus`, typing begins here.
     pub(crate) fn render(&self, focus: bool) -> Markup {
         let (name, hint, error) = (self.name, format!("{}-hint", self.name), format!("{}-error", self.name));
-        let described: Vec<&str> =
-            [self.hint.map(|_| hint.as_str()), self.error.map(|_| error.as_str())].into_iter().flatten().collect();
+        let described: Vec<&str> = [self.hint.as_ref().map(|_| hint.as_str()), self.error.map(|_| error.as_str())]
+            .into_iter()
+            .flatten()
+            .collect();
         let described = (!described.is_empty()).then(|| described.join(" "));
         let value = (self.kind != "password").then_some(self.value);
         let invalid = self.error.map(|_| "true");
         html! {
             div.field {
                 label for=(name) { (self.label) }
-                @if let Some(text) = self.hint { p.hint id=(hint) { (text) } }
+                @if let Some(content) = &self.hint { div.hint id=(hint) { (content) } }
                 @if let Some(text) = self.error { p.wrong id=(error) { (text) } }
                 input id=(name) name=(name) type=(self.kind) autocomplete=(self.autocomplete) value=[value]
-                    aria-invalid=[invalid] aria-describedby=[described] autocapitalize="none" spellcheck="false"
-                    required autofocus[focus];
+                    aria-invalid=[invalid] aria-describedby=[described] spellcheck="false" required autofocus[focus];
             }
         }
     }
@@ -52,19 +53,21 @@ pub(crate) fn render_all(fields: &[Field<'_>]) -> Markup {
 mod tests {
     use super::*;
 
-    const FIELD: Field<'static> = Field {
-        name: "email",
-        label: "Email Address",
-        kind: "email",
-        autocomplete: "username",
-        value: "\"><script>",
-        hint: Some("Where we write to."),
-        error: Some("Nobody lives there."),
-    };
+    fn field() -> Field<'static> {
+        Field {
+            name: "email",
+            label: "Email Address",
+            kind: "email",
+            autocomplete: "username",
+            value: "\"><script>",
+            hint: Some(html! { "Where we write to." }),
+            error: Some("Nobody lives there."),
+        }
+    }
 
     #[test]
     fn hint_and_error_describe_the_input() {
-        let html = FIELD.render(true).into_string();
+        let html = field().render(true).into_string();
         for part in [
             r#"<label for="email">"#,
             r#"aria-describedby="email-hint email-error""#,
@@ -79,7 +82,7 @@ mod tests {
 
     #[test]
     fn a_password_is_never_sent_back() {
-        let html = Field { kind: "password", value: "hunter2", error: None, hint: None, ..FIELD }.render(false);
+        let html = Field { kind: "password", value: "hunter2", error: None, hint: None, ..field() }.render(false);
         assert!(!html.into_string().contains("hunter2"));
     }
 }

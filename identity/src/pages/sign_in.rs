@@ -67,9 +67,9 @@ impl SignInPage<'_> {
 pub(crate) fn already_answered(transaction: &Transaction) -> Response {
     let origin = clients::origin_of(&transaction.request.redirect_uri);
     let content = html! {
-        h1 { "You have signed in" }
-        p { "This sign-in is done. Go on in the application." }
+        h1 { "This sign-in is done" }
+        p { "Go on in the application, or begin again there." }
         @if let Some(origin) = &origin { a.button href=(origin) { "Go to " (transaction.request.client_name) } }
     };
-    Page { title: "Signed in", refused: false, leads_to: None, content }.send(StatusCode::OK)
+    Page { title: "Done", refused: false, leads_to: None, content }.send(StatusCode::OK)
 }

@@ -6,8 +6,9 @@ use maud::html;
 
 use super::Page;
 use super::field::{Field, render_all};
+use super::password_rules;
 use crate::clients;
-use crate::passwords;
+use crate::strength::Strength;
 use crate::transactions::Transaction;
 
 /// What was typed, and what is wrong with it.
@@ -19,6 +20,8 @@ pub(crate) struct SignUpPage<'a> {
     pub(crate) display_name_error: Option<&'a str>,
     pub(crate) password_error: Option<&'a str>,
     pub(crate) confirmation_error: Option<&'a str>,
+    /// Of the password, if it is not strong enough.
+    pub(crate) strength: Option<Strength>,
     /// What is wrong with none of them in particular.
     pub(crate) alert: Option<&'a str>,
 }
@@ -66,7 +69,7 @@ impl SignUpPage<'_> {
                 kind: "password",
                 autocomplete: "new-password",
                 value: "",
-                hint: Some(passwords::RULE),
+                hint: Some(password_rules::list(self.strength)),
                 error: self.password_error,
             },
             Field {

@@ -28,7 +28,8 @@ async fn sign_up_leads_to_tokens_with_the_claims_of_b2c() {
         ("confirm_password", PASSWORD),
         ("display_name", " Alice "),
     ];
-    let done = browser.post(&path, &form).await;
+    let created = browser.post(&path, &form).await;
+    let done = browser.go_on(created).await;
     assert!(done.location().starts_with("http://localhost:3000?code="), "{done:?}");
     let answer = done.parameters();
     assert_eq!(answer["state"], "s t&a;t\u{e9}");
@@ -132,7 +133,8 @@ async fn a_client_with_a_secret_gets_a_refresh_token_that_slides() {
     let mut browser = server.browser();
     browser.sign_up(EMAIL).await;
     let url = server.authorize_url(&[("client_id", BACKEND_CLIENT_ID), ("redirect_uri", BACKEND_REDIRECT_URI)]);
-    let code = browser.get(&url).await.parameters().remove("code").unwrap();
+    let asked = browser.get(&url).await;
+    let code = browser.go_on(asked).await.parameters().remove("code").unwrap();
     let form = [
         ("grant_type", "authorization_code"),
         ("code", &code),

@@ -210,15 +210,35 @@ impl<'a> Browser<'a> {
         (path.split_once('=').unwrap().1.to_owned(), page.hidden("csrf"))
     }
 
-    /// Begins a sign-in and sends the sign-in form.
+    /// Follows redirects within the provider, and allows the application what it asks for.
+    pub(super) async fn go_on(&mut self, mut answer: Answer) -> Answer {
+        while answer.location().starts_with('/') {
+            let path = answer.location().to_owned();
+            answer = self.get(&path).await;
+            if path.starts_with("/consent?") && answer.status == 200 {
+                let csrf = answer.hidden("csrf");
+                answer = self.post(&path, &[("csrf", &csrf), ("action", "allow")]).await;
+            }
+        }
+        answer
+    }
+
+    /// Begins a sign-in, sends the sign-in form and goes on.
     pub(super) async fn try_sign_in(&mut self, email: &str, password: &str) -> Answer {
         let (transaction, csrf) = self.begin().await;
         let form = [("csrf", csrf.as_str()), ("email", email), ("password", password)];
-        self.post(&format!("/sign-in?transaction={transaction}"), &form).await
+        let answer = self.post(&format!("/sign-in?transaction={transaction}"), &form).await;
+        self.go_on(answer).await
+    }
+
+    /// Begins a sign-in, sends the sign-up form and goes on.
+    pub(super) async fn try_sign_up(&mut self, changes: &[(&str, &str)]) -> Answer {
+        let answer = self.send_sign_up(changes).await;
+        self.go_on(answer).await
     }
 
     /// Begins a sign-in and sends the sign-up form.
-    pub(super) async fn try_sign_up(&mut self, changes: &[(&str, &str)]) -> Answer {
+    pub(super) async fn send_sign_up(&mut self, changes: &[(&str, &str)]) -> Answer {
         let (transaction, csrf) = self.begin().await;
         let defaults = [
             ("csrf", csrf.as_str()),

@@ -139,11 +139,12 @@ async fn going_back_after_signing_in_does_not_disturb_the_application() {
         ("confirm_password", PASSWORD),
         ("display_name", "Alice"),
     ];
-    assert_eq!(browser.post(&path, &form).await.status, 303);
-    for path in [path, format!("/sign-in?transaction={transaction}")] {
-        let page = browser.get(&path).await;
+    let created = browser.post(&path, &form).await;
+    assert!(browser.go_on(created).await.parameters().contains_key("code"));
+    for page in ["sign-in", "sign-up", "consent"] {
+        let page = browser.get(&format!("/{page}?transaction={transaction}")).await;
         assert_eq!(page.status, 200);
-        assert!(page.body.contains("You have signed in") && page.body.contains(SPA_ORIGIN));
+        assert!(page.body.contains("This sign-in is done") && page.body.contains(SPA_ORIGIN));
     }
 }
 
@@ -162,7 +163,7 @@ async fn what_is_wrong_with_a_new_account_stands_beside_the_field() {
     let server = Server::start().await;
     for (name, value, id, text) in [
         ("email", "alice", "email-error", "name@example.com"),
-        ("new_password", "password", "new_password-error", "too weak"),
+        ("new_password", "password", "new_password-error", "does not keep all of the rules"),
         ("confirm_password", "Passw0rd?", "confirm_password-error", "not the same"),
         ("display_name", "", "display_name-error", "Please enter the name"),
         ("display_name", "<b>Alice</b>", "display_name-error", "no &lt; or &gt;"),
@@ -181,6 +182,56 @@ async fn what_is_wrong_with_a_new_account_stands_beside_the_field() {
     let taken = server.browser().try_sign_up(&[("email", "ALICE@example.com")]).await;
     assert_eq!(taken.status, 422);
     assert!(taken.body.contains("already has an account"));
+}
+
+#[tokio::test]
+async fn the_rules_for_passwords_are_there_before_and_say_afterwards_which_were_kept() {
+    let server = Server::start().await;
+    let mut browser = server.browser();
+    let (transaction, _) = browser.begin().await;
+    let before = browser.get(&format!("/sign-up?transaction={transaction}")).await;
+    for text in [
+        r#"<div class="hint" id="new_password-hint"><ul class="rules"><li>8 to 64 characters</li>"#,
+        "<li>an upper-case letter</li>",
+    ] {
+        assert!(before.body.contains(text), "{text} in {}", before.body);
+    }
+    let after = browser.try_sign_up(&[("new_password", "passw0rd"), ("confirm_password", "passw0rd")]).await;
+    assert_eq!(after.status, 422);
+    for (class, said, rule) in [
+        ("kept", "Done", "8 to 64 characters"),
+        ("kept", "Done", "a digit"),
+        ("broken", "Missing", "an upper-case letter"),
+    ] {
+        let item = format!(r#"<li class="{class}"><span class="said">{said}: </span>{rule}</li>"#);
+        assert!(after.body.contains(&item), "{item} in {}", after.body);
+    }
+}
+
+#[tokio::test]
+async fn password_managers_know_every_field() {
+    let server = Server::start().await;
+    let mut browser = server.browser();
+    let (transaction, _) = browser.begin().await;
+    for (page, fields) in [
+        ("sign-in", &[("email", "email", "username"), ("password", "password", "current-password")][..]),
+        (
+            "sign-up",
+            &[
+                ("email", "email", "username"),
+                ("new_password", "password", "new-password"),
+                ("confirm_password", "password", "new-password"),
+                ("display_name", "text", "name"),
+            ],
+        ),
+    ] {
+        let page = browser.get(&format!("/{page}?transaction={transaction}")).await;
+        for (name, kind, autocomplete) in fields {
+            let input = format!(r#"<input id="{name}" name="{name}" type="{kind}" autocomplete="{autocomplete}""#);
+            assert!(page.body.contains(&input), "{input} in {}", page.body);
+            assert!(page.body.contains(&format!(r#"<label for="{name}">"#)));
+        }
+    }
 }
 
 #[tokio::test]
@@ -247,5 +298,6 @@ async fn a_planted_session_cookie_is_not_taken_over() {
     assert!(thief.get(&server.authorize_url(&[])).await.location().starts_with("/sign-in?"));
     assert!(thief.cookies.contains_key(VISIT));
     let other = [("client_id", BACKEND_CLIENT_ID), ("redirect_uri", crate::development::BACKEND_REDIRECT_URI)];
-    assert!(browser.get(&server.authorize_url(&other)).await.parameters().contains_key("code"), "single sign-on");
+    let asked = browser.get(&server.authorize_url(&other)).await;
+    assert!(browser.go_on(asked).await.parameters().contains_key("code"), "single sign-on");
 }
