@@ -59,12 +59,13 @@ async function request(config, extra = {}) {
 async function signUp(browser, url, person) {
   const signIn = await browser.open(url);
   const signUpLink = /href="(\/sign-up[^"]*)"/.exec(signIn.html)[1].replaceAll('&amp;', '&');
-  return browser.submit(await browser.open(new URL(signUpLink, signIn.url)), {
+  const consent = await browser.submit(await browser.open(new URL(signUpLink, signIn.url)), {
     email: person.email,
     display_name: person.name,
     new_password: person.password,
     confirm_password: person.password,
   });
+  return browser.submit(consent, { action: 'allow' });
 }
 
 /** Whether the client took the answer for valid, and read this error in it. */

@@ -39,7 +39,13 @@ export async function startWeir({ policy } = {}) {
       return row[1];
     };
     const [app, identity, gateway] = [address('web'), address('identity'), address('gateway')];
-    return { app, identity, gateway, hello: `${gateway}/hello`, console: `${app}/developer/`, log: () => up.log, stop };
+    return {
+      ...{ app, identity, gateway, stop },
+      hello: `${gateway}/hello`,
+      console: `${app}/developer/`,
+      signOut: `${identity}/contoso.onmicrosoft.com/b2c_1_frontendapp_signupandsignin/oauth2/v2.0/logout`,
+      log: () => up.log,
+    };
   } catch (error) {
     await stop();
     throw error;
