@@ -131,6 +131,7 @@ impl Endpoint {
             Ok(Err(status)) => Err(self.refused(status)),
             Err(_) => {
                 let error = StoreError::Timeout(started.elapsed());
+                tracing::debug!(after = ?started.elapsed(), "a limiter was too slow");
                 self.circuit.failure(&error);
                 Err(Failure { error, try_another: false })
             }
@@ -138,19 +139,17 @@ impl Endpoint {
     }
 
     fn refused(&self, status: Status) -> Failure {
-        use std::error::Error;
-        // A status with a source was made on this side: the connection failed, and the limiter said nothing.
-        let connection_failed = status.source().is_some();
-        if !connection_failed && is_about_the_request(status.code()) {
+        tracing::debug!(code = ?status.code(), cause = describe(&status), "a limiter gave no answer");
+        if is_about_the_request(status.code()) {
             self.circuit.success();
             let error = StoreError::Protocol(format!("{:?}: {}", status.code(), status.message()));
             return Failure { error, try_another: false };
         }
-        // A broken connection may have carried a check that was charged. Asking again can then charge it twice, which
-        // refuses a little early; not asking would leave it to the degraded mode, which can admit too many.
-        let try_another = connection_failed || status.code() == Code::Unavailable;
+        // Whether a status came from the limiter or stands for a connection that broke cannot be told apart, and need
+        // not be. The call may have been charged: asking again can then charge it twice, which refuses a little early.
+        // Not asking would leave it to the degraded mode, which can admit too many.
         self.circuit.failure(&describe(&status));
-        Failure { error: StoreError::Unavailable(Box::new(status)), try_another }
+        Failure { error: StoreError::Unavailable(Box::new(status)), try_another: true }
     }
 }
 
@@ -163,12 +162,10 @@ impl std::fmt::Debug for Endpoint {
     }
 }
 
-/// Answers that another limiter would give, too, and that do not mean that this one is ill.
+/// What only a limiter that has read the request says. Everything else can come from a broken connection, or from
+/// something in between that is no limiter: a proxy's 403 or 404 reads as a status, too.
 fn is_about_the_request(code: Code) -> bool {
-    matches!(
-        code,
-        Code::InvalidArgument | Code::OutOfRange | Code::Unimplemented | Code::PermissionDenied | Code::Unauthenticated
-    )
+    matches!(code, Code::InvalidArgument | Code::OutOfRange)
 }
 
 async fn probe(mut client: LimiterClient<Channel>, timeout: Duration) -> bool {

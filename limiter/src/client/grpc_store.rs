@@ -1,7 +1,7 @@
 //! Limiters as a [`Store`].
 //!
-//! Every call goes to the limiter with the fewest calls in flight, and once more to another one if the first could not
-//! be reached, broke off or said that it is unavailable. Never after a time-out. Limiters that do not answer are left
+//! Every call goes to the limiter with the fewest calls in flight, and once more to another one if the first brought no
+//! answer, unless it says that the request is wrong. Never after a time-out. Limiters that do not answer are left
 //! out until a probe finds them back.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
