@@ -2,13 +2,14 @@
 #
 #   make up                 build and run every role on loopback (REDIS=redis://… keeps the counters there)
 #   make test               everything that has to pass: format, lints, all tests, documentation
+#   make browser            drive a real browser through sign-in, calls and limits (part of make test)
 #   make bench              measure, compare with the last recorded figures, write bench/latest.json
 #   make check              validate config/
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 
-.PHONY: up build test format lint unit doctest docs bench check prerequisites
+.PHONY: up build test format lint unit doctest docs browser bench check prerequisites
 
 up: build
 	exec target/release/weir up $(if $(REDIS),--redis "$(REDIS)") $(ARGS)
@@ -17,7 +18,7 @@ build:
 	scripts/prerequisites build
 	cargo build --release --locked
 
-test: prerequisites format lint unit doctest docs
+test: prerequisites format lint unit doctest docs browser
 
 prerequisites:
 	scripts/prerequisites test
@@ -42,6 +43,9 @@ doctest:
 
 docs:
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items --quiet
+
+browser:
+	scripts/browser
 
 bench:
 	scripts/prerequisites bench
