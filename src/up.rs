@@ -144,7 +144,7 @@ fn start(
         openid_config: development::openid_config(&identity_url),
         ..weir_backend::Config::default()
     };
-    let limiters = ClientConfig { endpoints: vec![limiter_url], ..ClientConfig::default() };
+    let limiters = ClientConfig { endpoints: vec![limiter_url], timeout: args.limiter_timeout, ..ClientConfig::default() };
     let gateway = weir_gateway::Config::new(configuration, limiters);
 
     let mut roles = JoinSet::new();

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args as ClapArgs;
 use ipnet::IpNet;
@@ -15,7 +16,7 @@ use crate::development::{self, FUNCTION_KEY, FUNCTION_KEY_NAME, address};
 use crate::error::Error;
 use crate::listen::{Address, announce, bind_both};
 use crate::named_values::NamedValueArgs;
-use crate::roles::network;
+use crate::roles::{duration, network};
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
@@ -41,6 +42,9 @@ pub(crate) struct Args {
     /// While no limiter answers: `local` enforces the limits in this replica's memory, `allow` admits, `deny` refuses
     #[arg(long, value_name = "local|allow|deny", env = "WEIR_GATEWAY_ON_LIMITER_FAILURE", default_value = "local")]
     on_limiter_failure: FailureMode,
+    /// How long asking the limiters may take before that holds, e.g. 250ms
+    #[arg(long, value_name = "DURATION", env = "WEIR_GATEWAY_LIMITER_TIMEOUT", default_value = "250ms", value_parser = duration)]
+    limiter_timeout: Duration,
     /// Load balancers whose X-Forwarded-For is believed
     #[arg(long, value_name = "CIDR,…", env = "WEIR_GATEWAY_TRUSTED_PROXIES", value_delimiter = ',', value_parser = network)]
     trusted_proxies: Vec<IpNet>,
@@ -54,7 +58,12 @@ pub(crate) async fn run(args: Args, shutdown: CancellationToken) -> Result<(), E
     let secrets = fill_function_key(&mut overrides, args.listen);
     development::guard("gateway", args.listen, &secrets, "--named-value-file function-key=FILE")?;
     let configuration = weir_gateway::load(&args.config, &overrides).map_err(Error::Configuration)?;
-    let limiter = ClientConfig { endpoints: args.limiter, on_failure: args.on_limiter_failure, ..ClientConfig::default() };
+    let limiter = ClientConfig {
+        endpoints: args.limiter,
+        on_failure: args.on_limiter_failure,
+        timeout: args.limiter_timeout,
+        ..ClientConfig::default()
+    };
     let config = Config { trusted_proxies: args.trusted_proxies, ..Config::new(configuration, limiter) };
     let listeners = bind_both(
         Address { at: args.listen, flag: "--listen" },

@@ -2,12 +2,14 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args as ClapArgs;
 use secrecy::SecretString;
 
 use crate::development::address;
 use crate::named_values::NamedValueArgs;
+use crate::roles::duration;
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
@@ -24,6 +26,9 @@ pub(crate) struct Args {
     /// Keep the counters in this Redis instead of memory
     #[arg(long, value_name = "URL", env = "WEIR_UP_REDIS", hide_env_values = true)]
     pub(crate) redis: Option<SecretString>,
+    /// How long the gateway waits for the limiter before it enforces the limits alone, e.g. 250ms
+    #[arg(long, value_name = "DURATION", env = "WEIR_UP_LIMITER_TIMEOUT", default_value = "250ms", value_parser = duration)]
+    pub(crate) limiter_timeout: Duration,
     /// The origin of the single-page app that may call the gateway and sign in
     #[arg(long, value_name = "ORIGIN", env = "WEIR_UP_SPA_ORIGIN", default_value = weir_identity::development::SPA_ORIGIN)]
     pub(crate) spa_origin: String,

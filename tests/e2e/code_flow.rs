@@ -129,7 +129,7 @@ async fn sign_up_redeem_call_refresh_and_sign_out() {
     let access = refreshed["access_token"].as_str().unwrap();
     assert_eq!(status_of(&client(), &up.hello(), access).await, 200);
 
-    // The session skips the form the next time, and nobody is asked for consent again, until it is signed out.
+    // Consent is remembered, and the session skips the form until it is signed out.
     let again = location(&browser.send(browser.client.get(&authorize)).await);
     assert!(parameter(&again, "code").is_some(), "{again}");
     let logout = client()

@@ -10,7 +10,9 @@ async fn path(redis: &Redis, store_failure: &str, limiter_failure: &str) -> (Pro
     let config = ConfigDir::scenario().with(r#"calls="300""#, r#"calls="1000""#);
     let provider = Provider::start().await;
     let backend = backend(&provider).await;
-    let limiter = Role::start("limiter", &["--store", &redis.url(), "--on-store-failure", store_failure]).await;
+    // Long enough that a machine under load does not look like a Redis that is away.
+    let arguments = ["--store", &redis.url(), "--on-store-failure", store_failure, "--store-timeout", "3s"];
+    let limiter = Role::start("limiter", &arguments).await;
     let arguments = ["--on-limiter-failure", limiter_failure];
     let gateway = gateway(&config, &[&limiter], &backend, &provider, &arguments).await;
     (provider, [gateway, limiter, backend])

@@ -87,7 +87,7 @@ impl Limiter {
 
 /// A configuration on a Redis, with a time-out that a loaded machine keeps.
 pub fn on(redis: &Redis) -> Config {
-    Config { store: StoreConfig::Redis(redis.url().into()), store_timeout: Duration::from_secs(2), ..Config::default() }
+    Config { store: StoreConfig::Redis(redis.url().into()), store_timeout: PATIENCE, ..Config::default() }
 }
 
 /// Evaluations of a script so far.

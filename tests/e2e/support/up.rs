@@ -41,6 +41,8 @@ impl Up {
                 .arg("--config")
                 .arg(directory)
                 .args(free_ports())
+                // A machine under load must not look like a limiter that is away.
+                .arg("--limiter-timeout=30s")
                 .args(arguments)
                 .env_remove("OTEL_EXPORTER_OTLP_ENDPOINT")
                 .stdout(Stdio::piped())
