@@ -44,13 +44,10 @@ impl ConsentPage<'_> {
 
 /// What scopes mean, in words. Every token names the person, so whatever is asked for, it tells the application that.
 fn meanings(granted: &Granted, client_id: &str, api: &str) -> Vec<String> {
-    let mut meanings = vec!["Know your display name and your e-mail address".to_owned()];
+    let mut meanings = vec!["Know your name and e-mail address".to_owned()];
     for scope in granted.scopes() {
         match scope.as_str() {
-            "openid" | "profile" | "email" => {}
-            "offline_access" => {
-                meanings.push("Keep this access until it expires or you sign out, without asking again".to_owned());
-            }
+            "openid" | "profile" | "email" | "offline_access" => {}
             own if own == client_id => meanings.push("Use its own services in your name".to_owned()),
             // Scopes were checked: what is left is the App ID URI of `api` and a name.
             other => {
@@ -58,6 +55,10 @@ fn meanings(granted: &Granted, client_id: &str, api: &str) -> Vec<String> {
                 meanings.push(format!("Call {api} in your name ({name})"));
             }
         }
+    }
+    // Last, because it is about all the others.
+    if granted.has("offline_access") {
+        meanings.push("Keep this access until it expires or you sign out, without asking again".to_owned());
     }
     meanings
 }
@@ -77,11 +78,11 @@ mod tests {
 
     #[test]
     fn scopes_are_told_in_words() {
-        let who = "Know your display name and your e-mail address";
+        let who = "Know your name and e-mail address";
         let keep = "Keep this access until it expires or you sign out, without asking again";
         let call = "Call Backend Application in your name (Hello)";
         assert_eq!(in_words("openid profile email"), [who]);
-        assert_eq!(in_words(&format!("openid {SCOPE} offline_access")), [who, call, keep]);
+        assert_eq!(in_words(&format!("openid offline_access {SCOPE}")), [who, call, keep]);
         assert_eq!(in_words(FRONTEND_CLIENT_ID), [who, "Use its own services in your name"]);
     }
 }

@@ -13,16 +13,19 @@ pub(crate) struct Field<'a> {
     pub(crate) value: &'a str,
     pub(crate) hint: Option<Markup>,
     pub(crate) error: Option<&'a str>,
+    /// The ID of what describes it besides, such as a refusal that is about several fields.
+    pub(crate) described_by: Option<&'static str>,
 }
 
 impl Field<'_> {
     /// The field. With `focus`, typing begins here.
     pub(crate) fn render(&self, focus: bool) -> Markup {
         let (name, hint, error) = (self.name, format!("{}-hint", self.name), format!("{}-error", self.name));
-        let described: Vec<&str> = [self.hint.as_ref().map(|_| hint.as_str()), self.error.map(|_| error.as_str())]
-            .into_iter()
-            .flatten()
-            .collect();
+        let described: Vec<&str> =
+            [self.described_by, self.hint.as_ref().map(|_| hint.as_str()), self.error.map(|_| error.as_str())]
+                .into_iter()
+                .flatten()
+                .collect();
         let described = (!described.is_empty()).then(|| described.join(" "));
         let value = (self.kind != "password").then_some(self.value);
         let invalid = self.error.map(|_| "true");
@@ -62,6 +65,7 @@ mod tests {
             value: "\"><script>",
             hint: Some(html! { "Where we write to." }),
             error: Some("Nobody lives there."),
+            described_by: Some("alert"),
         }
     }
 
@@ -70,7 +74,7 @@ mod tests {
         let html = field().render(true).into_string();
         for part in [
             r#"<label for="email">"#,
-            r#"aria-describedby="email-hint email-error""#,
+            r#"aria-describedby="alert email-hint email-error""#,
             r#"id="email-error">Nobody lives there."#,
             r#"aria-invalid="true""#,
             r#"value="&quot;&gt;&lt;script&gt;""#,

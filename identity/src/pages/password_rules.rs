@@ -10,23 +10,21 @@ const KINDS: [&str; 4] = ["a lower-case letter", "an upper-case letter", "a digi
 /// The rules; with the strength of what was typed, which of them it keeps.
 pub(crate) fn list(strength: Option<Strength>) -> Markup {
     let mixed = strength.map(Strength::is_mixed);
+    // The fourth kind is not missed where three are enough.
+    let kept = |kind: usize| strength.map(|it| it.kinds[kind]).filter(|found| *found || mixed == Some(false));
+    let kinds = html! {
+        "at least three of these four:"
+        ul { @for (index, kind) in KINDS.into_iter().enumerate() { (rule(kept(index), &html! { (kind) })) } }
+    };
     html! {
         ul.rules {
-            (rule(strength.map(|it| it.length), html! { "8 to 64 characters" }))
-            (rule(mixed, html! {
-                "at least three of these four:"
-                ul {
-                    @for (index, kind) in KINDS.into_iter().enumerate() {
-                        // The fourth kind is not missed where three are enough.
-                        (rule(strength.map(|it| it.kinds[index]).filter(|found| *found || mixed == Some(false)), html! { (kind) }))
-                    }
-                }
-            }))
+            (rule(strength.map(|it| it.length), &html! { "8 to 64 characters" }))
+            (rule(mixed, &kinds))
         }
     }
 }
 
-fn rule(kept: Option<bool>, text: Markup) -> Markup {
+fn rule(kept: Option<bool>, text: &Markup) -> Markup {
     let (class, said) = match kept {
         None => (None, None),
         Some(true) => (Some("kept"), Some("Done: ")),

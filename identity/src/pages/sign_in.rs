@@ -22,6 +22,8 @@ pub(crate) struct SignInPage<'a> {
 impl SignInPage<'_> {
     pub(crate) fn send(&self, status: StatusCode, transaction: &Transaction, csrf: &str) -> Response {
         let id = &transaction.id;
+        // A wrong pair is about both fields: whoever hears the page learns it with the one that typing begins in.
+        let described_by = self.alert.map(|_| "alert");
         let fields = [
             Field {
                 name: "email",
@@ -31,6 +33,7 @@ impl SignInPage<'_> {
                 value: self.email,
                 hint: None,
                 error: self.email_error,
+                described_by,
             },
             Field {
                 name: "password",
@@ -40,12 +43,13 @@ impl SignInPage<'_> {
                 value: "",
                 hint: None,
                 error: self.password_error,
+                described_by,
             },
         ];
         let content = html! {
             p.application { (transaction.request.client_name) }
             h1 { "Sign in with your existing account" }
-            @if let Some(alert) = self.alert { p.alert role="alert" { (alert) } }
+            @if let Some(alert) = self.alert { p.alert id="alert" role="alert" { (alert) } }
             form method="post" action={ "/sign-in?transaction=" (id) } novalidate {
                 input type="hidden" name="csrf" value=(csrf);
                 (render_all(&fields))

@@ -39,7 +39,7 @@ impl SignUpPage<'_> {
         let content = html! {
             p.application { (transaction.request.client_name) }
             h1 { "Sign up" }
-            @if let Some(alert) = self.alert { p.alert role="alert" { (alert) } }
+            @if let Some(alert) = self.alert { p.alert id="alert" role="alert" { (alert) } }
             form method="post" action={ "/sign-up?transaction=" (id) } novalidate {
                 input type="hidden" name="csrf" value=(csrf);
                 (render_all(&self.fields()))
@@ -53,6 +53,7 @@ impl SignUpPage<'_> {
     }
 
     fn fields(&self) -> [Field<'_>; 4] {
+        let described_by = self.alert.map(|_| "alert");
         [
             Field {
                 name: "email",
@@ -62,6 +63,7 @@ impl SignUpPage<'_> {
                 value: self.email,
                 hint: None,
                 error: self.email_error,
+                described_by,
             },
             Field {
                 name: "new_password",
@@ -71,6 +73,7 @@ impl SignUpPage<'_> {
                 value: "",
                 hint: Some(password_rules::list(self.strength)),
                 error: self.password_error,
+                described_by,
             },
             Field {
                 name: "confirm_password",
@@ -80,6 +83,7 @@ impl SignUpPage<'_> {
                 value: "",
                 hint: None,
                 error: self.confirmation_error,
+                described_by,
             },
             Field {
                 name: "display_name",
@@ -89,6 +93,7 @@ impl SignUpPage<'_> {
                 value: self.display_name,
                 hint: None,
                 error: self.display_name_error,
+                described_by,
             },
         ]
     }

@@ -36,7 +36,7 @@ async fn what_an_application_asks_for_is_allowed_once() {
         "Frontend Application",
         "Alice Example",
         EMAIL,
-        "Know your display name",
+        "Know your name and e-mail address",
         "Call Backend Application in your name (Hello)",
         "until it expires or you sign out",
         "Allow</button>",
@@ -172,7 +172,7 @@ async fn the_page_is_no_way_around_a_password_that_was_asked_for() {
     let mut browser = server.browser();
     browser.sign_up(EMAIL).await;
     let answer = browser.get(&server.authorize_url(&[("prompt", "login")])).await;
-    let csrf = browser.get(&answer.location().to_owned()).await.hidden("csrf");
+    let csrf = browser.get(answer.location()).await.hidden("csrf");
     let path = answer.location().replace("sign-in", "consent");
     for around in [browser.get(&path).await, browser.post(&path, &[("csrf", &csrf), ("action", "allow")]).await] {
         assert_eq!((around.status, around.location()), (303, answer.location()));

@@ -23,6 +23,7 @@ async fn a_wrong_password_and_an_unknown_account_look_the_same() {
     }
     assert!(bodies[0].contains("The e-mail address or the password is not right."));
     assert!(bodies[0].contains("<title>Error: Sign in"));
+    assert!(bodies[0].contains(r#"id="alert" role="alert""#) && bodies[0].contains(r#"aria-describedby="alert""#));
     assert_eq!(bodies[0], bodies[1]);
     assert_eq!(bodies[0], bodies[2]);
 }
