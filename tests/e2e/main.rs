@@ -1,7 +1,8 @@
 //! End-to-end tests: the real binary, real sockets, a real Redis, real processes killed.
 //!
 //! Every test starts what it needs on free ports and ends it. Names are claims about the product.
-#![allow(clippy::unwrap_used, missing_docs)]
+// Figures that a test found stand in its output; everything is public to the tests beside it.
+#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::disallowed_methods, unreachable_pub, missing_docs)]
 
 mod backend_direct;
 mod check;

@@ -33,12 +33,6 @@ impl ConfigDir {
         self
     }
 
-    /// Writes a file.
-    pub fn write(self, file: &str, text: &str) -> Self {
-        fs::write(self.0.path().join(file), text).unwrap();
-        self
-    }
-
     pub fn path(&self) -> &Path {
         self.0.path()
     }

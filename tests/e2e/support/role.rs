@@ -6,7 +6,7 @@ use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use weir_testkit::{Process, Signal, eventually};
+use weir_testkit::{Process, eventually};
 
 use super::{PATIENCE, client};
 
@@ -17,7 +17,8 @@ pub struct Role {
     environment: HashMap<String, String>,
     service: String,
     operations: String,
-    log: Arc<Mutex<String>>,
+    /// Kept so that the pipe is read to its end.
+    _log: Arc<Mutex<String>>,
 }
 
 impl Role {
@@ -41,16 +42,6 @@ impl Role {
         &self.service
     }
 
-    /// The operations address, `http://127.0.0.1:PORT`.
-    pub fn operations(&self) -> &str {
-        &self.operations
-    }
-
-    /// What it wrote to standard error so far.
-    pub fn log(&self) -> String {
-        self.log.lock().unwrap().clone()
-    }
-
     /// Ends it with SIGKILL.
     pub fn kill(&mut self) {
         self.process.kill();
@@ -64,11 +55,6 @@ impl Role {
         arguments[2] = format!("--ops-listen={}", self.operations.trim_start_matches("http://"));
         *self = Self::launch(arguments, self.environment.clone());
         self.wait_until_ready().await;
-    }
-
-    /// Sends a signal.
-    pub fn signal(&self, signal: Signal) {
-        self.process.signal(signal);
     }
 
     /// The text of `/metrics`.
@@ -109,7 +95,7 @@ impl Role {
             panic!("weir {arguments:?} did not start: {line:?} {}", log.lock().unwrap());
         };
         let (service, operations) = (service.to_owned(), operations.to_owned());
-        Self { process, arguments, environment, service, operations, log }
+        Self { process, arguments, environment, service, operations, _log: log }
     }
 }
 
