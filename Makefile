@@ -18,7 +18,7 @@ build:
 	scripts/prerequisites build
 	cargo build --release --locked
 
-test: prerequisites format lint unit doctest docs browser
+test: prerequisites format lint docs doctest unit browser
 
 prerequisites:
 	scripts/prerequisites test
@@ -42,15 +42,15 @@ doctest:
 	cargo test --locked --workspace --doc --quiet
 
 docs:
-	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items --quiet
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --quiet
 
 browser:
 	scripts/browser
 
 bench:
 	scripts/prerequisites bench
-	cargo build --release --locked --workspace --examples
-	cargo run --release --locked -p weir-bench
+	cargo build --release --locked -p weir -p weir-bench
+	cargo run --release --locked --quiet -p weir-bench
 
 check:
 	cargo run --locked --quiet -- check config

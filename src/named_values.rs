@@ -15,8 +15,8 @@ pub(crate) const ENVIRONMENT_PREFIX: &str = "WEIR_NAMED_VALUE_";
 /// The flags that set named values.
 #[derive(Debug, Clone, Default, ClapArgs)]
 pub(crate) struct NamedValueArgs {
-    /// Set a named value (repeatable, or separated by `;` in the variable). WEIR_NAMED_VALUE_<NAME> does the same, with
-    /// other characters than letters and digits written as `_`
+    /// Set a named value (repeatable; separated by `;` in the variable). The variable WEIR_NAMED_VALUE_FUNCTION_KEY sets
+    /// function-key, and so on
     #[arg(long = "named-value", value_name = "NAME=VALUE", value_parser = pair, value_delimiter = ';', env = "WEIR_GATEWAY_NAMED_VALUE", hide_env_values = true)]
     pub(crate) values: Vec<(String, String)>,
     /// Set a named value to a file's content, for secrets (repeatable)

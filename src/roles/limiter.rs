@@ -30,7 +30,7 @@ pub(crate) struct Args {
     /// Where to serve /healthz, /readyz and /metrics
     #[arg(long, value_name = "ADDRESS:PORT", env = "WEIR_LIMITER_OPS_LISTEN", default_value = address::LIMITER_OPS)]
     ops_listen: SocketAddr,
-    /// Where counters live: memory, or redis://[user:password@]host:port[/db]
+    /// Where counters live: memory, or a Redis, e.g. redis://host:6379 or redis://user:password@host:6379/0
     #[arg(long, value_name = "STORE", env = "WEIR_LIMITER_STORE", default_value = "memory", hide_env_values = true)]
     store: SecretString,
     /// Read the store's URL from a file, because it may hold a password
