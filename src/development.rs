@@ -41,7 +41,9 @@ pub(crate) fn guard(role: &'static str, address: SocketAddr, secrets: &[&str], f
     if !address.ip().to_canonical().is_loopback() {
         return Err(Error::DevelopmentSecret { role, address, secrets, fix });
     }
-    tracing::warn!("{role}: DEVELOPMENT SECRETS IN USE: {secrets}. Everybody knows them; for anything but a laptop set {fix}");
+    tracing::warn!(
+        "{role}: DEVELOPMENT SECRETS IN USE: {secrets}. Everybody knows them; for anything but a laptop set {fix}"
+    );
     Ok(())
 }
 
@@ -51,7 +53,8 @@ mod tests {
 
     #[test]
     fn a_development_secret_is_for_loopback_only() {
-        let guard = |address: &str| guard("backend", address.parse().unwrap(), &["the function key"], "--function-key-file");
+        let guard =
+            |address: &str| guard("backend", address.parse().unwrap(), &["the function key"], "--function-key-file");
         assert!(guard("127.0.0.1:1").is_ok() && guard("127.9.9.9:1").is_ok() && guard("[::1]:1").is_ok());
         assert!(guard("[::ffff:127.0.0.1]:1").is_ok());
         for open in ["0.0.0.0:1", "[::]:1", "192.0.2.7:1", "[::ffff:192.0.2.7]:1"] {

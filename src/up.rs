@@ -130,10 +130,7 @@ fn start(
     let identity_url = public_url(address_of(&ports.identity.service));
     let limiter_url = format!("http://{}", address_of(&ports.limiter.service));
 
-    let limiter = weir_limiter::Config {
-        store,
-        ..weir_limiter::Config::default()
-    };
+    let limiter = weir_limiter::Config { store, ..weir_limiter::Config::default() };
     let identity = weir_identity::Config {
         public_url: identity_url.clone(),
         development_tokens: true,
@@ -144,7 +141,8 @@ fn start(
         openid_config: development::openid_config(&identity_url),
         ..weir_backend::Config::default()
     };
-    let limiters = ClientConfig { endpoints: vec![limiter_url], timeout: args.limiter_timeout, ..ClientConfig::default() };
+    let limiters =
+        ClientConfig { endpoints: vec![limiter_url], timeout: args.limiter_timeout, ..ClientConfig::default() };
     let gateway = weir_gateway::Config::new(configuration, limiters);
 
     let mut roles = JoinSet::new();

@@ -39,7 +39,13 @@ pub(crate) async fn measure(report: &mut Report) {
     report.add("gateway with JWT, CPU", "us/request", jwt.cpu, plain.cpu, Goal::AtMost(1.25));
 
     let limited = bench.run(&format!("{JWT}{LIMITS}"), &requests).await;
-    report.add("gateway with JWT and both limits", "requests/s", limited.per_second, plain.per_second, Goal::AtLeast(0.5));
+    report.add(
+        "gateway with JWT and both limits",
+        "requests/s",
+        limited.per_second,
+        plain.per_second,
+        Goal::AtLeast(0.5),
+    );
     report.add("gateway with JWT and both limits, CPU", "us/request", limited.cpu, plain.cpu, Goal::AtMost(2.0));
     assert_eq!(limited.refused, 0, "nothing may be refused here");
 

@@ -20,7 +20,13 @@ pub(crate) async fn measure(report: &mut Report) {
 
     let memory = Server::weir("limiter", &["--store", "memory"]).await;
     let in_memory = admitted(&memory).await;
-    report.add("limiter memory, 2 counters", "requests/s", in_memory.per_second, baseline.per_second, Goal::AtLeast(0.8));
+    report.add(
+        "limiter memory, 2 counters",
+        "requests/s",
+        in_memory.per_second,
+        baseline.per_second,
+        Goal::AtLeast(0.8),
+    );
     report.add("limiter memory, 2 counters, CPU", "us/request", in_memory.cpu, baseline_cpu, Goal::AtMost(1.5));
     let refused_memory = refused(&memory).await;
     report.add("limiter memory, refused", "requests/s", refused_memory, baseline.per_second, Goal::AtLeast(0.8));
@@ -32,7 +38,13 @@ pub(crate) async fn measure(report: &mut Report) {
     let redis_cpu = (cpu_of(redis.id()) - redis_cpu).as_secs_f64() * 1e6 / (CALLS + KEYS) as f64;
     report.add("limiter redis, 2 counters", "requests/s", in_redis.per_second, baseline.per_second, Goal::AtLeast(0.5));
     report.add("limiter redis, 2 counters, CPU", "us/request", in_redis.cpu, baseline_cpu, Goal::AtMost(2.0));
-    report.add("limiter redis, 2 counters, CPU of Redis", "us/request", redis_cpu, 2.0 * bare_incr(&redis), Goal::AtMost(6.0));
+    report.add(
+        "limiter redis, 2 counters, CPU of Redis",
+        "us/request",
+        redis_cpu,
+        2.0 * bare_incr(&redis),
+        Goal::AtMost(6.0),
+    );
     let before = redis.calls_of("evalsha");
     let refused_redis = refused(&server).await;
     report.add("limiter redis, refused", "requests/s", refused_redis, refused_memory, Goal::AtLeast(0.9));
@@ -72,7 +84,21 @@ fn bare_incr(redis: &Redis) -> f64 {
     const N: usize = 500_000;
     let before = cpu_of(redis.id());
     let status = std::process::Command::new("redis-benchmark")
-        .args(["-p", &redis.port().to_string(), "-n", &N.to_string(), "-P", "32", "-c", "16", "-q", "-r", "10000", "incr", "key:__rand_int__"])
+        .args([
+            "-p",
+            &redis.port().to_string(),
+            "-n",
+            &N.to_string(),
+            "-P",
+            "32",
+            "-c",
+            "16",
+            "-q",
+            "-r",
+            "10000",
+            "incr",
+            "key:__rand_int__",
+        ])
         .stdout(std::process::Stdio::null())
         .status()
         .expect("redis-benchmark is installed");

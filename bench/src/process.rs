@@ -57,7 +57,8 @@ impl Server {
         let output = process.child().stdout.take().expect("standard output is a pipe");
         BufReader::new(output).read_line(&mut line).expect("the server announces itself");
         let words: Vec<&str> = line.split_whitespace().collect();
-        let url = (*words.get(1).unwrap_or_else(|| panic!("{} {arguments:?} did not start", program.display()))).to_owned();
+        let url =
+            (*words.get(1).unwrap_or_else(|| panic!("{} {arguments:?} did not start", program.display()))).to_owned();
         Self { process, url, operations: words.get(3).map(|s| (*s).to_owned()) }
     }
 }

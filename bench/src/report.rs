@@ -58,7 +58,10 @@ impl Report {
         let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("latest.json");
         let last: Vec<Row> =
             std::fs::read_to_string(&path).ok().and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
-        println!("\n{:<44}{:>11} {:<12}{:>11}{:>8}  {:<14}{:<6}{:>11}", "", "value", "unit", "baseline", "ratio", "goal", "met", "last ratio");
+        println!(
+            "\n{:<44}{:>11} {:<12}{:>11}{:>8}  {:<14}{:<6}{:>11}",
+            "", "value", "unit", "baseline", "ratio", "goal", "met", "last ratio"
+        );
         for row in &self.0 {
             let previous = last.iter().find(|r| r.name == row.name && r.unit == row.unit);
             println!(

@@ -59,7 +59,8 @@ struct Empty;
 #[tonic::async_trait]
 impl Limiter for Empty {
     async fn check(&self, request: tonic::Request<CheckRequest>) -> Result<tonic::Response<CheckResponse>, Status> {
-        let decision = |_| Decision { allowed: true, limit: 15, remaining: 14, retry_after_ms: 0, reset_after_ms: 60_000 };
+        let decision =
+            |_| Decision { allowed: true, limit: 15, remaining: 14, retry_after_ms: 0, reset_after_ms: 60_000 };
         let decisions = request.into_inner().checks.iter().map(decision).collect();
         Ok(tonic::Response::new(CheckResponse { allowed: true, decisions, mode: Mode::Exact.into() }))
     }

@@ -61,7 +61,7 @@ impl Default for ClientConfig {
             on_failure: FailureMode::Local,
             timeout: TIMEOUT,
             refusals: REFUSALS,
-            batching: false,
+            batching: true,
         }
     }
 }

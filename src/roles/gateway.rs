@@ -37,7 +37,13 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DIR", env = "WEIR_GATEWAY_CONFIG", default_value = "config")]
     config: PathBuf,
     /// The limiters
-    #[arg(long, value_name = "URL,…", env = "WEIR_GATEWAY_LIMITER", value_delimiter = ',', default_value = "http://127.0.0.1:8081")]
+    #[arg(
+        long,
+        value_name = "URL,…",
+        env = "WEIR_GATEWAY_LIMITER",
+        value_delimiter = ',',
+        default_value = "http://127.0.0.1:8081"
+    )]
     limiter: Vec<String>,
     /// While no limiter answers: `local` enforces the limits in this replica's memory, `allow` admits, `deny` refuses
     #[arg(long, value_name = "local|allow|deny", env = "WEIR_GATEWAY_ON_LIMITER_FAILURE", default_value = "local")]

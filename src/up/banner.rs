@@ -94,7 +94,9 @@ fn operations(listeners: &Listeners) -> String {
 fn first_get(configuration: &Configuration) -> String {
     let operations = configuration.apis.iter().flat_map(|api| api.operations.iter().map(move |op| (api, op)));
     operations
-        .filter(|(_, operation)| operation.method == reqwest::Method::GET && !operation.info.url_template.contains(['{', '*', '?']))
+        .filter(|(_, operation)| {
+            operation.method == reqwest::Method::GET && !operation.info.url_template.contains(['{', '*', '?'])
+        })
         .map(|(api, operation)| match &*api.info.path {
             "" => operation.info.url_template.to_string(),
             path => format!("/{path}{}", operation.info.url_template),
@@ -102,4 +104,3 @@ fn first_get(configuration: &Configuration) -> String {
         .next()
         .unwrap_or_else(|| "/".to_owned())
 }
-

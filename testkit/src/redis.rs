@@ -123,7 +123,10 @@ impl Redis {
             if wait_until_ready(&mut process, port) {
                 return Self { process, port, append_only, directory };
             }
-            assert!(start.elapsed() < START_LIMIT, "redis-server does not start: is it installed (apt install redis-server)?");
+            assert!(
+                start.elapsed() < START_LIMIT,
+                "redis-server does not start: is it installed (apt install redis-server)?"
+            );
         }
     }
 }
@@ -145,9 +148,9 @@ fn wait_until_ready(process: &mut Process, port: u16) -> bool {
     let client = redis::Client::open(format!("redis://127.0.0.1:{port}")).expect("the URL is well-formed");
     let start = Instant::now();
     while start.elapsed() < START_LIMIT && !process.has_ended() {
-        let answer = client.get_connection_with_timeout(Duration::from_secs(1)).and_then(|mut connection| {
-            redis::cmd("INFO").arg("server").query::<String>(&mut connection)
-        });
+        let answer = client
+            .get_connection_with_timeout(Duration::from_secs(1))
+            .and_then(|mut connection| redis::cmd("INFO").arg("server").query::<String>(&mut connection));
         match answer {
             Ok(info) => return info.lines().any(|line| line.trim() == format!("process_id:{}", process.id())),
             Err(_) => std::thread::sleep(Duration::from_millis(10)),

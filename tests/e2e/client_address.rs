@@ -37,7 +37,11 @@ async fn a_trusted_proxy_says_who_the_client_is_and_forged_entries_do_not_help()
         assert_eq!(call(&roles[0], &token, "203.0.113.1").await, 200);
     }
     assert_eq!(call(&roles[0], &token, "203.0.113.1").await, 429);
-    assert_eq!(call(&roles[0], &token, "198.51.100.9, 203.0.113.1").await, 429, "the left end is what the client typed");
+    assert_eq!(
+        call(&roles[0], &token, "198.51.100.9, 203.0.113.1").await,
+        429,
+        "the left end is what the client typed"
+    );
     assert_eq!(call(&roles[0], &token, "203.0.113.1:5678").await, 429, "a port is not part of the address");
     assert_eq!(call(&roles[0], &token, "::ffff:203.0.113.1").await, 429, "a mapped address is the same address");
     assert_eq!(call(&roles[0], &token, "203.0.113.2").await, 200, "another client has its own limit");

@@ -46,7 +46,8 @@ fn parameter(url: &str, name: &str) -> Option<String> {
 
 /// The value of a hidden field of a page.
 fn hidden(page: &str, name: &str) -> String {
-    let (_, rest) = page.split_once(&format!(r#"name="{name}" value=""#)).unwrap_or_else(|| panic!("no {name}: {page}"));
+    let (_, rest) =
+        page.split_once(&format!(r#"name="{name}" value=""#)).unwrap_or_else(|| panic!("no {name}: {page}"));
     rest.split_once('"').unwrap().0.to_owned()
 }
 
@@ -120,11 +121,11 @@ async fn sign_up_redeem_call_refresh_and_sign_out() {
     assert_eq!(status_of(&client(), &up.hello(), id_token).await, 401, "an ID token opens no API");
 
     let refresh = |token: String| {
-        let form =
-            [("grant_type", "refresh_token"), ("client_id", FRONTEND_CLIENT_ID), ("refresh_token", &*token)];
+        let form = [("grant_type", "refresh_token"), ("client_id", FRONTEND_CLIENT_ID), ("refresh_token", &*token)];
         client().post(endpoint("token_endpoint")).header("Origin", SPA_ORIGIN).form(&form).send()
     };
-    let refreshed: Value = refresh(tokens["refresh_token"].as_str().unwrap().to_owned()).await.unwrap().json().await.unwrap();
+    let refreshed: Value =
+        refresh(tokens["refresh_token"].as_str().unwrap().to_owned()).await.unwrap().json().await.unwrap();
     assert_ne!(refreshed["refresh_token"], tokens["refresh_token"]);
     let access = refreshed["access_token"].as_str().unwrap();
     assert_eq!(status_of(&client(), &up.hello(), access).await, 200);

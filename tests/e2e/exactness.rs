@@ -5,7 +5,13 @@ use weir_testkit::Redis;
 use crate::support::{ConfigDir, Provider, Role, flood};
 
 /// A gateway in front of `backend`, asking `limiters`, believing `provider`.
-pub async fn gateway(config: &ConfigDir, limiters: &[&Role], backend: &Role, provider: &Provider, more: &[&str]) -> Role {
+pub async fn gateway(
+    config: &ConfigDir,
+    limiters: &[&Role],
+    backend: &Role,
+    provider: &Provider,
+    more: &[&str],
+) -> Role {
     let limiters: Vec<&str> = limiters.iter().map(|l| l.url()).collect();
     let limiters = format!("--limiter={}", limiters.join(","));
     let backend = format!("--named-value=backend-url={}/api", backend.url());

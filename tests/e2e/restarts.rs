@@ -13,7 +13,9 @@ async fn after_a_kill_of_any_part_the_subject_is_still_refused() {
     let provider = Provider::start().await;
     let backend = backend(&provider).await;
     // Denying while Redis is away: what is served after its return was admitted by Redis alone.
-    let mut limiter = Role::start("limiter", &["--store", &redis.url(), "--on-store-failure", "deny", "--store-timeout", "20s"]).await;
+    let mut limiter =
+        Role::start("limiter", &["--store", &redis.url(), "--on-store-failure", "deny", "--store-timeout", "20s"])
+            .await;
     let mut gateway = gateway(&config, &[&limiter], &backend, &provider, &["--on-limiter-failure", "deny"]).await;
     let hello = format!("{}/hello", gateway.url());
     let alice = provider.sign(&provider.claims("alice"));

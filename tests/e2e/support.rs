@@ -20,12 +20,7 @@ pub const SPA_ORIGIN: &str = "http://localhost:3000";
 
 /// A client that keeps nothing between calls and goes through no proxy.
 pub fn client() -> reqwest::Client {
-    reqwest::Client::builder()
-        .no_proxy()
-        .timeout(PATIENCE)
-        .redirect(reqwest::redirect::Policy::none())
-        .build()
-        .unwrap()
+    reqwest::Client::builder().no_proxy().timeout(PATIENCE).redirect(reqwest::redirect::Policy::none()).build().unwrap()
 }
 
 /// A client whose connections come from `address`.

@@ -61,7 +61,10 @@ async fn no_forged_or_stale_token_passes() {
         ("no dot", valid.replace('.', "")),
         ("four dots", format!("{valid}.a.b")),
         ("garbage", "garbage".to_owned()),
-        ("claims of another token", format!("{}.{signature}", unsigned(&header("RS256", "published"), &changed(&good, "sub", json!("alice"))))),
+        (
+            "claims of another token",
+            format!("{}.{signature}", unsigned(&header("RS256", "published"), &changed(&good, "sub", json!("alice")))),
+        ),
     ];
     for (name, token) in &attacks {
         assert_eq!(status_of(&client, &hello, token).await, 401, "{name}");
