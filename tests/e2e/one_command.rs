@@ -2,7 +2,9 @@
 
 use std::process::{Command, Output};
 
-use crate::support::{SPA_ORIGIN, Up, client};
+use weir_identity::development::DISCOVERY_URL;
+
+use crate::support::{ConfigDir, Role, SPA_ORIGIN, Up, client, flood, token_of};
 
 fn weir(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_weir")).args(arguments).output().unwrap()
@@ -122,4 +124,30 @@ async fn secrets_are_not_printed() {
     let up = Up::start(&["--named-value=function-key=weir-development-function-key"]).await;
     let text = format!("{}{}", up.output(), up.log());
     assert!(!text.contains("weir-development-function-key"), "{text}");
+}
+
+#[tokio::test]
+async fn roles_started_one_by_one_fit_together_with_nothing_but_addresses() {
+    let limiter = Role::start("limiter", &[]).await;
+    let identity = Role::start("identity", &["--development-tokens"]).await;
+    let port = identity.url().rsplit_once(':').unwrap().1;
+    let discovery = DISCOVERY_URL.replace(":8090", &format!(":{port}"));
+    let backend = Role::start("backend", &["--openid-config", &discovery]).await;
+    let config = ConfigDir::scenario();
+    let gateway = Role::start(
+        "gateway",
+        &[
+            "--config",
+            config.as_str(),
+            "--limiter",
+            limiter.url(),
+            "--limiter-timeout=30s",
+            &format!("--named-value=openid-config-url={discovery}"),
+            &format!("--named-value=backend-url={}/api", backend.url()),
+        ],
+    )
+    .await;
+    let token = token_of(identity.url(), "alice");
+    let hello = format!("{}/hello", gateway.url());
+    assert_eq!(flood(&[hello], &token, 20).await, (15, 5));
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 pub use configuration::ConfigDir;
 pub use provider::{Provider, now, unsigned};
 pub use role::Role;
-pub use up::{Up, free_ports};
+pub use up::{Up, free_ports, token_of};
 
 /// Generous: it only costs time when a test fails.
 pub const PATIENCE: Duration = Duration::from_secs(60);
