@@ -43,8 +43,8 @@ visit('the console authorises in a pop-up and calls through the gateway', { expe
   const closed = window.waitForEvent('close');
   await signUp(window, somebody());
   await closed;
-  await dialog.getByRole('button', { name: 'Logout' }).waitFor();
-  await dialog.getByRole('button', { name: 'Close' }).first().click();
+  await dialog.locator('.btn', { hasText: 'Logout' }).waitFor();
+  await dialog.locator('.btn', { hasText: 'Close' }).click();
 
   for (let n = 1; n <= CALLS; n += 1) assert.equal(await execute(), 200, `call ${n}`);
   await operation.locator('.live-responses-table').getByText('Hello').first().waitFor();

@@ -29,6 +29,7 @@ visit('twenty calls at once show the limit, a second person has another, the add
   await eventually('twenty outcomes', async () => (await ada.marks.count()) === 20);
   await ada.isIdle();
   const history = await ada.history();
+  assert.deepEqual(ada.inexact, [], 'Redis decided every call');
   assert.equal(count(history, 'served 200'), CALLS);
   assert.equal(count(history, 'refused 429'), 20 - CALLS);
   assert.match(await ada.countdown.innerText(), /\d+/);
