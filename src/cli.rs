@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::roles::{backend, check, gateway, identity, limiter};
+use crate::roles::{backend, check, gateway, identity, limiter, web};
 use crate::{token, up};
 
 /// An API gateway with exact, distributed rate limiting. It reads Azure API Management policies as they are.
@@ -31,6 +31,9 @@ pub(crate) enum Command {
     /// Run the development OpenID provider
     #[command(after_help = identity::EXAMPLES)]
     Identity(identity::Args),
+    /// Serve the browser app and the developer console
+    #[command(after_help = web::EXAMPLES)]
+    Web(web::Args),
     /// Print an access token of the running development identity
     #[command(after_help = token::EXAMPLES)]
     Token(token::Args),
@@ -48,6 +51,7 @@ impl Command {
             Self::Limiter(_) => Some("weir-limiter"),
             Self::Backend(_) => Some("weir-backend"),
             Self::Identity(_) => Some("weir-identity"),
+            Self::Web(_) => Some("weir-web"),
             Self::Token(_) | Self::Check(_) => None,
         }
     }

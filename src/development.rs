@@ -17,6 +17,8 @@ pub(crate) mod address {
     pub(crate) const BACKEND_OPS: &str = "127.0.0.1:9071";
     pub(crate) const IDENTITY: &str = "127.0.0.1:8090";
     pub(crate) const IDENTITY_OPS: &str = "127.0.0.1:9091";
+    pub(crate) const WEB: &str = "127.0.0.1:3000";
+    pub(crate) const WEB_OPS: &str = "127.0.0.1:9300";
 }
 
 /// The named value that holds the function key, and its development value.

@@ -34,6 +34,12 @@ pub(crate) enum Error {
     Backend(#[from] weir_backend::Error),
     #[error("identity: {0}")]
     Identity(#[from] weir_identity::Error),
+    #[error("{0}\nThe settings were refused; nothing was started.")]
+    WebSettings(#[from] weir_web::SettingsError),
+    #[error("the browser app cannot call this address: {0}")]
+    WebAddress(#[from] weir_web::InvalidUrl),
+    #[error("web: {0}")]
+    Web(#[from] weir_web::Error),
     #[error("{0}")]
     Token(#[from] crate::token::TokenError),
     #[error("a role ended unexpectedly: {0}")]
@@ -47,6 +53,8 @@ impl Error {
             Self::Bind { .. }
             | Self::Configuration(_)
             | Self::Store { .. }
+            | Self::WebSettings(_)
+            | Self::WebAddress(_)
             | Self::SecretFile { .. }
             | Self::SecretFileEmpty { .. }
             | Self::DevelopmentSecret { .. } => 2,

@@ -38,6 +38,12 @@ pub(crate) fn address_of(listener: &TcpListener) -> SocketAddr {
     listener.local_addr().expect("a bound socket has an address")
 }
 
+/// What a browser on this machine calls a listener. `localhost`, because there, over http, cookies marked `Secure` work and
+/// scripts may use the browser's cryptography, which signing in needs.
+pub(crate) fn localhost_url(address: SocketAddr) -> String {
+    format!("http://localhost:{}", address.port())
+}
+
 /// Prints, on standard output, where a role is to be found.
 #[allow(clippy::print_stdout)] // the one line of output that a person or a script waits for
 pub(crate) fn announce(role: &str, scheme: &str, listeners: &Listeners) {

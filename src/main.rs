@@ -50,6 +50,7 @@ fn run(command: Command) -> Result<(), Error> {
             Command::Limiter(args) => roles::limiter::run(args, shutdown).await,
             Command::Backend(args) => roles::backend::run(args, shutdown).await,
             Command::Identity(args) => roles::identity::run(args, shutdown).await,
+            Command::Web(args) => roles::web::run(args, shutdown).await,
             Command::Token(args) => token::run(args).await,
             Command::Check(args) => roles::check::run(&args),
         };

@@ -4,6 +4,7 @@
 //! half-started. The roles are the same code as on their own and talk over real sockets; only their secrets are the
 //! development ones.
 
+mod addresses;
 mod banner;
 mod flags;
 
@@ -18,7 +19,8 @@ use crate::development::{self, AUDIENCE};
 use crate::error::Error;
 use crate::listen::{Address, address_of, bind_both};
 use crate::roles::gateway::fill_function_key;
-use crate::roles::identity::public_url;
+use crate::roles::web::{development_settings, warn_beyond_loopback};
+use addresses::Addresses;
 pub(crate) use flags::{Args, EXAMPLES};
 
 /// Runs every role until `shutdown`, or until one of them fails.
@@ -27,12 +29,21 @@ pub(crate) async fn run(args: Args, shutdown: CancellationToken) -> Result<(), E
     let mut overrides = args.named_values.overrides()?;
     let secrets = fill_function_key(&mut overrides, address_of(&ports.gateway.service));
     ports.guard(&secrets)?;
-    fill_addresses(&mut overrides, &ports, &args);
+    let addresses = Addresses::new(&ports, &args);
+    fill_addresses(&mut overrides, &addresses);
     let configuration = weir_gateway::load(&args.config, &overrides).map_err(Error::Configuration)?;
 
     let store = store(&args)?;
-    let banner = banner::Banner::new(&ports, &configuration, &args);
-    let mut roles = start(args, store, ports, configuration, &shutdown);
+    let call = addresses.first_call(&configuration);
+    let web = weir_web::Config::new(development_settings(&call, &addresses.gateway, &addresses.identity)?);
+    let banner = banner::Banner::new(&ports, &addresses, &args, call, web.has_files());
+    let limiter = ClientConfig {
+        endpoints: vec![addresses.limiter.clone()],
+        timeout: args.limiter_timeout,
+        ..ClientConfig::default()
+    };
+    let gateway = weir_gateway::Config::new(configuration, limiter);
+    let mut roles = start(store, gateway, web, ports, addresses, &shutdown);
     let ended = tokio::select! {
         () = banner.print_when_ready(&shutdown) => roles.join_next().await,
         ended = roles.join_next() => ended,
@@ -62,6 +73,7 @@ struct Ports {
     limiter: Listeners,
     backend: Listeners,
     identity: Listeners,
+    web: Listeners,
 }
 
 impl Ports {
@@ -84,11 +96,13 @@ impl Ports {
                 address(args.identity_listen, "--identity-listen"),
                 address(args.identity_ops_listen, "--identity-ops-listen"),
             )?,
+            web: bind_both(address(args.web_listen, "--web-listen"), address(args.web_ops_listen, "--web-ops-listen"))?,
         })
     }
 
-    /// Development secrets are for loopback: all roles refuse anything else.
+    /// Development secrets are for loopback: all roles refuse anything else. The browser app has none.
     fn guard(&self, gateway_secrets: &[&str]) -> Result<(), Error> {
+        warn_beyond_loopback(address_of(&self.web.service));
         let hint = "each role's own secrets, by running the roles one by one (weir gateway --help)";
         development::guard("gateway", address_of(&self.gateway.service), gateway_secrets, hint)?;
         let backend = weir_backend::Config::default();
@@ -105,13 +119,12 @@ fn store(args: &Args) -> Result<StoreConfig, Error> {
 }
 
 /// Tells the policies where the other roles really are, unless the user said otherwise.
-fn fill_addresses(overrides: &mut NamedValueOverrides, ports: &Ports, args: &Args) {
-    let identity = public_url(address_of(&ports.identity.service));
+fn fill_addresses(overrides: &mut NamedValueOverrides, addresses: &Addresses) {
     let values = [
-        ("spa-origin", args.spa_origin.clone()),
-        ("openid-config-url", development::openid_config(&identity)),
+        ("spa-origin", addresses.spa_origin.clone()),
+        ("openid-config-url", development::openid_config(&addresses.identity)),
         ("backend-client-id", AUDIENCE.to_owned()),
-        ("backend-url", format!("http://{}/api", address_of(&ports.backend.service))),
+        ("backend-url", format!("{}/api", addresses.backend)),
     ];
     for (name, value) in values {
         if overrides.get(name).is_none() {
@@ -121,36 +134,33 @@ fn fill_addresses(overrides: &mut NamedValueOverrides, ports: &Ports, args: &Arg
 }
 
 fn start(
-    args: Args,
     store: StoreConfig,
+    gateway: weir_gateway::Config,
+    web: weir_web::Config,
     ports: Ports,
-    configuration: weir_policy::Configuration,
+    addresses: Addresses,
     shutdown: &CancellationToken,
 ) -> JoinSet<Result<(), Error>> {
-    let identity_url = public_url(address_of(&ports.identity.service));
-    let limiter_url = format!("http://{}", address_of(&ports.limiter.service));
-
     let limiter = weir_limiter::Config { store, ..weir_limiter::Config::default() };
-    let identity = weir_identity::Config {
-        public_url: identity_url.clone(),
-        development_tokens: true,
-        spa_origins: vec![args.spa_origin],
-        ..weir_identity::Config::default()
-    };
     let backend = weir_backend::Config {
-        openid_config: development::openid_config(&identity_url),
+        openid_config: development::openid_config(&addresses.identity),
         ..weir_backend::Config::default()
     };
-    let limiters =
-        ClientConfig { endpoints: vec![limiter_url], timeout: args.limiter_timeout, ..ClientConfig::default() };
-    let gateway = weir_gateway::Config::new(configuration, limiters);
+    let identity = weir_identity::Config {
+        public_url: addresses.identity,
+        development_tokens: true,
+        spa_origins: vec![addresses.spa_origin],
+        ..weir_identity::Config::default()
+    };
 
     let mut roles = JoinSet::new();
     let token = || shutdown.clone();
-    let (stop_limiter, stop_identity, stop_backend, stop_gateway) = (token(), token(), token(), token());
+    let (stop_limiter, stop_identity, stop_backend) = (token(), token(), token());
+    let (stop_gateway, stop_web) = (token(), token());
     roles.spawn(async move { Ok(weir_limiter::run(limiter, ports.limiter, stop_limiter).await?) });
     roles.spawn(async move { Ok(weir_identity::run(identity, ports.identity, stop_identity).await?) });
     roles.spawn(async move { Ok(weir_backend::run(backend, ports.backend, stop_backend).await?) });
     roles.spawn(async move { Ok(weir_gateway::run(gateway, ports.gateway, stop_gateway).await?) });
+    roles.spawn(async move { Ok(weir_web::run(web, ports.web, stop_web).await?) });
     roles
 }

@@ -9,7 +9,7 @@ use weir_identity::{Accounts, Config, Issuer};
 
 use crate::development::{self, address};
 use crate::error::Error;
-use crate::listen::{Address, address_of, announce, bind_both};
+use crate::listen::{Address, address_of, announce, bind_both, localhost_url};
 use crate::secret_file;
 
 pub(crate) const EXAMPLES: &str = "\
@@ -75,12 +75,7 @@ pub(crate) async fn run(args: Args, shutdown: CancellationToken) -> Result<(), E
         Address { at: args.listen, flag: "--listen" },
         Address { at: args.ops_listen, flag: "--ops-listen" },
     )?;
-    config.public_url = args.public_url.unwrap_or_else(|| public_url(address_of(&listeners.service)));
+    config.public_url = args.public_url.unwrap_or_else(|| localhost_url(address_of(&listeners.service)));
     announce("identity", "http", &listeners);
     Ok(weir_identity::run(config, listeners, shutdown).await?)
-}
-
-/// What a browser on this machine calls a listener. `localhost`, because cookies marked `Secure` work there over http.
-pub(crate) fn public_url(address: SocketAddr) -> String {
-    format!("http://localhost:{}", address.port())
 }

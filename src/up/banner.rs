@@ -1,14 +1,13 @@
-//! What `weir up` prints once everything answers: where the roles are, and three calls to try.
+//! What `weir up` prints once everything answers: where the roles are, and what to try.
 
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
-use weir_policy::Configuration;
 use weir_telemetry::Listeners;
 
+use super::addresses::Addresses;
 use super::{Args, Ports};
 use crate::listen::address_of;
-use crate::roles::identity::public_url;
 use crate::token;
 
 /// The user whose token stands in the printed lines.
@@ -20,6 +19,8 @@ const POLL: Duration = Duration::from_millis(50);
 /// The table and the calls to try.
 pub(super) struct Banner {
     table: String,
+    /// The line about the browser app, if it is part of this build.
+    browser: String,
     call: String,
     identity: String,
     readiness: String,
@@ -27,29 +28,40 @@ pub(super) struct Banner {
 }
 
 impl Banner {
-    /// Takes what it needs before the roles take the listeners.
-    pub(super) fn new(ports: &Ports, configuration: &Configuration, args: &Args) -> Self {
-        let gateway = format!("http://localhost:{}", address_of(&ports.gateway.service).port());
-        let identity = public_url(address_of(&ports.identity.service));
+    /// Takes what it needs before the roles take the listeners. `call` is a URL that the gateway serves; `has_pages`
+    /// says whether the browser app is part of this build.
+    pub(super) fn new(ports: &Ports, addresses: &Addresses, args: &Args, call: String, has_pages: bool) -> Self {
         let store = if args.redis.is_some() { "counters in Redis" } else { "counters in memory" };
+        let pages = if has_pages { "open it in a browser" } else { "not in this build: make web" };
         let mut table = format!("\n  {:<10}{:<28}{:<28}\n", "role", "address", "operations");
-        let rows: [(&str, String, &Listeners, &str); 4] = [
-            ("gateway", gateway.clone(), &ports.gateway, ""),
-            ("limiter", format!("http://{}", address_of(&ports.limiter.service)), &ports.limiter, store),
-            ("backend", format!("http://{}", address_of(&ports.backend.service)), &ports.backend, ""),
-            ("identity", identity.clone(), &ports.identity, "for development only"),
+        let rows: [(&str, &str, &Listeners, &str); 5] = [
+            ("web", &addresses.web, &ports.web, pages),
+            ("gateway", &addresses.gateway, &ports.gateway, ""),
+            ("limiter", &addresses.limiter, &ports.limiter, store),
+            ("backend", &addresses.backend, &ports.backend, ""),
+            ("identity", &addresses.identity, &ports.identity, "for development only"),
         ];
         for (role, address, listeners, remark) in rows {
             let line = format!("  {role:<10}{address:<28}{:<28}{remark}", operations(listeners));
             table.push_str(line.trim_end());
             table.push('\n');
         }
+        let web = &addresses.web;
+        let browser = if has_pages {
+            format!(
+                "Open {web} in a browser: sign up, call the API, run into the limit.\n\
+                 The developer console is at {web}/developer/.\n\n"
+            )
+        } else {
+            String::new()
+        };
         Self {
             table,
-            call: format!("{gateway}{}", first_get(configuration)),
-            identity,
+            browser,
+            call,
+            identity: addresses.identity.clone(),
             readiness: format!("{}/readyz", operations(&ports.gateway)),
-            spa_origin: args.spa_origin.clone(),
+            spa_origin: addresses.spa_origin.clone(),
         }
     }
 
@@ -73,10 +85,11 @@ impl Banner {
     }
 
     fn text(&self, token: &str) -> String {
-        let Self { table, call, spa_origin, .. } = self;
+        let Self { table, browser, call, spa_origin, .. } = self;
         format!(
             "{table}\n\
-             Try (the token is {USER}'s and lives an hour; `weir token --user NAME` prints another):\n\n\
+             {browser}\
+             On the command line (the token is {USER}'s and lives an hour; `weir token --user NAME` prints another):\n\n\
              TOKEN={token}\n\n\
              curl -i -H \"Authorization: Bearer $TOKEN\" {call}\n\
              for i in $(seq 20); do curl -s -o /dev/null -w '%{{http_code}} ' -H \"Authorization: Bearer $TOKEN\" {call}; done; echo\n\
@@ -88,19 +101,4 @@ impl Banner {
 
 fn operations(listeners: &Listeners) -> String {
     listeners.ops.as_ref().map(|ops| format!("http://{}", address_of(ops))).unwrap_or_default()
-}
-
-/// The path of the first GET operation without parameters: something to call.
-fn first_get(configuration: &Configuration) -> String {
-    let operations = configuration.apis.iter().flat_map(|api| api.operations.iter().map(move |op| (api, op)));
-    operations
-        .filter(|(_, operation)| {
-            operation.method == reqwest::Method::GET && !operation.info.url_template.contains(['{', '*', '?'])
-        })
-        .map(|(api, operation)| match &*api.info.path {
-            "" => operation.info.url_template.to_string(),
-            path => format!("/{path}{}", operation.info.url_template),
-        })
-        .next()
-        .unwrap_or_else(|| "/".to_owned())
 }

@@ -29,9 +29,10 @@ pub(crate) struct Args {
     /// How long the gateway waits for the limiter before it enforces the limits alone, e.g. 250ms
     #[arg(long, value_name = "DURATION", env = "WEIR_UP_LIMITER_TIMEOUT", default_value = "250ms", value_parser = duration)]
     pub(crate) limiter_timeout: Duration,
-    /// The origin of the single-page app that may call the gateway and sign in
-    #[arg(long, value_name = "ORIGIN", env = "WEIR_UP_SPA_ORIGIN", default_value = weir_identity::development::SPA_ORIGIN)]
-    pub(crate) spa_origin: String,
+    /// The origin of the single-page app that may call the gateway and sign in; default: http://localhost and the port of
+    /// --web-listen
+    #[arg(long, value_name = "ORIGIN", env = "WEIR_UP_SPA_ORIGIN")]
+    pub(crate) spa_origin: Option<String>,
     #[command(flatten)]
     pub(crate) named_values: NamedValueArgs,
 
@@ -59,4 +60,10 @@ pub(crate) struct Args {
     /// The identity's /healthz, /readyz and /metrics
     #[arg(long, value_name = "ADDRESS:PORT", env = "WEIR_UP_IDENTITY_OPS_LISTEN", default_value = address::IDENTITY_OPS)]
     pub(crate) identity_ops_listen: SocketAddr,
+    /// Where the browser app is served
+    #[arg(long, value_name = "ADDRESS:PORT", env = "WEIR_UP_WEB_LISTEN", default_value = address::WEB)]
+    pub(crate) web_listen: SocketAddr,
+    /// The browser app's /healthz, /readyz and /metrics
+    #[arg(long, value_name = "ADDRESS:PORT", env = "WEIR_UP_WEB_OPS_LISTEN", default_value = address::WEB_OPS)]
+    pub(crate) web_ops_listen: SocketAddr,
 }

@@ -8,7 +8,7 @@ use reqwest::header::{COOKIE, LOCATION, SET_COOKIE};
 use serde_json::Value;
 use weir_identity::development::{FRONTEND_CLIENT_ID, SCOPE};
 
-use crate::support::{SPA_ORIGIN, Up, client, status_of};
+use crate::support::{Up, client, status_of};
 
 /// The example of RFC 7636, appendix B.
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
@@ -54,6 +54,8 @@ fn hidden(page: &str, name: &str) -> String {
 #[tokio::test]
 async fn sign_up_redeem_call_refresh_and_sign_out() {
     let up = Up::start(&[]).await;
+    let origin = up.spa_origin();
+    let origin = origin.as_str();
     let identity = up.address("identity");
     let mut browser = Browser { client: client(), cookies: HashMap::new() };
 
@@ -66,7 +68,7 @@ async fn sign_up_redeem_call_refresh_and_sign_out() {
         .get(endpoint("authorization_endpoint"))
         .query(&[
             ("client_id", FRONTEND_CLIENT_ID),
-            ("redirect_uri", SPA_ORIGIN),
+            ("redirect_uri", origin),
             ("response_type", "code"),
             ("scope", &scope),
             ("state", "some-state"),
@@ -97,7 +99,7 @@ async fn sign_up_redeem_call_refresh_and_sign_out() {
     assert!(page.contains("in your name (Hello)"), "{page}");
     let form = [("csrf", &*hidden(&page, "csrf")), ("action", "allow")];
     let back = location(&browser.send(browser.client.post(&consent).form(&form)).await);
-    assert!(back.starts_with(SPA_ORIGIN), "{back}");
+    assert!(back.starts_with(origin), "{back}");
     assert_eq!(parameter(&back, "state").as_deref(), Some("some-state"));
     assert_eq!(parameter(&back, "iss").as_deref(), discovery["issuer"].as_str());
     let code = parameter(&back, "code").unwrap();
@@ -107,13 +109,13 @@ async fn sign_up_redeem_call_refresh_and_sign_out() {
             ("grant_type", "authorization_code"),
             ("client_id", FRONTEND_CLIENT_ID),
             ("code", &*code),
-            ("redirect_uri", SPA_ORIGIN),
+            ("redirect_uri", origin),
             ("code_verifier", VERIFIER),
         ];
-        client().post(endpoint("token_endpoint")).header("Origin", SPA_ORIGIN).form(&form).send()
+        client().post(endpoint("token_endpoint")).header("Origin", origin).form(&form).send()
     };
     let response = redeem(code.clone()).await.unwrap();
-    assert_eq!(response.headers()["access-control-allow-origin"], SPA_ORIGIN);
+    assert_eq!(response.headers()["access-control-allow-origin"], origin);
     let tokens: Value = response.json().await.unwrap();
     let access = tokens["access_token"].as_str().unwrap();
     assert_eq!(status_of(&client(), &up.hello(), access).await, 200);
@@ -122,7 +124,7 @@ async fn sign_up_redeem_call_refresh_and_sign_out() {
 
     let refresh = |token: String| {
         let form = [("grant_type", "refresh_token"), ("client_id", FRONTEND_CLIENT_ID), ("refresh_token", &*token)];
-        client().post(endpoint("token_endpoint")).header("Origin", SPA_ORIGIN).form(&form).send()
+        client().post(endpoint("token_endpoint")).header("Origin", origin).form(&form).send()
     };
     let refreshed: Value =
         refresh(tokens["refresh_token"].as_str().unwrap().to_owned()).await.unwrap().json().await.unwrap();
@@ -135,8 +137,8 @@ async fn sign_up_redeem_call_refresh_and_sign_out() {
     assert!(parameter(&again, "code").is_some(), "{again}");
     let logout = client()
         .get(endpoint("end_session_endpoint"))
-        .query(&[("id_token_hint", id_token), ("post_logout_redirect_uri", SPA_ORIGIN)]);
-    assert!(location(&browser.send(logout).await).starts_with(SPA_ORIGIN));
+        .query(&[("id_token_hint", id_token), ("post_logout_redirect_uri", origin)]);
+    assert!(location(&browser.send(logout).await).starts_with(origin));
     let after = location(&browser.send(browser.client.get(&authorize)).await);
     assert!(after.starts_with("/sign-in"), "{after}");
 

@@ -17,3 +17,4 @@ mod scenario;
 mod support;
 mod token_attacks;
 mod traces;
+mod web;

@@ -63,6 +63,7 @@ async fn the_walk_through_shows_what_happens() {
     let up = Up::start(&[]).await;
     let script: String = shown().iter().map(|shown| format!("{}\necho; echo '{MARK}'\n", shown.command)).collect();
     let script = script
+        .replace("http://localhost:3000", &up.address("web"))
         .replace("http://localhost:8080", &up.address("gateway"))
         .replace("http://localhost:7071", &up.address("backend"))
         .replace("http://localhost:9080", &up.operations("gateway"))

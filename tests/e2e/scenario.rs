@@ -2,17 +2,18 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::{ConfigDir, SPA_ORIGIN, Up, client, flood, status_of};
+use crate::support::{ConfigDir, Up, client, flood, status_of};
 
 #[tokio::test]
 async fn the_sixteenth_call_is_refused_as_a_browser_needs_it() {
     let up = Up::start(&[]).await;
+    let origin = up.spa_origin();
     let (client, token) = (client(), up.token("bob"));
-    let call = || client.get(up.hello()).bearer_auth(&token).header("Origin", SPA_ORIGIN).send();
+    let call = || client.get(up.hello()).bearer_auth(&token).header("Origin", &origin).send();
     for n in 1..=15 {
         let response = call().await.unwrap();
         assert_eq!(response.status(), 200, "call {n}");
-        assert_eq!(response.headers()["access-control-allow-origin"], SPA_ORIGIN);
+        assert_eq!(response.headers()["access-control-allow-origin"], origin);
         let text = response.text().await.unwrap();
         assert!(text.starts_with("Hello World, time and date are "), "{text}");
     }
@@ -22,7 +23,7 @@ async fn the_sixteenth_call_is_refused_as_a_browser_needs_it() {
     let wait: u64 = headers["retry-after"].to_str().unwrap().parse().unwrap();
     assert!((1..=60).contains(&wait), "{wait}");
     assert_eq!(headers["content-type"], "application/json");
-    assert_eq!(headers["access-control-allow-origin"], SPA_ORIGIN);
+    assert_eq!(headers["access-control-allow-origin"], origin);
     assert_eq!(headers["access-control-allow-credentials"], "true");
     let exposed = headers["access-control-expose-headers"].to_str().unwrap().to_lowercase();
     assert!(exposed.contains("retry-after"), "{exposed}");
@@ -53,10 +54,11 @@ async fn after_retry_after_the_next_call_is_admitted() {
 #[tokio::test]
 async fn a_call_without_a_token_is_401_and_readable_by_the_page() {
     let up = Up::start(&[]).await;
-    let response = client().get(up.hello()).header("Origin", SPA_ORIGIN).send().await.unwrap();
+    let origin = up.spa_origin();
+    let response = client().get(up.hello()).header("Origin", &origin).send().await.unwrap();
     assert_eq!(response.status(), 401);
     assert!(response.headers()["www-authenticate"].to_str().unwrap().starts_with("Bearer"));
-    assert_eq!(response.headers()["access-control-allow-origin"], SPA_ORIGIN);
+    assert_eq!(response.headers()["access-control-allow-origin"], origin);
     assert_eq!(
         response.text().await.unwrap(),
         r#"{ "statusCode": 401, "message": "Unauthorized. Access token is missing or invalid." }"#
@@ -66,11 +68,12 @@ async fn a_call_without_a_token_is_401_and_readable_by_the_page() {
 #[tokio::test]
 async fn the_preflight_needs_no_token_and_costs_no_call() {
     let up = Up::start(&[]).await;
+    let origin = up.spa_origin();
     let client = client();
     for _ in 0..40 {
         let response = client
             .request(reqwest::Method::OPTIONS, up.hello())
-            .header("Origin", SPA_ORIGIN)
+            .header("Origin", &origin)
             .header("Access-Control-Request-Method", "GET")
             .header("Access-Control-Request-Headers", "authorization")
             .send()
@@ -78,7 +81,7 @@ async fn the_preflight_needs_no_token_and_costs_no_call() {
             .unwrap();
         let headers = response.headers();
         assert_eq!(response.status(), 200);
-        assert_eq!(headers["access-control-allow-origin"], SPA_ORIGIN);
+        assert_eq!(headers["access-control-allow-origin"], origin);
         assert_eq!(headers["access-control-allow-credentials"], "true");
         assert_eq!(headers["access-control-max-age"], "120");
         assert!(headers["access-control-allow-methods"].to_str().unwrap().contains("GET"));

@@ -15,9 +15,6 @@ pub use up::{Up, free_ports, token_of};
 /// Generous: it only costs time when a test fails.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Where the scenario's single-page app lives.
-pub const SPA_ORIGIN: &str = "http://localhost:3000";
-
 /// A client that keeps nothing between calls and goes through no proxy.
 pub fn client() -> reqwest::Client {
     reqwest::Client::builder().no_proxy().timeout(PATIENCE).redirect(reqwest::redirect::Policy::none()).build().unwrap()

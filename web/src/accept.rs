@@ -88,14 +88,15 @@ mod tests {
 
     use super::*;
 
-    fn headers(name: HeaderName, values: &[&str]) -> HeaderMap {
+    fn headers(name: &HeaderName, values: &[&str]) -> HeaderMap {
         values.iter().map(|value| (name.clone(), HeaderValue::from_str(value).unwrap())).collect()
     }
 
     #[test]
     fn the_smallest_of_the_most_welcome_encodings_is_chosen() {
-        let chosen =
-            |values: &[&str]| encoding(&headers(header::ACCEPT_ENCODING, values), [Identity, Gzip, Brotli].into_iter());
+        let chosen = |values: &[&str]| {
+            encoding(&headers(&header::ACCEPT_ENCODING, values), [Identity, Gzip, Brotli].into_iter())
+        };
         let cases: [(&[&str], Encoding); 19] = [
             (&[], Identity),
             (&[""], Identity),
@@ -125,14 +126,14 @@ mod tests {
 
     #[test]
     fn only_what_is_available_is_chosen() {
-        let headers = headers(header::ACCEPT_ENCODING, &["br, gzip"]);
+        let headers = headers(&header::ACCEPT_ENCODING, &["br, gzip"]);
         assert_eq!(encoding(&headers, [Identity, Gzip].into_iter()), Gzip);
         assert_eq!(encoding(&headers, [Identity].into_iter()), Identity);
     }
 
     #[test]
     fn browsers_ask_for_pages_and_scripts_do_not() {
-        let wants = |accept: &str| wants_page(&headers(header::ACCEPT, &[accept]));
+        let wants = |accept: &str| wants_page(&headers(&header::ACCEPT, &[accept]));
         assert!(wants("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"));
         assert!(wants("application/json, Text/HTML;charset=utf-8;q=0.1"));
         for other in ["*/*", "", "text/*", "application/json", "text/html;q=0", "text/htmlx"] {

@@ -18,4 +18,10 @@ impl Config {
     pub fn new(settings: Settings) -> Self {
         Self { settings, files: files::EMBEDDED }
     }
+
+    /// Whether there is anything to serve: false if the browser app was not built before weir was.
+    #[must_use]
+    pub fn has_files(&self) -> bool {
+        !self.files.is_empty()
+    }
 }

@@ -22,18 +22,23 @@ pub struct Role {
 }
 
 impl Role {
-    /// Starts `weir gateway|limiter|backend|identity` on free ports with `arguments`, and waits until it is ready.
+    /// Starts `weir ROLE` on free ports with `arguments`, and waits until it is ready.
     pub async fn start(role: &str, arguments: &[&str]) -> Self {
         Self::start_with(role, arguments, &[]).await
     }
 
     /// As [`Role::start`], with environment variables.
     pub async fn start_with(role: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
-        let mut all = vec![role.to_owned(), "--listen=127.0.0.1:0".into(), "--ops-listen=127.0.0.1:0".into()];
-        all.extend(arguments.iter().map(|a| (*a).to_owned()));
         let environment = environment.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        let role = Self::launch(all, environment);
-        role.wait_until_ready().await;
+        let role = Self::launch(arguments_of(role, arguments), environment);
+        role.wait_until_ok("/readyz").await;
+        role
+    }
+
+    /// As [`Role::start`], for a role that need not become ready: waits until it is alive.
+    pub async fn start_alive(role: &str, arguments: &[&str]) -> Self {
+        let role = Self::launch(arguments_of(role, arguments), HashMap::new());
+        role.wait_until_ok("/healthz").await;
         role
     }
 
@@ -54,7 +59,7 @@ impl Role {
         arguments[1] = format!("--listen={}", self.service.trim_start_matches("http://"));
         arguments[2] = format!("--ops-listen={}", self.operations.trim_start_matches("http://"));
         *self = Self::launch(arguments, self.environment.clone());
-        self.wait_until_ready().await;
+        self.wait_until_ok("/readyz").await;
     }
 
     /// The text of `/metrics`.
@@ -62,9 +67,9 @@ impl Role {
         client().get(format!("{}/metrics", self.operations)).send().await.unwrap().text().await.unwrap()
     }
 
-    async fn wait_until_ready(&self) {
+    async fn wait_until_ok(&self, path: &str) {
         let client = client();
-        let url = format!("{}/readyz", self.operations);
+        let url = format!("{}{path}", self.operations);
         eventually(PATIENCE, || async {
             client.get(&url).timeout(Duration::from_secs(5)).send().await.is_ok_and(|r| r.status().is_success())
         })
@@ -97,6 +102,12 @@ impl Role {
         let (service, operations) = (service.to_owned(), operations.to_owned());
         Self { process, arguments, environment, service, operations, _log: log }
     }
+}
+
+/// The role, free ports, and the arguments.
+fn arguments_of(role: &str, arguments: &[&str]) -> Vec<String> {
+    let ports = [role, "--listen=127.0.0.1:0", "--ops-listen=127.0.0.1:0"];
+    ports.iter().chain(arguments).map(|argument| (*argument).to_owned()).collect()
 }
 
 /// Gathers a pipe's text in the background.

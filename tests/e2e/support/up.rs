@@ -18,7 +18,7 @@ pub struct Up {
 
 /// Lets every role listen on a free port.
 pub fn free_ports() -> Vec<String> {
-    let roles = ["gateway", "limiter", "backend", "identity"];
+    let roles = ["gateway", "limiter", "backend", "identity", "web"];
     roles.iter().flat_map(|r| [format!("--{r}-listen=127.0.0.1:0"), format!("--{r}-ops-listen=127.0.0.1:0")]).collect()
 }
 
@@ -91,6 +91,11 @@ impl Up {
         let output = self.output();
         let row = output.lines().find(|l| l.split_whitespace().next() == Some(role)).unwrap();
         row.split_whitespace().nth(index).unwrap().to_owned()
+    }
+
+    /// The origin of the browser app, which the policies and the identity trust.
+    pub fn spa_origin(&self) -> String {
+        self.address("web")
     }
 
     /// The URL of the scenario's function at the gateway.

@@ -28,13 +28,13 @@ struct Answer {
     body: String,
 }
 
-fn ask(method: Method, path: &str, headers: &[(HeaderName, &str)]) -> Answer {
+fn ask(method: &Method, path: &str, headers: &[(HeaderName, &str)]) -> Answer {
     ask_of(&site(FILES), method, path, headers)
 }
 
-fn ask_of(site: &Site, method: Method, path: &str, headers: &[(HeaderName, &str)]) -> Answer {
+fn ask_of(site: &Site, method: &Method, path: &str, headers: &[(HeaderName, &str)]) -> Answer {
     let headers = headers.iter().map(|(name, value)| (name.clone(), HeaderValue::from_str(value).unwrap())).collect();
-    let (outcome, response) = site.answer(&method, path, &headers);
+    let (outcome, response) = site.answer(method, path, &headers);
     let (head, body) = response.into_parts();
     // The body is there already: collecting it never waits.
     let body = text_of(body);
@@ -48,7 +48,7 @@ fn text_of(body: Full<Bytes>) -> String {
 }
 
 fn get(path: &str) -> Answer {
-    ask(Method::GET, path, &[])
+    ask(&Method::GET, path, &[])
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn each_encoding_has_its_own_bytes_and_tag() {
     for (accepted, body, encoding) in
         [("", "<h1>app</h1>", None), ("gzip", "<gz>", Some("gzip")), ("gzip, br", "<br>", Some("br"))]
     {
-        let answer = ask(Method::GET, "/", &[(header::ACCEPT_ENCODING, accepted)]);
+        let answer = ask(&Method::GET, "/", &[(header::ACCEPT_ENCODING, accepted)]);
         assert_eq!(answer.body, body);
         assert_eq!(answer.headers.get("content-encoding").map(|v| v.to_str().unwrap()), encoding);
         assert_eq!(answer.headers["vary"], "accept-encoding", "{accepted:?}");
@@ -95,7 +95,7 @@ fn each_encoding_has_its_own_bytes_and_tag() {
         assert!(tag.starts_with('"') && !tags.contains(&tag), "strong, and of these bytes alone: {tag}");
 
         let known = [(header::ACCEPT_ENCODING, accepted), (header::IF_NONE_MATCH, &tag)];
-        let again = ask(Method::GET, "/", &known);
+        let again = ask(&Method::GET, "/", &known);
         assert_eq!((again.status, again.body.as_str(), again.outcome), (304, "", Outcome::NotModified));
         for name in ["etag", "vary", "cache-control"] {
             assert_eq!(again.headers[name], answer.headers[name], "{name}");
@@ -105,19 +105,19 @@ fn each_encoding_has_its_own_bytes_and_tag() {
     }
     // A tag of other bytes is no reason to keep them.
     let other = [(header::ACCEPT_ENCODING, "br"), (header::IF_NONE_MATCH, &tags[1])];
-    assert_eq!(ask(Method::GET, "/", &other).status, 200);
+    assert_eq!(ask(&Method::GET, "/", &other).status, 200);
 }
 
 #[test]
 fn what_has_one_form_does_not_vary() {
-    let answer = ask(Method::GET, "/assets/logo-2.png", &[(header::ACCEPT_ENCODING, "br")]);
+    let answer = ask(&Method::GET, "/assets/logo-2.png", &[(header::ACCEPT_ENCODING, "br")]);
     assert_eq!(answer.body, "png");
     assert!(!answer.headers.contains_key("vary") && !answer.headers.contains_key("content-encoding"));
 }
 
 #[test]
 fn settings_win_over_a_file_left_over() {
-    let answer = ask(Method::GET, "/config.json", &[(header::ACCEPT_ENCODING, "br")]);
+    let answer = ask(&Method::GET, "/config.json", &[(header::ACCEPT_ENCODING, "br")]);
     assert_eq!(answer.headers["content-type"], "application/json");
     assert!(!answer.headers.contains_key("content-encoding"));
     let said: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
@@ -128,12 +128,12 @@ fn settings_win_over_a_file_left_over() {
 #[test]
 fn browsers_get_the_app_where_there_is_nothing_else() {
     for path in ["/", "/anything", "/deep/er", "/developer/nothing", "/x.js", "/config", "//"] {
-        let answer = ask(Method::GET, path, &[(header::ACCEPT, HTML)]);
+        let answer = ask(&Method::GET, path, &[(header::ACCEPT, HTML)]);
         assert_eq!((answer.status, answer.body.as_str()), (200, "<h1>app</h1>"), "{path}");
         assert_eq!(answer.headers["cache-control"], "no-cache");
     }
     for path in ["/assets/app-0.js", "/assets/", "/assets/../index.html", "//assets/app-0.js"] {
-        let answer = ask(Method::GET, path, &[(header::ACCEPT, HTML)]);
+        let answer = ask(&Method::GET, path, &[(header::ACCEPT, HTML)]);
         assert_eq!((answer.status, answer.outcome), (404, Outcome::NotFound), "{path}");
     }
 }
@@ -141,7 +141,7 @@ fn browsers_get_the_app_where_there_is_nothing_else() {
 #[test]
 fn scripts_are_told_what_is_missing() {
     for path in ["/anything", "/assets/app-0.js", "/assets", "/api/hello"] {
-        let answer = ask(Method::GET, path, &[(header::ACCEPT, "*/*")]);
+        let answer = ask(&Method::GET, path, &[(header::ACCEPT, "*/*")]);
         assert_eq!((answer.status, answer.body.as_str()), (404, "There is nothing at this address.\n"), "{path}");
         assert_eq!(answer.headers["content-type"], "text/plain; charset=utf-8");
     }
@@ -184,12 +184,12 @@ fn a_folder_without_its_slash_is_sent_there() {
 fn only_reading_is_allowed() {
     for method in [Method::POST, Method::PUT, Method::DELETE, Method::OPTIONS, Method::PATCH, Method::TRACE] {
         for path in ["/", "/missing"] {
-            let answer = ask(method.clone(), path, &[]);
+            let answer = ask(&method, path, &[]);
             assert_eq!((answer.status, answer.outcome), (405, Outcome::NotAllowed), "{method} {path}");
             assert_eq!(answer.headers["allow"], "GET, HEAD");
         }
     }
-    assert_eq!(ask(Method::HEAD, "/", &[]).status, 200);
+    assert_eq!(ask(&Method::HEAD, "/", &[]).status, 200);
 }
 
 #[test]
@@ -198,11 +198,11 @@ fn every_answer_is_secured() {
     let answers = [
         (200, get("/")),
         (200, get("/config.json")),
-        (304, ask(Method::GET, "/", &[(header::IF_NONE_MATCH, &tag)])),
+        (304, ask(&Method::GET, "/", &[(header::IF_NONE_MATCH, &tag)])),
         (308, get("/developer")),
         (404, get("/missing")),
-        (405, ask(Method::POST, "/", &[])),
-        (503, ask_of(&site(&[]), Method::GET, "/", &[])),
+        (405, ask(&Method::POST, "/", &[])),
+        (503, ask_of(&site(&[]), &Method::GET, "/", &[])),
     ];
     for (status, answer) in answers {
         assert_eq!(answer.status, status);
@@ -224,7 +224,7 @@ fn every_answer_is_secured() {
 fn without_files_every_answer_says_how_to_build_them() {
     let site = site(&[]);
     for (method, path) in [(Method::GET, "/"), (Method::GET, "/config.json"), (Method::POST, "/x")] {
-        let answer = ask_of(&site, method, path, &[(header::ACCEPT, HTML)]);
+        let answer = ask_of(&site, &method, path, &[(header::ACCEPT, HTML)]);
         assert_eq!((answer.status, answer.outcome), (503, Outcome::NotBuilt), "{path}");
         assert!(answer.body.contains("make web"), "{}", answer.body);
     }
