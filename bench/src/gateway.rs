@@ -3,16 +3,17 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::ROUNDS;
 use crate::http_load;
 use crate::process::Server;
 use crate::report::{Goal, Report};
 use crate::servers;
 use crate::tokens::Provider;
 
-/// Users and addresses in use; each user makes at most 15 calls, so that no call is refused by accident.
+/// Users and addresses in use; each user makes 13 calls, so that no call is refused by accident.
 const USERS: usize = 8_000;
-/// Requests measured after one warm-up request per user.
-const REQUESTS: usize = 10 * USERS;
+/// Requests measured per round, after one warm-up request per user.
+const REQUESTS: usize = 4 * USERS;
 
 /// Measures and reports.
 pub(crate) async fn measure(report: &mut Report) {
@@ -22,17 +23,14 @@ pub(crate) async fn measure(report: &mut Report) {
     let requests = Arc::new((0..USERS).map(|n| request(n, &provider.token(n))).collect::<Vec<_>>());
     let one_user = Arc::new(vec![requests[0].clone()]);
 
-    http_load::run(upstream.address(), &requests, USERS).await;
-    let before = upstream.cpu();
-    let direct = http_load::run(upstream.address(), &requests, REQUESTS).await;
-    let direct_cpu = (upstream.cpu() - before).as_secs_f64() * 1e6 / REQUESTS as f64;
+    let direct = measure_server(&upstream, &requests).await;
 
     let limiter = Server::weir("limiter", &["--store", "memory"]).await;
     let bench = Bench { upstream: &upstream, limiter: &limiter, provider: &provider };
 
     let plain = bench.run("", &requests).await;
-    report.add("gateway proxy only", "requests/s", plain.per_second, direct.per_second(), Goal::AtLeast(0.4));
-    report.add("gateway proxy only, CPU", "us/request", plain.cpu, direct_cpu, Goal::AtMost(4.0));
+    report.add("gateway proxy only", "requests/s", plain.per_second, direct.per_second, Goal::AtLeast(0.4));
+    report.add("gateway proxy only, CPU", "us/request", plain.cpu, direct.cpu, Goal::AtMost(4.0));
 
     let jwt = bench.run(JWT, &requests).await;
     report.add("gateway with JWT", "requests/s", jwt.per_second, plain.per_second, Goal::AtLeast(0.85));
@@ -52,7 +50,7 @@ pub(crate) async fn measure(report: &mut Report) {
     let refused = bench.run(&format!("{JWT}{LIMITS}"), &one_user).await;
     report.add("gateway all refused", "requests/s", refused.per_second, plain.per_second, Goal::AtLeast(1.0));
     report.add("gateway all refused, CPU", "us/request", refused.cpu, plain.cpu, Goal::AtMost(1.0));
-    assert_eq!(refused.refused, REQUESTS, "everything is refused here");
+    assert_eq!(refused.refused, ROUNDS * REQUESTS, "everything is refused here");
 }
 
 /// The scenario's token check.
@@ -76,7 +74,7 @@ struct Bench<'a> {
 
 struct Measured {
     per_second: f64,
-    /// Microseconds of CPU of the gateway process per request.
+    /// Microseconds of CPU of the server's process per request.
     cpu: f64,
     refused: usize,
 }
@@ -104,12 +102,25 @@ impl Bench<'_> {
             ],
         )
         .await;
-        http_load::run(gateway.address(), requests, requests.len().max(100)).await;
-        let before = gateway.cpu();
-        let outcome = http_load::run(gateway.address(), requests, REQUESTS).await;
-        let cpu = (gateway.cpu() - before).as_secs_f64() * 1e6 / REQUESTS as f64;
-        Measured { per_second: outcome.per_second(), cpu, refused: outcome.refused }
+        measure_server(&gateway, requests).await
     }
+}
+
+/// Warms a server up, puts the load on it, and keeps the best round.
+async fn measure_server(server: &Server, requests: &Arc<Vec<Vec<u8>>>) -> Measured {
+    http_load::run(server.address(), requests, requests.len().max(100)).await;
+    let mut best = Measured { per_second: 0.0, cpu: f64::MAX, refused: 0 };
+    for _ in 0..ROUNDS {
+        let before = server.cpu();
+        let outcome = http_load::run(server.address(), requests, REQUESTS).await;
+        let cpu = (server.cpu() - before).as_secs_f64() * 1e6 / REQUESTS as f64;
+        best = Measured {
+            per_second: best.per_second.max(outcome.per_second()),
+            cpu: best.cpu.min(cpu),
+            refused: best.refused + outcome.refused,
+        };
+    }
+    best
 }
 
 /// The call of user `n` from an address of its own.

@@ -5,6 +5,9 @@
 //! kernel's account of them. Prints a table against the last recorded run and writes `bench/latest.json`.
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stdout)] // a benchmark that cannot run should stop and say where
 
+/// Rounds per figure; the best one counts, because whatever else runs on the machine only ever takes away.
+pub(crate) const ROUNDS: usize = 3;
+
 mod gateway;
 mod grpc_load;
 mod http_load;
