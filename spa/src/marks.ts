@@ -22,9 +22,9 @@ export function mark(call: Call): HTMLLIElement {
 export function detail(call: Call): HTMLLIElement {
   const item = document.createElement('li');
   item.append(
-    element('span', { textContent: timeOf(call), className: 'time' }),
+    element('span', { textContent: timeOf(call) }),
     ' ',
-    element('span', { textContent: inWords(call) }),
+    element('span', { textContent: `${NAMES[call.kind]}, ${call.status || 'no answer'}` }),
     ' ',
     element('span', { textContent: `${call.duration} ms`, className: 'duration' }),
   );

@@ -12,7 +12,8 @@ export function parseRetryAfter(field: string | null, now: number): number | und
   if (/^\d+$/.test(text)) return clamp(Number(text) * 1_000);
   // Only dates of HTTP: Date.parse would make a year of "-5" and a month of "soon 3".
   if (!/^[A-Z][a-z]{2,8},? .*\d\d:\d\d:\d\d/.test(text)) return undefined;
-  const date = Date.parse(text);
+  // The oldest of the three forms does not name the zone, which is always this one.
+  const date = Date.parse(text.endsWith('GMT') ? text : `${text} GMT`);
   return Number.isNaN(date) ? undefined : clamp(date - now);
 }
 

@@ -117,7 +117,8 @@ export class Session {
   /** Removes the person, and what is left of sign-ins that never ended. */
   async forget(): Promise<void> {
     await this.#manager.removeUser();
-    for (const key of Object.keys(this.#storage)) {
+    const keys = Array.from({ length: this.#storage.length }, (_, index) => this.#storage.key(index) ?? '');
+    for (const key of keys) {
       if (key.startsWith('oidc.') || key === SIGNED_IN_AGAIN) this.#storage.removeItem(key);
     }
   }

@@ -67,9 +67,11 @@ export class View {
     this.#show({ notice: true });
   }
 
-  /** Whether calls are under way. */
+  /** Whether calls are under way. What an earlier one said stays, so that the page does not jump, but looks old. */
   showCalling(calling: boolean): void {
     this.#show({ progress: calling });
+    const result = this.#find('result');
+    if (calling && result.textContent !== '') result.dataset['kind'] = 'old';
   }
 
   enableCalls(enabled: boolean): void {

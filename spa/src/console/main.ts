@@ -6,7 +6,8 @@ import './style.css';
 
 import SwaggerUI from 'swagger-ui-dist/swagger-ui-es-bundle.js';
 
-import { loadSettings, SettingsError } from '../settings.js';
+import { loadSettings, type Settings, SettingsError } from '../settings.js';
+import { keepAccessible } from './accessible.js';
 import { followColourScheme } from './colour_scheme.js';
 
 /** The page that the provider sends the pop-up to; registered there to the byte. */
@@ -18,11 +19,11 @@ function find(id: string): HTMLElement {
   return element;
 }
 
-followColourScheme();
-try {
-  const { console, oidc } = await loadSettings(location.origin);
+function start({ console, oidc }: Settings): void {
+  const domNode = find('console');
+  keepAccessible(domNode);
   const ui = SwaggerUI({
-    domNode: find('console'),
+    domNode,
     url: console.openapiUrl,
     // Without the bar in which one types the address of another document.
     layout: 'BaseLayout',
@@ -31,9 +32,12 @@ try {
     validatorUrl: null,
     // Tokens stay in memory and are gone with the page.
     persistAuthorization: false,
-    deepLinking: true,
+    // It would put links into buttons.
+    deepLinking: false,
     displayRequestDuration: true,
     defaultModelsExpandDepth: -1,
+    // The one whose colours are readable on its own background.
+    syntaxHighlight: { theme: 'nord' },
   });
   ui.initOAuth({
     clientId: oidc.clientId,
@@ -42,9 +46,14 @@ try {
     scopes: oidc.scope.split(/\s+/).filter((scope) => scope !== 'offline_access'),
     usePkceWithAuthorizationCodeGrant: true,
   });
+}
+
+followColourScheme();
+try {
+  start(await loadSettings(location.origin));
 } catch (error) {
   if (!(error instanceof SettingsError)) throw error;
-  const notice = find('notice');
-  notice.textContent = `This page has no usable settings. ${error.message}`;
-  notice.hidden = false;
+  const items = error.problems.map((problem) => Object.assign(document.createElement('li'), { textContent: problem }));
+  find('unusable').hidden = false;
+  find('problems').replaceChildren(...items);
 }

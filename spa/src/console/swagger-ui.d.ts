@@ -11,6 +11,7 @@ declare module 'swagger-ui-dist/swagger-ui-es-bundle.js' {
     deepLinking: boolean;
     displayRequestDuration: boolean;
     defaultModelsExpandDepth: number;
+    syntaxHighlight: { theme: string };
   }
 
   interface OAuthOptions {
