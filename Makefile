@@ -1,6 +1,7 @@
 # The list of recipes. CI calls only these.
 #
 #   make up                 build and run every role on loopback (REDIS=redis://… keeps the counters there)
+#   make web                build the browser app; the next build of weir takes it in (make up does both)
 #   make test               everything that has to pass: format, lints, all tests, documentation
 #   make browser            drive a real browser through sign-in, calls and limits (part of make test)
 #   make bench              measure, compare with the last recorded figures, write bench/latest.json
@@ -9,14 +10,18 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 
-.PHONY: up build test format lint unit doctest docs browser bench check prerequisites
+.PHONY: up build web test format lint unit doctest docs browser bench check prerequisites
 
 up: build
 	exec target/release/weir up $(if $(REDIS),--redis "$(REDIS)") $(ARGS)
 
 build:
 	scripts/prerequisites build
+	scripts/web --optional
 	cargo build --release --locked
+
+web:
+	scripts/web
 
 test: prerequisites format lint docs doctest unit browser
 

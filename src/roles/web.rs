@@ -10,7 +10,7 @@ use weir_web::{Api, Config, Console, InvalidUrl, Oidc, Provider, Settings};
 
 use crate::development::{self, address};
 use crate::error::Error;
-use crate::listen::{Address, announce, bind_both};
+use crate::listen::{Address, address_of, announce, bind_both, localhost_url};
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
@@ -62,6 +62,10 @@ pub(crate) async fn run(args: Args, shutdown: CancellationToken) -> Result<(), E
         Address { at: args.ops_listen, flag: "--ops-listen" },
     )?;
     announce("web", "http", &listeners);
+    if args.settings.is_none() {
+        // The development provider sends people back to this name only.
+        tracing::info!("web: open {} in a browser", localhost_url(address_of(&listeners.service)));
+    }
     Ok(weir_web::run(Config::new(settings), listeners, shutdown).await?)
 }
 

@@ -20,7 +20,7 @@ const INDEX: &str = "index.html";
 const SETTINGS: &str = "config.json";
 
 /// What to do when the browser app is not part of this build.
-pub(crate) const NOT_BUILT: &str = "The browser app is not part of this build of weir. With Node 20 or newer, `make web` \
+pub(crate) const NOT_BUILT: &str = "The browser app is not part of this build of weir. With Node 20.19 or newer, `make web` \
                                     builds it; then build weir again: cargo build --release";
 
 /// Everything that is served.
