@@ -33,17 +33,17 @@ pub(crate) async fn run(args: Args, shutdown: CancellationToken) -> Result<(), E
     fill_addresses(&mut overrides, &addresses);
     let configuration = weir_gateway::load(&args.config, &overrides).map_err(Error::Configuration)?;
 
-    let store = store(&args)?;
+    let limiter = limiter(&args)?;
     let call = addresses.first_call(&configuration);
     let web = weir_web::Config::new(development_settings(&call, &addresses.gateway, &addresses.identity)?);
     let banner = banner::Banner::new(&ports, &addresses, &args, call, web.has_files());
-    let limiter = ClientConfig {
+    let limiters = ClientConfig {
         endpoints: vec![addresses.limiter.clone()],
         timeout: args.limiter_timeout,
         ..ClientConfig::default()
     };
-    let gateway = weir_gateway::Config::new(configuration, limiter);
-    let mut roles = start(store, gateway, web, ports, addresses, &shutdown);
+    let gateway = weir_gateway::Config::new(configuration, limiters);
+    let mut roles = start(limiter, gateway, web, ports, addresses, &shutdown);
     let ended = tokio::select! {
         () = banner.print_when_ready(&shutdown) => roles.join_next().await,
         ended = roles.join_next() => ended,
@@ -112,10 +112,13 @@ impl Ports {
     }
 }
 
-/// Where the counters live.
-fn store(args: &Args) -> Result<StoreConfig, Error> {
-    let Some(url) = &args.redis else { return Ok(StoreConfig::Memory) };
-    url.expose_secret().parse().map_err(|source| Error::Store { flag: "--redis", source })
+/// Where the counters live, and how long the limiter waits for them.
+fn limiter(args: &Args) -> Result<weir_limiter::Config, Error> {
+    let store = match &args.redis {
+        Some(url) => url.expose_secret().parse().map_err(|source| Error::Store { flag: "--redis", source })?,
+        None => StoreConfig::Memory,
+    };
+    Ok(weir_limiter::Config { store, store_timeout: args.store_timeout, ..weir_limiter::Config::default() })
 }
 
 /// Tells the policies where the other roles really are, unless the user said otherwise.
@@ -134,14 +137,13 @@ fn fill_addresses(overrides: &mut NamedValueOverrides, addresses: &Addresses) {
 }
 
 fn start(
-    store: StoreConfig,
+    limiter: weir_limiter::Config,
     gateway: weir_gateway::Config,
     web: weir_web::Config,
     ports: Ports,
     addresses: Addresses,
     shutdown: &CancellationToken,
 ) -> JoinSet<Result<(), Error>> {
-    let limiter = weir_limiter::Config { store, ..weir_limiter::Config::default() };
     let backend = weir_backend::Config {
         openid_config: development::openid_config(&addresses.identity),
         ..weir_backend::Config::default()

@@ -29,6 +29,9 @@ pub(crate) struct Args {
     /// How long the gateway waits for the limiter before it enforces the limits alone, e.g. 250ms
     #[arg(long, value_name = "DURATION", env = "WEIR_UP_LIMITER_TIMEOUT", default_value = "250ms", value_parser = duration)]
     pub(crate) limiter_timeout: Duration,
+    /// How long the limiter waits for Redis before it counts in memory, e.g. 100ms
+    #[arg(long, value_name = "DURATION", env = "WEIR_UP_STORE_TIMEOUT", default_value = "100ms", value_parser = duration)]
+    pub(crate) store_timeout: Duration,
     /// The origin of the single-page app that may call the gateway and sign in; default: http://localhost and the port of
     /// --web-listen
     #[arg(long, value_name = "ORIGIN", env = "WEIR_UP_SPA_ORIGIN")]

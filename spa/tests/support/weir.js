@@ -23,9 +23,9 @@ const ROLES = ['gateway', 'limiter', 'backend', 'identity', 'web'];
 export async function startWeir({ policy } = {}) {
   const [redis, config] = await Promise.all([startRedis(), configuration(policy)]);
   const ports = ROLES.flatMap((role) => [`--${role}-listen=127.0.0.1:0`, `--${role}-ops-listen=127.0.0.1:0`]);
-  // A machine under load must not look like a limiter that is away.
-  const patient = '--limiter-timeout=30s';
-  const up = start(WEIR, ['up', '--config', config.path, '--redis', redis.url, patient, ...ports]);
+  // A machine under load must not look like a limiter or a Redis that is away.
+  const patience = ['--limiter-timeout=30s', '--store-timeout=30s'];
+  const up = start(WEIR, ['up', '--config', config.path, '--redis', redis.url, ...patience, ...ports]);
   const stop = async () => {
     await up.stop();
     await Promise.all([redis.stop(), config.remove()]);
