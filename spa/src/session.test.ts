@@ -125,6 +125,13 @@ describe('opening the page', () => {
     expect(renewals).toEqual([]);
   });
 
+  test('with an answer that nobody asked for leaves somebody signed in', async () => {
+    signedIn(600);
+    const url = new URL('?code=c&state=foreign', here);
+    await expect(session.open(url)).resolves.toMatchObject({ access_token: 'old' });
+    expect(renewals).toEqual([]);
+  });
+
   test('with an answer of another issuer spends no code', async () => {
     const url = new URL('?code=c&state=s&iss=https://evil.example.com', here);
     await expect(session.open(url)).rejects.toMatchObject({ kind: 'refused', message: expect.stringContaining('expected sign-in service') });

@@ -51,10 +51,12 @@ export class Session {
    */
   async open(url: URL): Promise<User | null> {
     try {
-      const query = url.searchParams;
-      if (query.has('state') && (query.has('code') || query.has('error'))) return await this.#finishSignIn(url);
       const user = await this.#manager.getUser();
-      return user?.expired === true ? await this.#renew(user) : user;
+      if (user !== null) return user.expired === true ? await this.#renew(user) : user;
+      // Nobody who is signed in has asked to sign in: such an answer would be somebody else's, and is ignored.
+      const query = url.searchParams;
+      const isAnswer = query.has('state') && (query.has('code') || query.has('error'));
+      return isAnswer ? await this.#finishSignIn(url) : null;
     } catch (error) {
       throw troubleOf(error);
     }
