@@ -2,7 +2,7 @@
 
 use std::io;
 
-/// The error of [`run`](crate::run).
+/// The error of [`run`](crate::run()).
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The operations listener failed.

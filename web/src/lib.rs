@@ -2,7 +2,7 @@
 //!
 //! Their files are built by npm, embedded when this crate is built, and served from memory: there is no file system
 //! behind an address. One build serves any provider, because the page reads its [`Settings`] from `/config.json`.
-//! [`run`] starts it.
+//! [`run()`] starts it.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod accept;
