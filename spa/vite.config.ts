@@ -67,7 +67,7 @@ export default defineConfig({
     license: { fileName: 'licences.txt' },
     // swagger-ui comes as one script of this size.
     chunkSizeWarningLimit: 2000,
-    rolldownOptions: { input: ['index.html', 'developer/index.html'] },
+    rolldownOptions: { input: { app: 'index.html', console: 'developer/index.html' } },
   },
   test: { include: ['src/**/*.test.ts'] },
 });

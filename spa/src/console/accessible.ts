@@ -12,9 +12,13 @@ const ATTRIBUTES: readonly (readonly [selector: string, attributes: Record<strin
   ['.modal-btn[aria-label="Apply given OAuth2 credentials"]', { 'aria-label': 'Authorize' }],
   ['.modal-btn[aria-label="Remove authorization"]', { 'aria-label': 'Logout' }],
   ['pre.microlight', { tabindex: '0' }],
+  // Stands alone until there is a description, or an error in its place.
+  ['.loading-container:not(.loading-container *)', { role: 'main' }],
+  ['.loading-container .title', { 'aria-level': '1' }],
+  ['.errors__title', { 'aria-level': '2' }],
   // Below the title, which is of the first level.
   ['h3', { 'aria-level': '2' }],
-  ['h4', { 'aria-level': '3' }],
+  ['h4:not(.title, .errors__title)', { 'aria-level': '3' }],
   ['h5, h6', { 'aria-level': '4' }],
   ['.scopes h2', { 'aria-level': '4' }],
 ];
