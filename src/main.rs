@@ -20,7 +20,7 @@ use clap::Parser;
 use cli::{Cli, Command};
 use error::Error;
 
-// Measured against the system allocator on the gateway's and the limiter's hot paths; see docs/benchmarks.md.
+// Requests allocate and free many small buffers, often on another thread than the one that made them.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
