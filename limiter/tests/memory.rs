@@ -108,6 +108,21 @@ async fn bytes_are_bounded_and_no_key_forgets_for_the_lack_of_them() {
     assert!(one(&store, check("fresh", 1000, MINUTE)).await.allowed);
 }
 
+#[tokio::test]
+async fn the_bytes_of_expired_keys_are_there_for_a_key_that_grows() {
+    let (store, clock) = store(&MemoryConfig { max_keys: 1000, max_bytes: 20_000 });
+    assert!(one(&store, check("long", 1000, MINUTE)).await.allowed);
+    let mut keys = 0;
+    while one(&store, check(keys, 1, Duration::from_secs(1))).await.allowed {
+        keys += 1;
+    }
+    assert!(keys < 999, "bytes, not places, ran out");
+    clock.advance(Duration::from_secs(1));
+    for call in 1..500 {
+        assert!(one(&store, check("long", 1000, MINUTE)).await.allowed, "call {call}: no fresh key has come since");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn lists_are_atomic_and_never_wait_for_each_other_in_a_circle() {
     let store = std::sync::Arc::new(MemoryStore::new(&MemoryConfig::default()));

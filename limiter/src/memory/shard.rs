@@ -58,6 +58,8 @@ impl Shard {
     }
 
     pub(super) fn check(&mut self, key: &[u8], terms: Terms, cost: u64, now: u64) -> Verdict {
+        // Only fresh keys reclaim otherwise, and there may be none: the forgotten must not take a counting key's bytes.
+        while self.bytes >= self.room.bytes && self.reclaim_one(now) {}
         let Some(counter) = self.counters.get_mut(key) else {
             return self.check_fresh(key, terms, cost, now);
         };
