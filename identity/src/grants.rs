@@ -39,7 +39,7 @@ pub(crate) struct Grant {
     pub(crate) account: Uuid,
     /// When the password was given.
     pub(crate) signed_in_at: SystemTime,
-    /// The session it came from: its end ends the refresh tokens.
+    /// The session it came from: its end ends codes and refresh tokens.
     pub(crate) session: Digest,
     /// The client has a secret, and longer lifetimes.
     pub(crate) confidential: bool,
@@ -213,9 +213,11 @@ impl Grants {
         Ok(Refreshed { grant, granted, refresh_token: self.refresh_token(&id, generation, expires, now) })
     }
 
-    /// Ends every refresh token that came from a session.
+    /// Ends every refresh token that came from a session, and every code that could still become one.
     pub(crate) fn end_session(&self, session: &Digest) {
-        self.tables.lock().families.retain(|family| family.grant.session != *session);
+        let mut tables = self.tables.lock();
+        tables.families.retain(|family| family.grant.session != *session);
+        tables.codes.retain(|code| !matches!(code, Code::Fresh(request) if request.grant.session == *session));
     }
 
     fn next_expiry(&self, family: &Family, now: SystemTime) -> SystemTime {

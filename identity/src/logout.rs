@@ -128,8 +128,7 @@ fn ask(provider: &Provider, client: Option<&Client>, parameters: &Parameters, he
 }
 
 fn end(provider: &Provider, session: &Session, next: Option<String>) -> Response {
-    provider.sessions.end(&session.id);
-    provider.grants.end_session(&session.id);
+    provider.end_session(session);
     tracing::info!(account = %session.account, "signed out");
     let mut response = leave(next);
     response.headers_mut().append(header::SET_COOKIE, cookies::clear(cookies::SESSION));

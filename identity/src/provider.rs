@@ -96,6 +96,12 @@ impl Provider {
         Answer::Code(code).send(&request.reply, &self.tenant.issuer(&request.policy))
     }
 
+    /// Ends a session with everything that came from it.
+    pub(crate) fn end_session(&self, session: &Session) {
+        self.sessions.end(&session.id);
+        self.grants.end_session(&session.id);
+    }
+
     /// Begins a session and sends the browser on with its cookie.
     pub(crate) async fn sign_in(
         &self,
@@ -104,9 +110,9 @@ impl Provider {
         keep: bool,
         headers: &HeaderMap,
     ) -> Response {
-        // A session of before ends: its cookie is about to be replaced.
+        // A session of before ends: its cookie is about to be replaced, and nobody could sign out of it any more.
         if let Some(previous) = self.session(headers) {
-            self.sessions.end(&previous.id);
+            self.end_session(&previous);
         }
         let (cookie, session) = self.sessions.begin(account.id, self.clock.now());
         let lifetime = keep.then_some(self.lifetimes.session);

@@ -1,6 +1,6 @@
 //! Signing out.
 
-use super::harness::{Browser, EMAIL, Server};
+use super::harness::{Browser, EMAIL, PASSWORD, Server};
 use crate::cookies::SESSION;
 use crate::development::{FRONTEND_CLIENT_ID, SPA_ORIGIN};
 
@@ -58,6 +58,29 @@ async fn without_an_id_token_the_person_is_asked() {
     assert_eq!((done.status, done.location()), (303, SPA_ORIGIN));
     assert!(!browser.cookies.contains_key(SESSION));
     assert_eq!(server.refresh(tokens["refresh_token"].as_str().unwrap()).await.status(), 400);
+}
+
+#[tokio::test]
+async fn signing_in_again_ends_what_came_from_the_session_before() {
+    let server = Server::start().await;
+    let (mut browser, before) = signed_in(&server).await;
+    let redirect = browser.get(&server.authorize_url(&[("prompt", "login")])).await;
+    let csrf = browser.get(redirect.location()).await.hidden("csrf");
+    let form = [("csrf", csrf.as_str()), ("email", EMAIL), ("password", PASSWORD)];
+    let answer = browser.post(redirect.location(), &form).await;
+    let code = browser.go_on(answer).await.parameters().remove("code").unwrap();
+    assert_eq!(server.refresh(before["refresh_token"].as_str().unwrap()).await.status(), 400);
+    assert_eq!(server.redeem(&code).await.status(), 200);
+}
+
+#[tokio::test]
+async fn a_code_is_worth_nothing_after_signing_out() {
+    let server = Server::start().await;
+    let (mut browser, tokens) = signed_in(&server).await;
+    let code = browser.code().await;
+    let hint = [("id_token_hint", tokens["id_token"].as_str().unwrap())];
+    assert_eq!(browser.get(&logout(&server, &hint)).await.status, 200);
+    assert_eq!(server.redeem(&code).await.status(), 400);
 }
 
 #[tokio::test]
