@@ -20,6 +20,13 @@ pub(crate) enum Error {
     #[error("{path}: the file is empty; write the secret into it", path = .path.display())]
     SecretFileEmpty { path: PathBuf },
     #[error(
+        "--named-value (WEIR_GATEWAY_NAMED_VALUE): a value is not NAME=VALUE.\n`;` begins another value: one that holds \
+         a `;` belongs into a file, see --named-value-file."
+    )]
+    NamedValue,
+    #[error("the variable {}{name} is not text in UTF-8", crate::named_values::ENVIRONMENT_PREFIX)]
+    NamedValueNotText { name: String },
+    #[error(
         "{role} listens on {address}, which is reachable beyond this machine, but {secrets} still has its development value, \
          which everybody knows.\nSet {fix}, or listen on 127.0.0.1."
     )]
@@ -57,6 +64,8 @@ impl Error {
             | Self::WebAddress(_)
             | Self::SecretFile { .. }
             | Self::SecretFileEmpty { .. }
+            | Self::NamedValue
+            | Self::NamedValueNotText { .. }
             | Self::DevelopmentSecret { .. } => 2,
             _ => 1,
         }

@@ -19,6 +19,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use cli::{Cli, Command};
 use error::Error;
+use tokio_util::sync::CancellationToken;
 
 // Requests allocate and free many small buffers, often on another thread than the one that made them.
 #[global_allocator]
@@ -39,11 +40,11 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<(), Error> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Error::Runtime)?;
     runtime.block_on(async {
-        let telemetry = match command.role() {
-            Some(role) => Some(weir_telemetry::init(role).map_err(Error::Telemetry)?),
-            None => None,
+        // Commands that end by themselves have nothing to end in order: there Ctrl-C does what it does everywhere.
+        let (telemetry, shutdown) = match command.role() {
+            Some(role) => (Some(weir_telemetry::init(role).map_err(Error::Telemetry)?), shutdown::on_signal()),
+            None => (None, CancellationToken::new()),
         };
-        let shutdown = shutdown::on_signal();
         let result = match command {
             Command::Up(args) => up::run(*args, shutdown).await,
             Command::Gateway(args) => roles::gateway::run(*args, shutdown).await,

@@ -17,8 +17,15 @@ pub(crate) const ENVIRONMENT_PREFIX: &str = "WEIR_NAMED_VALUE_";
 pub(crate) struct NamedValueArgs {
     /// Set a named value (repeatable; separated by `;` in the variable). The variable WEIR_NAMED_VALUE_FUNCTION_KEY sets
     /// function-key, and so on
-    #[arg(long = "named-value", value_name = "NAME=VALUE", value_parser = pair, value_delimiter = ';', env = "WEIR_GATEWAY_NAMED_VALUE", hide_env_values = true)]
-    pub(crate) values: Vec<(String, String)>,
+    // Taken apart later and not by a `value_parser`: what that refuses, it prints, and this may be a part of a secret.
+    #[arg(
+        long = "named-value",
+        value_name = "NAME=VALUE",
+        value_delimiter = ';',
+        env = "WEIR_GATEWAY_NAMED_VALUE",
+        hide_env_values = true
+    )]
+    pub(crate) values: Vec<String>,
     /// Set a named value to a file's content, for secrets (repeatable)
     #[arg(long = "named-value-file", value_name = "NAME=FILE", value_parser = pair, value_delimiter = ';', env = "WEIR_GATEWAY_NAMED_VALUE_FILE")]
     pub(crate) files: Vec<(String, String)>,
@@ -35,16 +42,20 @@ impl NamedValueArgs {
     /// All overrides. A value flag wins over a file, a file over the environment.
     pub(crate) fn overrides(&self) -> Result<NamedValueOverrides, Error> {
         let mut overrides = NamedValueOverrides::new();
-        for (variable, value) in std::env::vars() {
-            if let Some(name) = variable.strip_prefix(ENVIRONMENT_PREFIX) {
-                overrides.insert_from_environment(name, SecretString::from(value));
-            }
+        // Variables of other programs need not be text.
+        for (variable, value) in std::env::vars_os() {
+            let Some(name) = variable.to_str().and_then(|variable| variable.strip_prefix(ENVIRONMENT_PREFIX)) else {
+                continue;
+            };
+            let value = value.into_string().map_err(|_| Error::NamedValueNotText { name: name.to_owned() })?;
+            overrides.insert_from_environment(name, SecretString::from(value));
         }
         for (name, path) in &self.files {
             overrides.insert(name, secret_file::read(Path::new(path))?);
         }
-        for (name, value) in &self.values {
-            overrides.insert(name, SecretString::from(value.as_str()));
+        for value in &self.values {
+            let (name, value) = pair(value).map_err(|_| Error::NamedValue)?;
+            overrides.insert(&name, SecretString::from(value));
         }
         Ok(overrides)
     }

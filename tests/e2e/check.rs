@@ -69,3 +69,35 @@ fn the_gateway_refuses_what_check_refuses() {
     assert!(output.stdout.is_empty(), "nothing was announced");
     assert!(String::from_utf8_lossy(&output.stderr).contains("policy.xml:"));
 }
+
+#[test]
+fn a_named_value_that_cannot_be_read_is_not_repeated() {
+    let config = ConfigDir::scenario();
+    let output = Command::new(env!("CARGO_BIN_EXE_weir"))
+        .args(["check", config.as_str()])
+        .env("WEIR_GATEWAY_NAMED_VALUE", "function-key=begin;pa55word")
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    assert!(text.contains("--named-value-file") && !text.contains("pa55word"), "{text}");
+}
+
+#[test]
+fn variables_that_are_no_text_matter_only_if_they_are_ours() {
+    use std::os::unix::ffi::OsStrExt;
+    let config = ConfigDir::scenario();
+    let check = |variable: &str| {
+        let no_text = std::ffi::OsStr::from_bytes(b"pa55word\xff");
+        Command::new(env!("CARGO_BIN_EXE_weir"))
+            .args(["check", config.as_str()])
+            .env(variable, no_text)
+            .output()
+            .unwrap()
+    };
+    assert!(check("LESS").status.success());
+    let output = check("WEIR_NAMED_VALUE_FUNCTION_KEY");
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    assert!(text.contains("WEIR_NAMED_VALUE_FUNCTION_KEY") && !text.contains("pa55word"), "{text}");
+}

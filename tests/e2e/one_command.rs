@@ -112,6 +112,21 @@ fn a_token_without_an_identity_says_what_to_start() {
 }
 
 #[test]
+fn ctrl_c_ends_a_token_that_does_not_come() {
+    use std::io::Read;
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let identity = format!("http://{}", silent.local_addr().unwrap());
+    let mut arguments = Command::new(env!("CARGO_BIN_EXE_weir"));
+    let mut weir = arguments.args(["token", "--user", "alice", "--identity", &identity]).spawn().unwrap();
+    let (mut call, _) = silent.accept().unwrap();
+    call.read_exact(&mut [0; 4]).unwrap();
+    let interrupted = Command::new("kill").args(["-INT", &weir.id().to_string()]).status().unwrap();
+    assert!(interrupted.success());
+    // It would end by itself after its patience, with a status of its own.
+    assert_eq!(weir.wait().unwrap().code(), None, "it ended by the signal");
+}
+
+#[test]
 fn every_command_has_help_with_an_example() {
     for command in ["up", "gateway", "limiter", "backend", "identity", "web", "token", "check"] {
         let output = weir(&[command, "--help"]);
