@@ -5,6 +5,8 @@ use std::time::Duration;
 use ipnet::IpNet;
 use weir_policy::Configuration;
 
+use crate::openapi::{PublicUrl, RequestPath};
+
 /// Everything [`crate::run()`] needs besides its sockets.
 #[derive(Debug)]
 pub struct Config {
@@ -20,6 +22,12 @@ pub struct Config {
     pub clients: ClientLimits,
     /// How backends are called.
     pub upstream: UpstreamLimits,
+    /// Where the OpenAPI document of all APIs is served, `/openapi.json` by default; `None`: nowhere. An operation with
+    /// that path goes before it.
+    pub openapi_path: Option<RequestPath>,
+    /// The URL that clients reach the gateway at, for that document. `None`: as each request says (`Host`, and what
+    /// trusted proxies say in `X-Forwarded-Host` and `X-Forwarded-Proto`).
+    pub public_url: Option<PublicUrl>,
 }
 
 impl Config {
@@ -33,6 +41,8 @@ impl Config {
             trusted_proxies: Vec::new(),
             clients: ClientLimits::default(),
             upstream: UpstreamLimits::default(),
+            openapi_path: Some(RequestPath::of_openapi()),
+            public_url: None,
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::bases::Bases;
 use crate::client_address::TrustedProxies;
 use crate::config::{ClientLimits, UpstreamLimits};
 use crate::metrics::{Metrics, RouteMeter};
+use crate::openapi::OpenApi;
 use crate::pipeline::jwt_check::JwtCheck;
 use crate::proxy::Proxy;
 use crate::router::Router;
@@ -50,6 +51,8 @@ pub(crate) struct Gateway {
     pub(crate) clients: ClientLimits,
     pub(crate) upstream: UpstreamLimits,
     pub(crate) deployment: Arc<Deployment>,
+    /// The document of all APIs, if it is served.
+    pub(crate) openapi: Option<OpenApi>,
     metrics: Arc<Metrics>,
 }
 
@@ -60,6 +63,7 @@ pub(crate) struct Parts {
     pub(crate) trusted: TrustedProxies,
     pub(crate) clients: ClientLimits,
     pub(crate) upstream: UpstreamLimits,
+    pub(crate) openapi: Option<OpenApi>,
 }
 
 impl Gateway {
@@ -91,6 +95,7 @@ impl Gateway {
             trusted: parts.trusted,
             clients: parts.clients,
             upstream: parts.upstream,
+            openapi: parts.openapi,
             deployment: Arc::new(Deployment {
                 gateway_id: "weir".into(),
                 region: "local".into(),

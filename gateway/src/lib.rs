@@ -12,6 +12,7 @@ mod forwarding;
 mod gateway;
 mod listener;
 mod metrics;
+mod openapi;
 mod path;
 mod pipeline;
 mod proxy;
@@ -28,4 +29,5 @@ pub use config::{
     DEFAULT_STREAMS, DEFAULT_UPSTREAM_IDLE, UpstreamLimits,
 };
 pub use config_dir::load;
+pub use openapi::{BadPublicUrl, BadRequestPath, PublicUrl, RequestPath};
 pub use run::{Error, run};

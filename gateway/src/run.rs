@@ -9,6 +9,7 @@ use crate::client_address::TrustedProxies;
 use crate::config::Config;
 use crate::gateway::{Gateway, Parts};
 use crate::metrics::Exposition;
+use crate::openapi::OpenApi;
 
 /// Why a gateway cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +44,10 @@ pub async fn run(config: Config, listeners: Listeners, shutdown: CancellationTok
     let ops = Ops::new("gateway");
     let limiter = weir_limiter::Client::new(config.limiter, &ops)?;
     let providers = weir_token::Providers::new(config.providers, &ops)?;
+    let openapi = match config.openapi_path {
+        Some(path) => Some(OpenApi::new(&config.configuration, &providers, path, config.public_url)?),
+        None => None,
+    };
     let gateway = Arc::new(Gateway::new(
         &config.configuration,
         Parts {
@@ -51,6 +56,7 @@ pub async fn run(config: Config, listeners: Listeners, shutdown: CancellationTok
             trusted: TrustedProxies::new(config.trusted_proxies),
             clients: config.clients.clone(),
             upstream: config.upstream,
+            openapi,
         },
     )?);
     ops.registry(|registry| registry.register_collector(Box::new(Exposition(gateway.metrics()))));

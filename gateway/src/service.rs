@@ -94,6 +94,9 @@ impl Gateway {
             return self.preflight(&arrival, &preflight, &path, &trace);
         }
         let Some(Match { operation, parameters, prefix }) = found else {
+            if let Some(openapi) = self.openapi.as_ref().filter(|openapi| openapi.is_asked_for(method, path.path())) {
+                return self.describe(openapi, arrival, &path, &trace);
+            }
             return self.without_route(arrival, trace, Failure::not_found()).await;
         };
         let route = &self.routes[operation];

@@ -37,6 +37,8 @@ pub(crate) struct Compiler<'a> {
 #[derive(Clone)]
 pub(crate) struct Place<'a> {
     file: &'a Arc<str>,
+    /// [`PolicyDocument::name`].
+    document: &'a str,
     scope: Scope,
     section: Section,
     /// The enclosing elements, e.g. `choose[1]/when[2]/`; empty directly in the section.
@@ -88,6 +90,7 @@ impl<'a> Compiler<'a> {
         let Some(element) = document.section(section) else { return self.section(parents, section, operation) };
         let place = Place {
             file: &document.file,
+            document: &document.name,
             scope: document.scope,
             section,
             path: String::new(),

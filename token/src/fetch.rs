@@ -1,7 +1,7 @@
 //! Fetching a provider's discovery document and key set over HTTP.
 //!
-//! Everything is bounded: bytes, redirects and, by the caller, time. Only `issuer` and `jwks_uri` are read, so slim
-//! discovery documents work. The issuer is not compared with the URL: Azure AD B2C's does not match it.
+//! Everything is bounded: bytes, redirects and, by the caller, time. Only `issuer` and `jwks_uri` are needed, so slim
+//! discovery documents work; the endpoints for signing in are read if they are there. The issuer is not compared with the URL: Azure AD B2C's does not match it.
 
 use std::error::Error as _;
 use std::fmt::Write as _;
@@ -10,10 +10,11 @@ use std::time::Duration;
 use reqwest::redirect::Policy;
 use reqwest::{Client, Url};
 use serde::Deserialize;
+use serde_json::Value;
 use thiserror::Error;
 
 use crate::jwk;
-use crate::key_set::KeySet;
+use crate::key_set::{Endpoints, KeySet};
 
 /// The most bytes of one document. Real ones have a few thousand.
 const MAX_DOCUMENT: usize = 1024 * 1024;
@@ -53,6 +54,21 @@ impl FetchError {
 struct Discovery {
     issuer: String,
     jwks_uri: String,
+    // Nothing that validation needs: whatever stands here, keys can be fetched.
+    #[serde(default)]
+    authorization_endpoint: Value,
+    #[serde(default)]
+    token_endpoint: Value,
+}
+
+impl Discovery {
+    fn endpoints(&self) -> Option<Endpoints> {
+        let url = |value: &Value| {
+            let text = value.as_str()?;
+            Url::parse(text).ok().filter(is_http).map(|_| text.to_owned())
+        };
+        Some(Endpoints { authorization: url(&self.authorization_endpoint)?, token: url(&self.token_endpoint)? })
+    }
 }
 
 /// The client all providers share.
@@ -97,7 +113,7 @@ pub(crate) async fn key_set(client: &Client, url: &Url) -> Result<KeySet, FetchE
     if keys.is_empty() {
         return Err(unusable(KEYS, &keys_url, "it holds no usable signature key".into()));
     }
-    Ok(KeySet { issuer: discovery.issuer, keys })
+    Ok(KeySet { endpoints: discovery.endpoints(), issuer: discovery.issuer, keys })
 }
 
 async fn get(client: &Client, url: &Url, document: &'static str) -> Result<Vec<u8>, FetchError> {

@@ -30,6 +30,7 @@ mod validator;
 
 pub use error::TokenError;
 pub use jwt::Jwt;
+pub use key_set::Endpoints;
 pub use metrics::Metrics;
 pub use provider::Provider;
 pub use providers::{Providers, ProvidersConfig, ProvidersError};

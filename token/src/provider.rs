@@ -19,7 +19,7 @@ use self::flight::{Flights, Reason};
 use crate::ProvidersConfig;
 use crate::fetch::{self, FetchError};
 use crate::health::{Health, KeysState};
-use crate::key_set::KeySet;
+use crate::key_set::{Endpoints, KeySet};
 use crate::metrics::Metrics;
 
 /// What the providers of one registry share.
@@ -63,6 +63,12 @@ impl Provider {
     #[must_use]
     pub fn issuer(&self) -> Option<String> {
         self.keys.load().as_ref().map(|keys| keys.issuer.clone())
+    }
+
+    /// Where people sign in, as of the last good fetch; `None` before it, and if the document names no such places.
+    #[must_use]
+    pub fn endpoints(&self) -> Option<Endpoints> {
+        self.keys.load().as_ref().and_then(|keys| keys.endpoints.clone())
     }
 
     /// The last good keys.

@@ -261,3 +261,61 @@ async fn a_dead_backend_can_be_read_too() {
     let answer = send(gateway.get("/api/hello").header("origin", SPA)).await;
     assert_eq!(answer.header("access-control-allow-origin"), Some(SPA));
 }
+
+/// The headers that the page may read by name.
+fn exposed(answer: &Answer) -> Vec<&str> {
+    answer.header("access-control-expose-headers").unwrap_or_default().split(", ").collect()
+}
+
+#[tokio::test]
+async fn what_a_page_needs_is_named_on_every_answer() {
+    let upstream = Upstream::answering(|seen| {
+        let status: u16 = seen.header("x-status").unwrap_or("200").parse().unwrap();
+        http::Response::builder().status(status).body(full("hello")).unwrap()
+    })
+    .await;
+    let steps = format!(
+        r#"{SCENARIO}{}<rate-limit-by-key calls="3" renewal-period="60" counter-key="all"
+             remaining-calls-header-name="x-ratelimit-remaining" total-calls-header-name="x-ratelimit-limit" />"#,
+        validate_jwt("", "")
+    );
+    let gateway = Setup::new(upstream.address, inbound(&steps)).start().await;
+    let call = |path: &str, status: &str| {
+        let token = format!("Bearer {}", crate::support::token("alice"));
+        send(gateway.get(path).header("origin", SPA).header("x-status", status).header("authorization", token))
+    };
+    let limit = ["x-ratelimit-remaining", "x-ratelimit-limit"];
+    for (path, status, needed) in [
+        ("/api/hello", "200", &limit[..]),
+        ("/api/hello", "500", &limit),
+        ("/api/hello", "404", &limit),
+        ("/api/hello", "429", &["retry-after", "x-ratelimit-limit"]),
+        ("/nowhere", "404", &[]),
+    ] {
+        let answer = call(path, status).await;
+        assert_eq!(answer.status.to_string(), status);
+        let exposed = exposed(&answer);
+        for name in needed.iter().chain(&["x-trace-id"]) {
+            assert!(answer.header(name).is_some() && exposed.contains(name), "{status}: {name} is not in {exposed:?}");
+        }
+    }
+    let unknown = send(gateway.get("/api/hello").header("origin", SPA)).await;
+    assert_eq!(unknown.status, 401);
+    assert!(exposed(&unknown).contains(&"www-authenticate") && exposed(&unknown).contains(&"x-trace-id"));
+}
+
+#[tokio::test]
+async fn errors_of_a_backend_that_is_gone_and_of_policies_name_their_headers_too() {
+    let address = std::net::SocketAddr::from(([127, 0, 0, 1], weir_testkit::free_port()));
+    let broken = r#"<choose><when condition="@(context.Request.Headers.ContainsKey("x-broken"))">
+        <set-variable name="v" value="@(context.Request.Url.Path.Substring(99))" /></when></choose>"#;
+    let on_error = r#"<set-header name="x-added"><value>1</value></set-header>"#;
+    let policy = document(&format!("{SCENARIO}{broken}"), "<forward-request/>", "", on_error);
+    let gateway = Setup::new(address, policy).start().await;
+    for (header, status) in [("x-other", 502), ("x-broken", 500)] {
+        let answer = send(gateway.get("/api/hello").header("origin", SPA).header(header, "1")).await;
+        assert_eq!(answer.status, status);
+        let exposed = exposed(&answer);
+        assert!(exposed.contains(&"x-trace-id") && exposed.contains(&"x-added"), "{exposed:?}");
+    }
+}

@@ -5,6 +5,7 @@ mod client_address;
 mod cors;
 mod jwt;
 mod limits;
+mod openapi;
 mod operations;
 mod policies;
 mod protocol;

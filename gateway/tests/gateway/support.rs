@@ -50,6 +50,8 @@ pub(crate) struct Setup {
     pub(crate) upstream: UpstreamLimits,
     on_limiter_failure: FailureMode,
     limiter: Option<SocketAddr>,
+    /// The last word on everything else.
+    pub(crate) configure: fn(&mut Config),
 }
 
 impl Setup {
@@ -64,6 +66,7 @@ impl Setup {
             upstream: UpstreamLimits::default(),
             on_limiter_failure: FailureMode::Local,
             limiter: None,
+            configure: |_| {},
         }
     }
 
@@ -112,12 +115,13 @@ impl Setup {
             timeout: if self.limiter.is_some() { Duration::from_millis(250) } else { PATIENCE },
             ..ClientConfig::default()
         };
-        let config = Config {
+        let mut config = Config {
             trusted_proxies: self.trusted.iter().map(|network| network.parse().unwrap()).collect(),
             clients: self.clients,
             upstream: self.upstream,
             ..Config::new(configuration, client)
         };
+        (self.configure)(&mut config);
         let service = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let ops = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let (address, operations) = (service.local_addr().unwrap(), ops.local_addr().unwrap());

@@ -47,6 +47,11 @@ pub(super) fn is_old_revision(folder: &str, properties: &Node) -> bool {
     folder.contains(";rev=") && properties.get("isCurrent").map(Node::to_json) == Some(serde_json::Value::Bool(false))
 }
 
+/// The id of the API in a folder, whose name may end in `;rev=N`.
+pub(super) fn id(folder: &str) -> &str {
+    folder.split_once(";rev=").map_or(folder, |(id, _)| id)
+}
+
 /// Reads the properties of an API; `None`, reported, if it cannot be served.
 pub(super) fn read(
     folder: &str,
@@ -68,7 +73,7 @@ pub(super) fn read(
     let service = fields.text("serviceUrl").filter(|(text, _)| !text.trim().is_empty());
     let service_url = service.and_then(|(text, node)| base_url(text, node, named_values, &mut fields));
     let mut shared = |name| fields.text(name).map(|(text, _)| Arc::<str>::from(text));
-    let id = folder.split_once(";rev=").map_or(folder, |(id, _)| id);
+    let id = id(folder);
     let info = ApiInfo {
         id: id.into(),
         name: shared("displayName").unwrap_or_else(|| id.into()),

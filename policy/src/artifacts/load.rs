@@ -72,7 +72,7 @@ pub(super) fn load(
     let folder = sort(files, &mut collector);
     let named_values = named_values(&folder, overrides, &mut collector);
     let backends = backends(&folder, &named_values, &mut collector);
-    let global = folder.policy.and_then(|file| document(file, Scope::Global, &mut collector));
+    let global = folder.policy.and_then(|file| document(file, "global".to_owned(), Scope::Global, &mut collector));
     let apis: Vec<_> =
         folder.apis.iter().filter_map(|(name, files)| read_api(name, files, &named_values, &mut collector)).collect();
     check_paths(&apis, &mut collector);
@@ -152,10 +152,13 @@ fn read_api<'a>(
     }
     let read = api::read(name, information.0, &properties, named_values, collector);
     let specification = specification(name, information.0, files, collector);
-    let policy = files.policy.and_then(|file| document(file, Scope::Api, collector));
-    let documents = files.operations.iter();
-    let operation_policies: BTreeMap<_, _> =
-        documents.filter_map(|(id, file)| Some((*id, document(*file, Scope::Operation, collector)?))).collect();
+    let id = api::id(name);
+    let policy = files.policy.and_then(|file| document(file, id.to_owned(), Scope::Api, collector));
+    let documents = files.operations.iter().filter_map(|(operation, file)| {
+        let document = document(*file, format!("{id}/{operation}"), Scope::Operation, collector)?;
+        Some((*operation, document))
+    });
+    let operation_policies: BTreeMap<_, _> = documents.collect();
     if let Some(specification) = &specification {
         check_operation_folders(files, &specification.operations, collector);
     }
@@ -263,8 +266,8 @@ fn any(steps: &[Step], fits: &dyn Fn(&Action) -> bool) -> bool {
     })
 }
 
-fn document((path, text): File<'_>, scope: Scope, collector: &mut Collector) -> Option<PolicyDocument> {
-    PolicyDocument::read(path, text, scope, collector)
+fn document((path, text): File<'_>, name: String, scope: Scope, collector: &mut Collector) -> Option<PolicyDocument> {
+    PolicyDocument::read(path, text, name, scope, collector)
 }
 
 /// The content of `{"properties": {…}}`.

@@ -12,13 +12,21 @@ const SECTIONS: [Section; 4] = [Section::Inbound, Section::Backend, Section::Out
 #[derive(Debug)]
 pub(crate) struct PolicyDocument {
     pub(super) file: Arc<str>,
+    /// What names of things in it start with: `global`, the API's id, or that and the operation's id.
+    pub(super) name: String,
     pub(super) scope: Scope,
     root: Element,
 }
 
 impl PolicyDocument {
     /// Reads a document; what is wrong with its outline is reported. `None` if there is no outline.
-    pub(crate) fn read(file: &Arc<str>, text: &str, scope: Scope, collector: &mut Collector) -> Option<Self> {
+    pub(crate) fn read(
+        file: &Arc<str>,
+        text: &str,
+        name: String,
+        scope: Scope,
+        collector: &mut Collector,
+    ) -> Option<Self> {
         let root = match xml::read(file, text) {
             Ok(document) => document.root,
             Err(errors) => {
@@ -26,7 +34,7 @@ impl PolicyDocument {
                 return None;
             }
         };
-        let document = Self { file: Arc::clone(file), scope, root };
+        let document = Self { file: Arc::clone(file), name, scope, root };
         document.check_outline(collector);
         Some(document)
     }

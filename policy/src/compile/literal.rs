@@ -116,7 +116,7 @@ pub(super) fn address_text(text: &str) -> Checked<String> {
 pub(super) fn base_url(text: &str) -> Checked<String> {
     match check_base_url(text.trim()) {
         Ok(_) => Ok(text.trim().to_owned()),
-        Err(why) => Err(format!("a base URL such as `https://example.com/api` ({why})")),
+        Err(why) => Err(format!("a base URL such as `http://example.com/api` ({why})")),
     }
 }
 

@@ -161,6 +161,29 @@ fn limits_are_named_by_id_or_place() {
 }
 
 #[test]
+fn names_of_limits_tell_apis_and_operations_apart() {
+    let document = inbound("<base/><rate-limit-by-key calls='1' renewal-period='1' counter-key='k'/>");
+    let mut artifacts = Artifacts::new();
+    for (api, path) in [("x;rev=2", "x"), ("y", "y")] {
+        artifacts
+            .insert(&*format!("apis/{api}/apiInformation.json"), INFORMATION.replace("\"\"", &format!("\"{path}\"")));
+        artifacts.insert(&*format!("apis/{api}/specification.yaml"), SPECIFICATION);
+        artifacts.insert(&*format!("apis/{api}/policy.xml"), document.as_str());
+        artifacts.insert(&*format!("apis/{api}/operations/a/policy.xml"), document.as_str());
+    }
+    let configuration = artifacts.compile(&NamedValueOverrides::new()).unwrap();
+    let names = |api: usize| -> Vec<String> {
+        let name = |step: &Step| match &step.action {
+            Action::RateLimitByKey(limit) => limit.name.to_string(),
+            other => panic!("{other:?}"),
+        };
+        configuration.apis[api].operations[0].plan.inbound.iter().map(name).collect()
+    };
+    assert_eq!(names(0), ["x/rate-limit-by-key[1]", "x/a/rate-limit-by-key[1]"]);
+    assert_eq!(names(1), ["y/rate-limit-by-key[1]", "y/a/rate-limit-by-key[1]"]);
+}
+
+#[test]
 fn preflights_see_the_first_cors_outside_choose() {
     let cors = |origin: &str| {
         format!(

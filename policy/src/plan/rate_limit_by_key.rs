@@ -9,7 +9,8 @@ use crate::setting::Setting;
 /// `rate-limit-by-key`, sections 3.1 and 4 of the APIM reference.
 #[derive(Debug)]
 pub struct RateLimitByKey {
-    /// The limit's name in metrics, logs and traces: the element's `id`, else `<scope>/rate-limit-by-key[n]`.
+    /// The limit's name in metrics, logs and traces: the element's `id`, else its document and its place there, such as
+    /// `global/rate-limit-by-key[1]`, `orders/rate-limit-by-key[1]` (an API's) or `orders/create/rate-limit-by-key[1]`.
     pub name: Arc<str>,
     /// `calls`: at least 1.
     pub calls: Setting<u64>,

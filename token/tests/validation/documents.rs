@@ -51,6 +51,30 @@ async fn one_redirect_is_followed() {
 }
 
 #[tokio::test]
+async fn endpoints_are_told_if_the_document_names_them_and_never_missed() {
+    let signer = Signer::new("k1");
+    let world = World::with(&[&signer]).await;
+    assert_eq!(world.provider.endpoints(), None);
+    let known = ("https://login.example/authorize?p=signin", "https://login.example/token");
+    let file = json!("file:///etc/passwd");
+    for (authorization, token, told) in [
+        (json!(known.0), json!(known.1), Some(known)),
+        (json!(known.0), json!(null), None),
+        (json!(known.0), file, None),
+        (json!(["x"]), json!(7), None),
+    ] {
+        let keys = format!("{}/keys", world.stub.base);
+        let document =
+            json!({"issuer": "i", "jwks_uri": keys, "authorization_endpoint": authorization, "token_endpoint": token});
+        world.stub.set_mode(Mode::Discovery(document.to_string()));
+        world.provider.refresh().await;
+        assert_eq!(world.provider.issuer().as_deref(), Some("i"), "{document}");
+        let endpoints = world.provider.endpoints();
+        assert_eq!(endpoints.as_ref().map(|e| (&*e.authorization, &*e.token)), told, "{document}");
+    }
+}
+
+#[tokio::test]
 async fn only_the_first_64_keys_of_a_set_are_read() {
     let (first, last) = (Signer::new("first"), Signer::new("last"));
     let mut published = vec![first.jwk()];

@@ -35,7 +35,7 @@ pub(super) fn rate_limit_by_key(reader: &mut Reader<'_, '_>, place: &Place<'_>) 
     let limit = RateLimitByKey {
         name: match reader.id() {
             Some(id) => id,
-            None => format!("{}/{}", place.scope.as_str(), place.path).into(),
+            None => format!("{}/{}", place.document, place.path).into(),
         },
         increment_condition: reader.setting("increment-condition", literal::boolean),
         increment_count,
