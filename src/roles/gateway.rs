@@ -8,7 +8,7 @@ use clap::Args as ClapArgs;
 use ipnet::IpNet;
 use secrecy::{ExposeSecret, SecretString};
 use tokio_util::sync::CancellationToken;
-use weir_gateway::Config;
+use weir_gateway::{Config, PublicUrl};
 use weir_limiter::{ClientConfig, FailureMode};
 use weir_policy::artifacts::NamedValueOverrides;
 
@@ -54,6 +54,12 @@ pub(crate) struct Args {
     /// Load balancers whose X-Forwarded-For is believed
     #[arg(long, value_name = "CIDR,…", env = "WEIR_GATEWAY_TRUSTED_PROXIES", value_delimiter = ',', value_parser = network)]
     trusted_proxies: Vec<IpNet>,
+    /// The URL clients reach this gateway at, for the OpenAPI document; default: what each request says
+    #[arg(long, value_name = "URL", env = "WEIR_GATEWAY_PUBLIC_URL")]
+    public_url: Option<PublicUrl>,
+    /// Do not serve /openapi.json
+    #[arg(long, env = "WEIR_GATEWAY_NO_OPENAPI")]
+    no_openapi: bool,
     #[command(flatten)]
     named_values: NamedValueArgs,
 }
@@ -70,7 +76,14 @@ pub(crate) async fn run(args: Args, shutdown: CancellationToken) -> Result<(), E
         timeout: args.limiter_timeout,
         ..ClientConfig::default()
     };
-    let config = Config { trusted_proxies: args.trusted_proxies, ..Config::new(configuration, limiter) };
+    let mut config = Config {
+        trusted_proxies: args.trusted_proxies,
+        public_url: args.public_url,
+        ..Config::new(configuration, limiter)
+    };
+    if args.no_openapi {
+        config.openapi_path = None;
+    }
     let listeners = bind_both(
         Address { at: args.listen, flag: "--listen" },
         Address { at: args.ops_listen, flag: "--ops-listen" },
