@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::join_all;
 use parking_lot::Mutex;
 use prometheus_client::metrics::histogram::Histogram;
 use tokio::sync::oneshot;
@@ -193,16 +194,26 @@ impl<S: Store> RoundTrips<S> {
 impl<S: Store> Shared<S> {
     async fn make_round_trip(&self, batch: Vec<Waiting>) {
         let span = span_of(&batch);
-        let mut lists = Vec::new();
-        let mut callers = Vec::with_capacity(batch.len());
-        for waiting in batch {
-            callers.push((waiting.lists.len(), waiting.answer));
-            lists.extend(waiting.lists);
-        }
+        let (lists, callers) = put_together(batch);
         self.lists_per_round_trip.observe(lists.len() as f64);
-        let answer = tokio::time::timeout(self.config.timeout, self.store.check(lists)).instrument(span).await;
-        let answer = answer.unwrap_or(Err(StoreError::Timeout(self.config.timeout)));
-        share(callers, answer);
+        match self.ask(lists).instrument(span.clone()).await {
+            Err(error) if callers.len() > 1 && !error.is_transient() => self.ask_apart(callers).instrument(span).await,
+            answer => share(callers, answer),
+        }
+    }
+
+    async fn ask(&self, lists: Vec<CheckList>) -> Result<Vec<Outcome>, StoreError> {
+        let answer = tokio::time::timeout(self.config.timeout, self.store.check(lists)).await;
+        answer.unwrap_or(Err(StoreError::Timeout(self.config.timeout)))
+    }
+
+    /// Asks again, for each caller by itself: what cannot be decided may be one caller's check, and must not leave the
+    /// others to a degraded mode. What was charged the first time is charged twice: too much, never too little.
+    async fn ask_apart(&self, callers: Vec<Caller>) {
+        let each = callers.into_iter().map(|caller| async move {
+            let _ = caller.answer.send(self.ask(caller.kept).await);
+        });
+        join_all(each).await;
     }
 }
 
@@ -216,20 +227,38 @@ fn span_of(batch: &[Waiting]) -> Span {
     span
 }
 
-type Caller = (usize, oneshot::Sender<Result<Vec<Outcome>, StoreError>>);
+/// One of those whose checks left together.
+struct Caller {
+    lists: usize,
+    /// Its lists, in case they have to be asked for apart; empty if it is the only one.
+    kept: Vec<CheckList>,
+    answer: oneshot::Sender<Result<Vec<Outcome>, StoreError>>,
+}
+
+fn put_together(batch: Vec<Waiting>) -> (Vec<CheckList>, Vec<Caller>) {
+    let alone = batch.len() == 1;
+    let mut lists = Vec::new();
+    let mut callers = Vec::with_capacity(batch.len());
+    for waiting in batch {
+        let kept = if alone { Vec::new() } else { waiting.lists.clone() };
+        callers.push(Caller { lists: waiting.lists.len(), kept, answer: waiting.answer });
+        lists.extend(waiting.lists);
+    }
+    (lists, callers)
+}
 
 /// Gives every caller its part. A caller that has gone away meanwhile does not mind.
 fn share(callers: Vec<Caller>, answer: Result<Vec<Outcome>, StoreError>) {
     match answer {
         Ok(outcomes) => {
             let mut outcomes = outcomes.into_iter();
-            for (lists, caller) in callers {
-                let _ = caller.send(Ok(outcomes.by_ref().take(lists).collect()));
+            for caller in callers {
+                let _ = caller.answer.send(Ok(outcomes.by_ref().take(caller.lists).collect()));
             }
         }
         Err(error) => {
-            for (_, caller) in callers {
-                let _ = caller.send(Err(duplicate(&error)));
+            for caller in callers {
+                let _ = caller.answer.send(Err(duplicate(&error)));
             }
         }
     }

@@ -20,7 +20,7 @@ use crate::store::{Store, StoreError};
 use crate::throttle::Throttle;
 use crate::wire::{decision_to_wire, mode_to_wire, outcome_to_wire};
 
-pub(crate) use validate::{MAX_CHECKS_PER_LIST, MAX_COST, MAX_KEY_BYTES, MAX_LIMIT_NAME_BYTES};
+pub(crate) use validate::{MAX_CALLS, MAX_CHECKS_PER_LIST, MAX_COST, MAX_KEY_BYTES, MAX_LIMIT_NAME_BYTES};
 
 /// The largest request the service reads: the most checks of a batch with the longest keys and names, and some.
 pub(crate) const MAX_REQUEST_BYTES: usize = 2 * 1_024 * 1_024;

@@ -163,7 +163,42 @@ async fn every_caller_of_a_failed_round_trip_learns_why() {
     while let Some(error) = tasks.join_next().await {
         assert!(matches!(error.unwrap(), StoreError::Protocol(_)));
     }
-    assert_eq!(store.lists_per_call(), [1, 3]);
+    assert_eq!(store.lists_per_call(), [1, 3, 1, 1, 1], "each was asked for apart before it was given up");
+}
+
+/// Cannot decide a call in which the key `bad` stands.
+struct Picky(ScriptedStore);
+
+impl Store for Picky {
+    async fn check(&self, lists: Vec<CheckList>) -> Result<Vec<Outcome>, StoreError> {
+        if lists.iter().flatten().any(|check| check.key == "bad") {
+            return Err(StoreError::Protocol("a bad key".to_owned()));
+        }
+        self.0.check(lists).await
+    }
+
+    async fn reset(&self, key: Bytes) -> Result<bool, StoreError> {
+        self.0.reset(key).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_check_that_cannot_be_decided_takes_nobody_with_it() {
+    let store = ScriptedStore::new();
+    let batched = Arc::new(Batched::new(Picky(store.clone()), config(1), Histogram::new([1.0])));
+    store.behave(Behaviour::Hold);
+    let mut tasks = JoinSet::new();
+    for key in ["first", "good", "bad", "good"] {
+        let batched = Arc::clone(&batched);
+        tasks.spawn(async move { (key, batched.check(vec![vec![check(key, limit(5, 60))]]).await.is_ok()) });
+        settle().await;
+    }
+    store.behave(Behaviour::Answer);
+    while let Some(answer) = tasks.join_next().await {
+        let (key, decided) = answer.unwrap();
+        assert_eq!(decided, key != "bad", "{key}");
+    }
+    assert_eq!(decide(&*batched, check("good", limit(5, 60))).await.remaining, 2);
 }
 
 /// Panics on its first call.

@@ -2,13 +2,16 @@
 //!
 //! A client's checks come from policies, whose keys and costs can come from whoever sends a request. A check that a
 //! limiter refuses to read would be decided by the degraded mode, so a long header would be a way around an exact
-//! limit. What a policy's author alone decides (calls, period) is left as it is.
+//! limit. So would `calls` beyond what limiters count to, with which an author means that there is hardly a limit. What
+//! else an author alone decides (the period) is left as it is.
+
+use std::num::NonZeroU64;
 
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use crate::check::Check;
-use crate::service::{MAX_COST, MAX_KEY_BYTES, MAX_LIMIT_NAME_BYTES};
+use crate::service::{MAX_CALLS, MAX_COST, MAX_KEY_BYTES, MAX_LIMIT_NAME_BYTES};
 
 /// Begins the stand-in of a long key. No text holds these bytes, so no key taken from a header looks like one.
 const HASHED: &[u8] = b"\xff\xfesha256:";
@@ -18,6 +21,8 @@ const EMPTY: &[u8] = b"\xff\xfeempty";
 /// Changes what does not fit, so that it is limited as if it did.
 pub(super) fn fit(check: &mut Check) {
     check.key = fit_key(std::mem::take(&mut check.key));
+    let most = NonZeroU64::new(MAX_CALLS).expect("the constant is not zero");
+    check.limit.calls = check.limit.calls.min(most);
     // More than any limit allows is refused, whatever it is exactly.
     check.cost = check.cost.min(MAX_COST);
     if check.limit_name.len() > MAX_LIMIT_NAME_BYTES {
@@ -63,11 +68,11 @@ mod tests {
 
     #[test]
     fn nothing_is_left_that_a_limiter_refuses_to_read() {
-        let mut check = cost("", limit(5, 60), u64::MAX);
+        let mut check = cost("", limit(u64::MAX, 60), u64::MAX);
         check.limit_name = "ö".repeat(100).into();
         fit(&mut check);
         assert!(!check.key.is_empty());
-        assert_eq!(check.cost, MAX_COST);
+        assert_eq!((check.limit.calls.get(), check.cost), (MAX_CALLS, MAX_COST));
         assert_eq!(&*check.limit_name, "ö".repeat(64));
     }
 }

@@ -22,7 +22,7 @@ pub(crate) const MAX_KEY_BYTES: usize = 1_024;
 /// Names are for people.
 pub(crate) const MAX_LIMIT_NAME_BYTES: usize = 128;
 /// The window promises its bounds up to here.
-const MAX_CALLS: u64 = 1_000_000_000;
+pub(crate) const MAX_CALLS: u64 = 1_000_000_000;
 /// What costs more than any limit allows is refused whatever it costs.
 pub(crate) const MAX_COST: u64 = MAX_CALLS;
 const MAX_RENEWAL_PERIOD_MS: u64 = 24 * 60 * 60 * 1_000;

@@ -280,6 +280,9 @@ async fn keys_of_any_length_and_costs_of_any_size_are_limited_exactly() {
     let outcome = client.check(vec![dear]).await;
     assert_eq!((outcome.allowed(), outcome.mode), (false, Mode::Exact));
 
+    let outcome = client.check(vec![check("vast", u64::MAX), check("beside it", 1)]).await;
+    assert_eq!((outcome.allowed(), outcome.mode), (true, Mode::Exact), "as good as no limit");
+
     let many = vec![check("many", 100); 150];
     let outcome = client.check(many).await;
     assert_eq!((outcome.mode, outcome.decisions.len(), outcome.allowed()), (Mode::Exact, 101, false));
@@ -296,6 +299,16 @@ async fn a_check_no_limiter_reads_is_decided_by_the_mode_and_hurts_no_other() {
         assert_eq!(client.check(vec![unreadable.clone()]).await.mode, Mode::Deny);
     }
     assert_eq!(client.check(vec![check("k", 1)]).await.mode, Mode::Exact);
+    let mut together = JoinSet::new();
+    for number in 0..60 {
+        let (client, unreadable) = (client.clone(), unreadable.clone());
+        let check = if number % 3 == 0 { unreadable } else { check("shared", 1_000) };
+        together.spawn(async move { (number % 3 == 0, client.check(vec![check]).await.mode) });
+    }
+    while let Some(answer) = together.join_next().await {
+        let (is_unreadable, mode) = answer.unwrap();
+        assert_eq!(mode, if is_unreadable { Mode::Deny } else { Mode::Exact });
+    }
     assert!(ops.render().contains("weir_limiter_client_circuit_open 0"));
     limiter.stop().await;
 }
