@@ -18,6 +18,10 @@ pub struct Config {
     pub providers: weir_token::ProvidersConfig,
     /// Peers that may say who the client is.
     pub trusted_proxies: Vec<IpNet>,
+    /// Whether those peers begin each connection with a PROXY protocol header (version 1 or 2). They must then, and the
+    /// address they announce takes the place of theirs: what it may say in `X-Forwarded-For` depends on whether it is
+    /// trusted itself.
+    pub proxy_protocol: bool,
     /// What a client may do to a connection.
     pub clients: ClientLimits,
     /// How backends are called.
@@ -39,6 +43,7 @@ impl Config {
             limiter,
             providers: weir_token::ProvidersConfig::default(),
             trusted_proxies: Vec::new(),
+            proxy_protocol: false,
             clients: ClientLimits::default(),
             upstream: UpstreamLimits::default(),
             openapi_path: Some(RequestPath::of_openapi()),

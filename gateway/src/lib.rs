@@ -16,6 +16,7 @@ mod openapi;
 mod path;
 mod pipeline;
 mod proxy;
+mod proxy_protocol;
 mod router;
 mod run;
 mod service;

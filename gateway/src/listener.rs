@@ -1,5 +1,6 @@
 //! Accepts connections, bounded in number, and ends them in an orderly way.
 
+mod announced;
 mod connection;
 mod stall;
 
@@ -22,12 +23,13 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 /// HTTP/2 connections are asked for a sign of life this often, and given up after the second interval without one.
 const PING_INTERVAL: Duration = Duration::from_secs(20);
 
-/// Serves connections until `shutdown`, then tells every one to end and waits for the requests in progress, at most as
+/// Serves connections (those of trusted proxies with `proxy_protocol` once they said whose they are) until `shutdown`, then tells every one to end and waits for the requests in progress, at most as
 /// long as the limits say.
 pub(crate) async fn serve(
     listener: TcpListener,
     gateway: Arc<Gateway>,
     limits: &ClientLimits,
+    proxy_protocol: bool,
     shutdown: CancellationToken,
 ) {
     let protocols = Arc::new(protocols(limits));
@@ -35,17 +37,20 @@ pub(crate) async fn serve(
     let connections = TaskTracker::new();
     let abort = CancellationToken::new();
     while let Some(place) = next_place(&places, &shutdown).await {
-        let Some((stream, peer)) = accept(&listener, &shutdown).await else { break };
+        let Some((mut stream, peer)) = accept(&listener, &shutdown).await else { break };
         let connection = connection::Connection {
             gateway: Arc::clone(&gateway),
             peer: peer.ip().to_canonical(),
             limits: limits.clone(),
+            proxy_protocol,
             shutdown: shutdown.clone(),
             abort: abort.clone(),
         };
         let protocols = Arc::clone(&protocols);
         connections.spawn(async move {
-            connection.serve(stream, &protocols).await;
+            if let Some(connection) = connection.identified(&mut stream).await {
+                connection.serve(stream, &protocols).await;
+            }
             drop(place);
         });
     }

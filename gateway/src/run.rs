@@ -30,6 +30,12 @@ pub enum Error {
         /// What is wrong with the key.
         source: weir_token::InvalidKey,
     },
+    /// Nobody could send a PROXY protocol header.
+    #[error(
+        "the PROXY protocol is expected from trusted proxies, and there are none: name their networks, e.g. \
+         --trusted-proxies 10.0.1.0/24"
+    )]
+    ProxyProtocolOfNobody,
     /// The configuration names something that cannot be put to work. [`crate::load`] finds the same.
     #[error(transparent)]
     Configuration(#[from] weir_policy::Diagnostics),
@@ -41,6 +47,9 @@ pub enum Error {
 /// # Errors
 /// If the configuration cannot be put to work; nothing was served then.
 pub async fn run(config: Config, listeners: Listeners, shutdown: CancellationToken) -> Result<(), Error> {
+    if config.proxy_protocol && config.trusted_proxies.is_empty() {
+        return Err(Error::ProxyProtocolOfNobody);
+    }
     let ops = Ops::new("gateway");
     let limiter = weir_limiter::Client::new(config.limiter, &ops)?;
     let providers = weir_token::Providers::new(config.providers, &ops)?;
@@ -72,6 +81,6 @@ pub async fn run(config: Config, listeners: Listeners, shutdown: CancellationTok
             }
         });
     }
-    crate::listener::serve(listeners.service, gateway, &config.clients, shutdown).await;
+    crate::listener::serve(listeners.service, gateway, &config.clients, config.proxy_protocol, shutdown).await;
     Ok(())
 }

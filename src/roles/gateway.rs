@@ -22,7 +22,8 @@ pub(crate) const EXAMPLES: &str = "\
 Examples:
   weir gateway
   weir gateway --listen 0.0.0.0:8080 --config ./apim --limiter http://limiter-1:8081,http://limiter-2:8081 \\
-      --named-value-file function-key=/run/secrets/function-key --trusted-proxies 10.0.1.0/24";
+      --named-value-file function-key=/run/secrets/function-key --trusted-proxies 10.0.1.0/24 \\
+      --proxy-protocol";
 
 /// The flags of `weir gateway`.
 #[derive(Debug, ClapArgs)]
@@ -54,6 +55,9 @@ pub(crate) struct Args {
     /// Load balancers whose X-Forwarded-For is believed
     #[arg(long, value_name = "CIDR,…", env = "WEIR_GATEWAY_TRUSTED_PROXIES", value_delimiter = ',', value_parser = network)]
     trusted_proxies: Vec<IpNet>,
+    /// The trusted proxies begin each connection with a PROXY protocol header, version 1 or 2; no other peer may
+    #[arg(long, env = "WEIR_GATEWAY_PROXY_PROTOCOL", requires = "trusted_proxies")]
+    proxy_protocol: bool,
     /// The URL clients reach this gateway at, for the OpenAPI document; default: what each request says
     #[arg(long, value_name = "URL", env = "WEIR_GATEWAY_PUBLIC_URL")]
     public_url: Option<PublicUrl>,
@@ -78,6 +82,7 @@ pub(crate) async fn run(args: Args, shutdown: CancellationToken) -> Result<(), E
     };
     let mut config = Config {
         trusted_proxies: args.trusted_proxies,
+        proxy_protocol: args.proxy_protocol,
         public_url: args.public_url,
         ..Config::new(configuration, limiter)
     };

@@ -102,8 +102,11 @@ impl Drop for Activity {
 /// What serving one connection takes.
 pub(super) struct Connection {
     pub(super) gateway: Arc<Gateway>,
+    /// Whose connection it is: the other end of the socket, or the client it announced.
     pub(super) peer: IpAddr,
     pub(super) limits: ClientLimits,
+    /// Trusted proxies begin with a PROXY protocol header.
+    pub(super) proxy_protocol: bool,
     /// Finish what is in progress, take no more.
     pub(super) shutdown: CancellationToken,
     /// Stop at once.
@@ -112,7 +115,7 @@ pub(super) struct Connection {
 
 impl Connection {
     pub(super) async fn serve(self, stream: TcpStream, protocols: &Builder<TokioExecutor>) {
-        let Self { gateway, peer, limits, shutdown, abort } = self;
+        let Self { gateway, peer, limits, shutdown, abort, .. } = self;
         // Answers are small and written at once: waiting for more to send only delays them.
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "TCP_NODELAY is not available");

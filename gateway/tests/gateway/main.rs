@@ -10,6 +10,7 @@ mod operations;
 mod policies;
 mod protocol;
 mod proxy;
+mod proxy_protocol;
 mod routing;
 mod support;
 mod upstream;
