@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::roles::{backend, check, gateway, identity, limiter, web};
-use crate::{token, up};
+use crate::{health, token, up};
 
 /// An API gateway with exact, distributed rate limiting. It reads Azure API Management policies as they are.
 #[derive(Debug, Parser)]
@@ -40,6 +40,9 @@ pub(crate) enum Command {
     /// Validate a configuration and report every error in it
     #[command(after_help = check::EXAMPLES)]
     Check(check::Args),
+    /// Ask the roles on this machine whether they are ready
+    #[command(after_help = health::EXAMPLES)]
+    Health(health::Args),
 }
 
 impl Command {
@@ -52,7 +55,7 @@ impl Command {
             Self::Backend(_) => Some("weir-backend"),
             Self::Identity(_) => Some("weir-identity"),
             Self::Web(_) => Some("weir-web"),
-            Self::Token(_) | Self::Check(_) => None,
+            Self::Token(_) | Self::Check(_) | Self::Health(_) => None,
         }
     }
 }

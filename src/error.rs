@@ -49,6 +49,8 @@ pub(crate) enum Error {
     Web(#[from] weir_web::Error),
     #[error("{0}")]
     Token(#[from] crate::token::TokenError),
+    #[error("{0}")]
+    Health(#[from] crate::health::HealthError),
     #[error("a role ended unexpectedly: {0}")]
     RolePanicked(#[from] tokio::task::JoinError),
 }

@@ -6,6 +6,7 @@
 mod cli;
 mod development;
 mod error;
+mod health;
 mod listen;
 mod named_values;
 mod roles;
@@ -54,6 +55,7 @@ fn run(command: Command) -> Result<(), Error> {
             Command::Web(args) => roles::web::run(args, shutdown).await,
             Command::Token(args) => token::run(args).await,
             Command::Check(args) => roles::check::run(&args),
+            Command::Health(args) => health::run(args).await,
         };
         if let Some(telemetry) = telemetry {
             telemetry.shutdown();

@@ -10,6 +10,7 @@ mod client_address;
 mod code_flow;
 mod degraded;
 mod exactness;
+mod health;
 mod one_command;
 mod readme;
 mod restarts;
