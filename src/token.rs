@@ -32,7 +32,7 @@ pub(crate) enum TokenError {
     Unreachable { url: String, source: reqwest::Error },
     #[error(
         "{url} answered {status}: the development token endpoint is off.\n\
-         It is on in `weir up`, and in `weir identity --development-tokens` on loopback."
+         It is on in `weir up`, and in `weir identity --development-tokens` for its own machine."
     )]
     Off { url: String, status: reqwest::StatusCode },
     #[error("{url} answered {status}: {body}")]

@@ -13,8 +13,12 @@ use crate::development;
 #[derive(Debug, Clone)]
 pub struct Config {
     /// Scheme, host and port under which browsers and validators reach the provider, such as
-    /// `http://localhost:8090`. Every published URL and the issuer are made from it, never from a `Host` header.
+    /// `http://localhost:8090`. Every published URL and the issuer are made from it, never from a `Host` header (but see `internal_url`).
     pub public_url: String,
+    /// Scheme, host and port under which validators in a private network reach the provider, if that is another address,
+    /// such as `http://identity:8090`. A discovery document that is asked for there names the key set there; all else
+    /// stays the same for everybody, the issuer included.
+    pub internal_url: Option<String>,
     /// The tenant's domain name, matched without regard to case.
     pub tenant_name: String,
     /// The tenant's GUID; stands in the issuer and is accepted in place of the name.
@@ -30,7 +34,8 @@ pub struct Config {
     /// Where the signing key is kept, in PEM; made if the file is missing. Without it, the key lies beside the
     /// SQLite file, or lives only as long as the process if accounts are in memory too.
     pub signing_key_file: Option<PathBuf>,
-    /// Serve [`development::TOKEN_PATH`], which mints access tokens for anybody who asks. Loopback only.
+    /// Serve [`development::TOKEN_PATH`], which mints access tokens for anybody who asks over loopback; others get
+    /// 404 there.
     pub development_tokens: bool,
     /// Origins that serve the single-page application and the developer console. Their redirect URIs are the
     /// origin with and without a slash, and [`development::CONSOLE_REDIRECT_PATH`] below it.
@@ -47,6 +52,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             public_url: development::PUBLIC_URL.to_owned(),
+            internal_url: None,
             tenant_name: development::TENANT_NAME.to_owned(),
             tenant_id: development::TENANT_ID.to_owned(),
             policies: vec![development::POLICY.to_owned()],

@@ -1,6 +1,8 @@
 //! Access tokens for anybody who asks, so that a curl user needs no browser. Only in development: it must be switched
-//! on, and the provider then refuses to listen beyond loopback.
+//! on, and only this machine may ask. Where the provider listens beyond loopback, as in a container, whoever comes from
+//! outside finds nothing here.
 
+use axum::Extension;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -14,12 +16,18 @@ use crate::metrics::GrantType;
 use crate::parameters::Parameters;
 use crate::provider::{Provider, Shared, uncached};
 use crate::scopes::Granted;
+use crate::server::Peer;
 use crate::token::issue::{self, TokenResponse};
 use crate::token::{Failure, FailureCode};
 
 /// Mints an access token of the single-page application for the user that the form names.
-pub(crate) async fn post(State(provider): State<Shared>, headers: HeaderMap, body: Bytes) -> Response {
-    if !provider.development_tokens {
+pub(crate) async fn post(
+    State(provider): State<Shared>,
+    Extension(Peer(peer)): Extension<Peer>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    if !provider.development_tokens || !peer.to_canonical().is_loopback() {
         return crate::routes::not_found();
     }
     match mint(&provider, &headers, &body) {

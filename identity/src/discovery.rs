@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
-use http::header;
+use http::{HeaderMap, header};
 use serde_json::json;
 
 use crate::provider::Provider;
@@ -12,14 +12,15 @@ use crate::tenant::{Endpoint, Place};
 const CACHE: &str = "public, max-age=300";
 
 /// The discovery document, in the form it was asked in.
-pub(crate) fn document(provider: &Provider, place: &Place) -> Response {
+pub(crate) fn document(provider: &Provider, place: &Place, headers: &HeaderMap) -> Response {
     let url = |endpoint| provider.tenant.url(endpoint, place);
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
     let document = json!({
         "issuer": provider.tenant.issuer(&place.policy),
         "authorization_endpoint": url(Endpoint::Authorize),
         "token_endpoint": url(Endpoint::Token),
         "end_session_endpoint": url(Endpoint::Logout),
-        "jwks_uri": url(Endpoint::Keys),
+        "jwks_uri": provider.tenant.keys_url(place, host),
         "response_modes_supported": ["query", "fragment", "form_post"],
         "response_types_supported": ["code"],
         "scopes_supported": ["openid", "profile", "email", "offline_access"],

@@ -7,14 +7,6 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A listener that others can reach would hand out tokens without a password.
-    #[error(
-        "development tokens are only for loopback, and the provider listens on {listener}: listen on 127.0.0.1 or leave development tokens off"
-    )]
-    DevelopmentTokensBeyondLoopback {
-        /// The address in question.
-        listener: SocketAddr,
-    },
     /// A listener that others can reach would use a secret everybody knows.
     #[error("the provider listens on {listener}, beyond loopback, with a public development value for: {}. Set your own, or listen on 127.0.0.1", secrets.join(", "))]
     DevelopmentSecretsBeyondLoopback {

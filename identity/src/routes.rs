@@ -85,7 +85,7 @@ impl Call<'_> {
         let reads = matches!(*self.method, Method::GET | Method::HEAD);
         let posts = *self.method == Method::POST;
         match self.endpoint {
-            Endpoint::Discovery if reads => discovery::document(provider, &self.place),
+            Endpoint::Discovery if reads => discovery::document(provider, &self.place, self.headers),
             Endpoint::Keys if reads => discovery::keys(provider),
             Endpoint::Authorize if reads => authorize::get(provider, &self.place, self.query, self.headers).await,
             Endpoint::Authorize if posts => authorize::post(provider, &self.place, body),

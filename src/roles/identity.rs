@@ -29,6 +29,9 @@ pub(crate) struct Args {
     /// The URL browsers use, without a path; default: http://localhost and the port
     #[arg(long, value_name = "URL", env = "WEIR_IDENTITY_PUBLIC_URL")]
     public_url: Option<String>,
+    /// The URL gateways and backends in a private network use, if it is another one
+    #[arg(long, value_name = "URL", env = "WEIR_IDENTITY_INTERNAL_URL")]
+    internal_url: Option<String>,
     /// Where accounts live: memory, or sqlite:PATH
     #[arg(long, value_name = "STORE", env = "WEIR_IDENTITY_ACCOUNTS", default_value = "memory")]
     accounts: Accounts,
@@ -44,7 +47,7 @@ pub(crate) struct Args {
     /// A file with the backend application's client secret; without it the development secret is used, on loopback only
     #[arg(long, value_name = "FILE", env = "WEIR_IDENTITY_CLIENT_SECRET_FILE")]
     client_secret_file: Option<PathBuf>,
-    /// Hand out access tokens to `weir token` without a sign-in; loopback only
+    /// Hand out access tokens to `weir token` on this machine without a sign-in
     #[arg(long, env = "WEIR_IDENTITY_DEVELOPMENT_TOKENS")]
     development_tokens: bool,
 }
@@ -60,6 +63,7 @@ fn issuer(text: &str) -> Result<Issuer, String> {
 /// Runs the role until `shutdown`.
 pub(crate) async fn run(args: Args, shutdown: CancellationToken) -> Result<(), Error> {
     let mut config = Config {
+        internal_url: args.internal_url,
         accounts: args.accounts,
         issuer: args.issuer,
         development_tokens: args.development_tokens,

@@ -59,3 +59,27 @@ async fn they_are_off_unless_asked_for() {
     let server = Server::start().await;
     assert_eq!(ask(&server, &[("user", "alice")]).send().await.unwrap().status(), 404);
 }
+
+#[tokio::test]
+async fn who_comes_from_another_machine_finds_nothing() {
+    use std::net::IpAddr;
+    use std::sync::Arc;
+
+    use axum::body::Body;
+    use tower::ServiceExt as _;
+
+    use crate::server::Peer;
+
+    let config = crate::Config { development_tokens: true, ..crate::Config::default() };
+    let metrics = crate::metrics::Metrics::register(&weir_telemetry::Ops::new("identity"));
+    let provider = crate::provider::Provider::new(&config, metrics, crate::clock::Clock::System).await.unwrap();
+    let router = crate::routes::router(Arc::new(provider));
+    for (peer, status) in [("127.0.0.1", 200), ("::ffff:127.0.0.1", 200), ("172.18.0.1", 404), ("2001:db8::1", 404)] {
+        let mut request = http::Request::post(TOKEN_PATH)
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(Body::from("user=alice"))
+            .unwrap();
+        request.extensions_mut().insert(Peer(peer.parse::<IpAddr>().unwrap()));
+        assert_eq!(router.clone().oneshot(request).await.unwrap().status(), status, "{peer}");
+    }
+}

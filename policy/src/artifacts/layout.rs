@@ -89,6 +89,8 @@ pub(super) fn role<'a>(
             }
             None
         }
+        // Kubernetes' own: it makes the folder a ConfigMap.
+        ["kustomization.yaml"] => None,
         [name] if name.starts_with("configuration.") && name.ends_with(".yaml") => None,
         [_] => unexpected(&["policy.xml"]),
         _ => unexpected(&[]),
@@ -137,6 +139,7 @@ mod tests {
             "README.md",
             ".gitignore",
             "configuration.extractor.yaml",
+            "kustomization.yaml",
         ] {
             assert_eq!(read(path), Ok(None), "{path}");
         }
