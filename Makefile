@@ -6,11 +6,14 @@
 #   make browser            drive a real browser through sign-in, calls and limits (part of make test)
 #   make bench              measure, compare with the last recorded figures, write bench/latest.json
 #   make check              validate config/
+#   make image              build the container image weir:local
+#   make kubernetes         render deploy/kubernetes and check it against the published schemas
+#   make compose-test       compose.yaml under load: three gateways, two limiters; kills one of each, and Redis (needs docker)
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 
-.PHONY: up build web test format lint unit doctest docs browser bench check prerequisites
+.PHONY: up build web test format lint unit doctest docs browser bench check prerequisites image kubernetes compose-test
 
 up: build
 	exec target/release/weir up $(if $(REDIS),--redis "$(REDIS)") $(ARGS)
@@ -59,3 +62,12 @@ bench:
 
 check:
 	cargo run --locked --quiet -- check config
+
+image:
+	docker build -t weir:local .
+
+kubernetes:
+	scripts/kubernetes
+
+compose-test:
+	scripts/compose-test
