@@ -2,8 +2,8 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::roles::{backend, check, gateway, identity, limiter, web};
-use crate::{health, token, up};
+use crate::roles::{backend, check, gateway, identity, limiter, loadtest, web};
+use crate::{health, plan, token, up};
 
 /// An API gateway with exact, distributed rate limiting. It reads Azure API Management policies as they are.
 #[derive(Debug, Parser)]
@@ -43,6 +43,12 @@ pub(crate) enum Command {
     /// Ask the roles on this machine whether they are ready
     #[command(after_help = health::EXAMPLES)]
     Health(health::Args),
+    /// Put load on a service of your own, and judge from outside whether its limits hold
+    #[command(after_help = loadtest::EXAMPLES)]
+    Loadtest(Box<loadtest::Args>),
+    /// Say how much of everything so many requests per second need
+    #[command(after_help = plan::EXAMPLES)]
+    Plan(plan::Args),
 }
 
 impl Command {
@@ -55,7 +61,8 @@ impl Command {
             Self::Backend(_) => Some("weir-backend"),
             Self::Identity(_) => Some("weir-identity"),
             Self::Web(_) => Some("weir-web"),
-            Self::Token(_) | Self::Check(_) | Self::Health(_) => None,
+            Self::Loadtest(_) => Some("weir-loadtest"),
+            Self::Token(_) | Self::Check(_) | Self::Health(_) | Self::Plan(_) => None,
         }
     }
 }

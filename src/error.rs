@@ -1,4 +1,5 @@
-//! Why a command ended, and the exit status that says so: 2 for what the user has to change, 1 for the rest.
+//! Why a command ended, and the exit status that says so: 2 for what the user has to change, 1 for the rest. A load
+//! test, whose 1 is a verdict, has 3 for the rest.
 
 use std::io;
 use std::net::SocketAddr;
@@ -51,12 +52,27 @@ pub(crate) enum Error {
     Token(#[from] crate::token::TokenError),
     #[error("{0}")]
     Health(#[from] crate::health::HealthError),
+    #[error("{0}")]
+    Loadtest(#[from] Box<weir_loadtest::Error>),
+    #[error("a limit was broken: more calls were admitted than it allows")]
+    LimitBroken,
+    #[error("no request was answered")]
+    NothingAnswered,
+    #[error("--strict: a call failed, was not sent, had an unexpected status, or was refused although there was room")]
+    NotClean,
+    #[error("{path}: cannot write the report: {source}", path = .path.display())]
+    ReportFile { path: PathBuf, source: io::Error },
+    #[error("--body: {path}: {source}", path = .path.display())]
+    BodyFile { path: PathBuf, source: io::Error },
+    #[error("--identity: {given} is no URL; write one such as {}", weir_identity::development::PUBLIC_URL)]
+    IdentityUrl { given: String },
     #[error("a role ended unexpectedly: {0}")]
     RolePanicked(#[from] tokio::task::JoinError),
 }
 
 impl Error {
-    /// 2: the command line, the configuration or the environment has to change. 1: it failed while running.
+    /// 2: the command line, the configuration or the environment has to change. 1: it failed while running. Those of
+    /// `weir loadtest` are in its help.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::Bind { .. }
@@ -68,7 +84,12 @@ impl Error {
             | Self::SecretFileEmpty { .. }
             | Self::NamedValue
             | Self::NamedValueNotText { .. }
+            | Self::BodyFile { .. }
+            | Self::IdentityUrl { .. }
             | Self::DevelopmentSecret { .. } => 2,
+            Self::Loadtest(error) if error.is_usage() => 2,
+            Self::Loadtest(_) | Self::NothingAnswered | Self::ReportFile { .. } => 3,
+            Self::NotClean => 4,
             _ => 1,
         }
     }

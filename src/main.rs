@@ -9,6 +9,7 @@ mod error;
 mod health;
 mod listen;
 mod named_values;
+mod plan;
 mod roles;
 mod secret_file;
 mod shutdown;
@@ -54,6 +55,11 @@ fn run(command: Command) -> Result<(), Error> {
             Command::Identity(args) => roles::identity::run(args, shutdown).await,
             Command::Web(args) => roles::web::run(args, shutdown).await,
             Command::Token(args) => token::run(args).await,
+            Command::Loadtest(args) => roles::loadtest::run(*args, shutdown).await,
+            Command::Plan(args) => {
+                plan::run(&args);
+                Ok(())
+            }
             Command::Check(args) => roles::check::run(&args),
             Command::Health(args) => health::run(args).await,
         };

@@ -5,6 +5,7 @@ pub(crate) mod check;
 pub(crate) mod gateway;
 pub(crate) mod identity;
 pub(crate) mod limiter;
+pub(crate) mod loadtest;
 pub(crate) mod web;
 
 use std::net::IpAddr;

@@ -11,6 +11,7 @@ mod code_flow;
 mod degraded;
 mod exactness;
 mod health;
+mod loadtest;
 mod one_command;
 mod readme;
 mod restarts;

@@ -83,7 +83,7 @@ async fn the_walk_through_shows_what_happens() {
 
 #[test]
 fn every_flag_is_in_the_table() {
-    for role in ["up", "gateway", "limiter", "backend", "identity", "web", "token"] {
+    for role in ["up", "gateway", "limiter", "backend", "identity", "web", "token", "loadtest", "plan"] {
         let output = Command::new(env!("CARGO_BIN_EXE_weir")).args([role, "--help"]).output().unwrap();
         let help = String::from_utf8(output.stdout).unwrap();
         let flags = help.lines().filter_map(|line| line.trim_start().strip_prefix("--")?.split([' ', '=']).next());
