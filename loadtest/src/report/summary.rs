@@ -31,7 +31,7 @@ fn head(text: &mut String, report: &Report) {
         rate(requests.sent_per_second),
         report.method,
         report.http,
-        plural(report.users as u64, "user"),
+        if report.users == 0 { "no tokens".to_owned() } else { plural(report.users as u64, "user") },
         if report.addresses == 1 {
             "1 address".to_owned()
         } else {
