@@ -31,7 +31,7 @@ pub enum TargetError {
     #[error("{url}: the scheme is {scheme:?}; the load goes over plain http:// only (put it behind what ends TLS)")]
     Scheme {
         /// The URL.
-        url: Url,
+        url: String,
         /// Its scheme.
         scheme: String,
     },
@@ -45,13 +45,13 @@ pub enum TargetError {
     #[error("{url}: write a URL with a host, such as http://localhost:8080/hello")]
     Host {
         /// The URL.
-        url: Url,
+        url: String,
     },
     /// The name has no address.
     #[error("{url}: the name cannot be resolved: {reason}")]
     Unresolved {
         /// The URL.
-        url: Url,
+        url: String,
         /// What the resolver said.
         reason: String,
     },
@@ -62,7 +62,7 @@ pub enum TargetError {
     )]
     Foreign {
         /// The URL.
-        url: Url,
+        url: String,
         /// The first address that is neither.
         address: IpAddr,
     },
@@ -73,7 +73,7 @@ pub enum TargetError {
     )]
     NotLoopback {
         /// The URL.
-        url: Url,
+        url: String,
         /// Where it leads.
         address: IpAddr,
     },
@@ -81,7 +81,7 @@ pub enum TargetError {
     #[error("nothing accepts connections at {url} ({address}: {reason})")]
     Unreachable {
         /// The URL.
-        url: Url,
+        url: String,
         /// The last address tried.
         address: SocketAddr,
         /// Why.
@@ -111,21 +111,21 @@ pub(crate) async fn find(url: &Url, demands: Demands) -> Result<Target, TargetEr
         last = Some((*address, reason));
     }
     let (address, reason) = last.expect("a checked target has an address");
-    Err(TargetError::Unreachable { url: url.clone(), address, reason })
+    Err(TargetError::Unreachable { url: url.to_string(), address, reason })
 }
 
 /// The addresses of `url`: at least one, and all of them allowed.
 pub(crate) async fn checked_addresses(url: &Url, demands: Demands) -> Result<Vec<SocketAddr>, TargetError> {
     if url.scheme() != "http" {
-        return Err(TargetError::Scheme { url: url.clone(), scheme: url.scheme().to_owned() });
+        return Err(TargetError::Scheme { url: url.to_string(), scheme: url.scheme().to_owned() });
     }
     if !url.username().is_empty() || url.password().is_some() {
         return Err(TargetError::Credentials { host: url.host_str().unwrap_or_default().to_owned() });
     }
-    let host = url.host_str().ok_or_else(|| TargetError::Host { url: url.clone() })?;
+    let host = url.host_str().ok_or_else(|| TargetError::Host { url: url.to_string() })?;
     let name = host.trim_start_matches('[').trim_end_matches(']').to_owned();
     let port = url.port_or_known_default().unwrap_or(80);
-    let unresolved = |reason: String| TargetError::Unresolved { url: url.clone(), reason };
+    let unresolved = |reason: String| TargetError::Unresolved { url: url.to_string(), reason };
     let found = match timeout(FIRST_CONTACT, lookup_host((name, port))).await {
         Ok(Ok(found)) => found,
         Ok(Err(error)) => return Err(unresolved(error.to_string())),
@@ -138,20 +138,20 @@ pub(crate) async fn checked_addresses(url: &Url, demands: Demands) -> Result<Vec
     if !demands.own
         && let Some(foreign) = addresses.iter().find(|address| !is_local(address.ip()))
     {
-        return Err(TargetError::Foreign { url: url.clone(), address: foreign.ip() });
+        return Err(TargetError::Foreign { url: url.to_string(), address: foreign.ip() });
     }
     if demands.loopback_only {
         let first = addresses[0].ip();
         addresses.retain(|address| address.is_ipv4() && address.ip().is_loopback());
         if addresses.is_empty() {
-            return Err(TargetError::NotLoopback { url: url.clone(), address: first });
+            return Err(TargetError::NotLoopback { url: url.to_string(), address: first });
         }
     }
     Ok(addresses)
 }
 
 fn describe(url: &Url, address: SocketAddr) -> Result<Target, TargetError> {
-    let unusable = || TargetError::Host { url: url.clone() };
+    let unusable = || TargetError::Host { url: url.to_string() };
     let host = url.host_str().ok_or_else(unusable)?;
     let host = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
     let path = url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()));
