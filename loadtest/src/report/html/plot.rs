@@ -101,7 +101,7 @@ mod tests {
             let (end, step) = linear(highest, 4.0);
             assert!(end >= highest && end / step <= 6.0 && end > 0.0, "{highest}: {end} by {step}");
         }
-        assert_eq!(linear(100.0, 4.0), (150.0, 50.0));
+        assert_eq!((linear(100.0, 4.0), linear(101.0, 4.0)), ((100.0, 50.0), (150.0, 50.0)));
         let ticks = ticks(150.0, 50.0, |v| v.to_string());
         assert_eq!(ticks.iter().map(|t| t.text.as_str()).collect::<Vec<_>>(), ["0", "50", "100", "150"]);
     }
