@@ -117,19 +117,21 @@ async fn addresses_are_real_or_claimed_and_targets_share_their_limit() {
     let provider = Provider::start().await;
     let backend = backend(&provider).await;
     let limiter = Role::start("limiter", &[]).await;
-    // The first two gateways trust this machine to say who the client is.
+    // Two gateways trust this machine to say who the client is, in a header; the last one, in the PROXY protocol.
     let trusting = ["--trusted-proxies=127.0.0.0/8"];
+    let behind_a_proxy = ["--trusted-proxies=127.0.0.0/8", "--proxy-protocol"];
     let gateways = [
         gateway(&config, &[&limiter], &backend, &provider, &trusting).await,
         gateway(&config, &[&limiter], &backend, &provider, &trusting).await,
         gateway(&config, &[&limiter], &backend, &provider, &[]).await,
+        gateway(&config, &[&limiter], &backend, &provider, &behind_a_proxy).await,
     ];
     let urls = gateways.each_ref().map(|gateway| format!("{}/hello", gateway.url()));
     let tokens = tempfile::NamedTempFile::new().unwrap();
     let token = |user: &str| provider.sign(&provider.claims(user));
     std::fs::write(tokens.path(), format!("# two\n{}\n{}\n", token("ada"), token("bob"))).unwrap();
     let tokens = format!("--tokens={}", tokens.path().display());
-    let load = [&tokens, "--rate=30", "--for=9s", "--addresses=2", "--verify=calls=6,period=4s,key=ip"];
+    let load = ["--rate=30", "--for=9s", &tokens, "--addresses=2", "--verify=calls=6,period=4s,key=ip"];
 
     let claimed = [&urls[0], &urls[1], "--client-address-header=x-forwarded-for"];
     let (claimed, status) = report(&[&claimed[..], &load].concat()).await;
@@ -149,6 +151,16 @@ async fn addresses_are_real_or_claimed_and_targets_share_their_limit() {
     let limit = &real["verification"]["limits"][0];
     assert_eq!((status, limit["worst_window"].as_u64()), (0, Some(6)), "{real:#}");
     assert_eq!(names(limit), ["127.16.0.1", "127.16.0.2"]);
+
+    for version in [&["--proxy-protocol=v1"][..], &["--proxy-protocol=v2", "--http2"]] {
+        // Four seconds after the run before, its calls are out of the windows: the addresses are the same.
+        let (named, status) =
+            report(&[&[&*urls[3], "--stage=0:4s", "--stage=30:9s"], version, &load[2..]].concat()).await;
+        assert_whole(&named);
+        let limit = &named["verification"]["limits"][0];
+        assert_eq!((status, limit["worst_window"].as_u64()), (0, Some(6)), "{named:#}");
+        assert_eq!(names(limit), ["198.18.0.1", "198.18.0.2"]);
+    }
 
     // A gateway that does not trust this machine sees one address, and what is judged by two is refused for no reason
     // that can be seen.
