@@ -57,7 +57,7 @@ pub(super) fn keys(limit: &LimitReport) -> Markup {
     html! {
         details {
             summary { "Table: keys, the fullest first" }
-            div.wide tabindex="0" role="region" aria-label="Keys" { table {
+            div.wide tabindex="0" role="region" aria-label={ "Keys by " (limit.key) } { table {
                 thead { tr {
                     th scope="col" { "key" } th scope="col" { "fullest window" } th scope="col" { "from" }
                     th scope="col" { "admitted" } th scope="col" { "refused" } th scope="col" { "verdict" }
