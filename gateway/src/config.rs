@@ -5,6 +5,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use weir_policy::Configuration;
 
+use crate::live::LiveKeys;
 use crate::openapi::{PublicUrl, RequestPath};
 
 /// Everything [`crate::run()`] needs besides its sockets.
@@ -32,6 +33,8 @@ pub struct Config {
     /// The URL that clients reach the gateway at, for that document. `None`: as each request says (`Host`, and what
     /// trusted proxies say in `X-Forwarded-Host` and `X-Forwarded-Proto`).
     pub public_url: Option<PublicUrl>,
+    /// How the live page shows the keys that are refused most.
+    pub live_keys: LiveKeys,
 }
 
 impl Config {
@@ -48,6 +51,7 @@ impl Config {
             upstream: UpstreamLimits::default(),
             openapi_path: Some(RequestPath::of_openapi()),
             public_url: None,
+            live_keys: LiveKeys::default(),
         }
     }
 }

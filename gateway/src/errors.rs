@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -35,6 +36,8 @@ pub(crate) struct Failure {
     pub(crate) keeps_response: bool,
     /// Headers of the answer.
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+    /// The name of the limit that refused, if one did.
+    pub(crate) limit: Option<Arc<str>>,
 }
 
 impl Failure {
@@ -52,6 +55,7 @@ impl Failure {
             with_activity: false,
             keeps_response: false,
             headers: Vec::new(),
+            limit: None,
         })
     }
 
@@ -91,11 +95,14 @@ impl Failure {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "RequestBodyTooLarge", "The request body is too large.")
     }
 
-    /// A limit is exceeded; `seconds` are whole ones, at least 1. `header` is the configured name of `Retry-After`.
-    pub(crate) fn rate_limited(seconds: u64, header: &HeaderName) -> Box<Self> {
-        Self::new(StatusCode::TOO_MANY_REQUESTS, "RateLimitExceeded", "Rate limit is exceeded")
+    /// The limit `name` is exceeded; `seconds` are whole ones, at least 1. `header` is the configured name of
+    /// `Retry-After`.
+    pub(crate) fn rate_limited(name: &Arc<str>, seconds: u64, header: &HeaderName) -> Box<Self> {
+        let mut failure = Self::new(StatusCode::TOO_MANY_REQUESTS, "RateLimitExceeded", "Rate limit is exceeded")
             .telling(format!("Rate limit is exceeded. Try again in {seconds} seconds."))
-            .with_header(header.clone(), HeaderValue::from(seconds))
+            .with_header(header.clone(), HeaderValue::from(seconds));
+        failure.limit = Some(Arc::clone(name));
+        failure
     }
 
     /// A 401 says how to authenticate, and whether the credentials that came were the trouble (RFC 6750, section 3).

@@ -12,6 +12,7 @@ use weir_policy::plan::{Action, Plan, Step};
 use crate::bases::Bases;
 use crate::client_address::TrustedProxies;
 use crate::config::{ClientLimits, UpstreamLimits};
+use crate::live::{Live, LiveKeys};
 use crate::metrics::{Metrics, RouteMeter};
 use crate::openapi::OpenApi;
 use crate::pipeline::jwt_check::JwtCheck;
@@ -54,6 +55,7 @@ pub(crate) struct Gateway {
     /// The document of all APIs, if it is served.
     pub(crate) openapi: Option<OpenApi>,
     metrics: Arc<Metrics>,
+    pub(crate) live: Arc<Live>,
 }
 
 /// What a gateway is built with besides its configuration.
@@ -64,6 +66,7 @@ pub(crate) struct Parts {
     pub(crate) clients: ClientLimits,
     pub(crate) upstream: UpstreamLimits,
     pub(crate) openapi: Option<OpenApi>,
+    pub(crate) live_keys: LiveKeys,
 }
 
 impl Gateway {
@@ -86,8 +89,10 @@ impl Gateway {
             Action::RateLimitByKey(limit) => Some(Arc::clone(&limit.name)),
             _ => None,
         });
+        let metrics = Arc::new(Metrics::new(meters, limits));
         Ok(Self {
-            metrics: Arc::new(Metrics::new(meters, limits)),
+            live: Arc::new(Live::new(Arc::clone(&metrics), parts.live_keys)),
+            metrics,
             bases,
             jwt_checks: jwt_checks(&steps, configuration.validate_jwt_count, &parts.providers)?,
             proxy: Proxy::new(&parts.upstream),

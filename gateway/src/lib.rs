@@ -11,6 +11,7 @@ mod errors;
 mod forwarding;
 mod gateway;
 mod listener;
+mod live;
 mod metrics;
 mod openapi;
 mod path;
@@ -30,5 +31,6 @@ pub use config::{
     DEFAULT_STREAMS, DEFAULT_UPSTREAM_IDLE, UpstreamLimits,
 };
 pub use config_dir::load;
+pub use live::{LiveKeys, UnknownLiveKeys};
 pub use openapi::{BadPublicUrl, BadRequestPath, PublicUrl, RequestPath};
 pub use run::{Error, run};

@@ -4,6 +4,7 @@
 //! by label. [`Metrics`] writes itself out when it is scraped.
 
 mod histogram;
+mod totals;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use prometheus_client::metrics::MetricType;
 use weir_limiter::Mode;
 
 use self::histogram::Histogram;
+pub(crate) use self::totals::Totals;
 use crate::listener::Activity;
 
 /// Statuses 100 to 599.
@@ -159,6 +161,11 @@ impl Metrics {
 /// The name of a mode, in metrics, logs and the answer.
 pub(crate) fn mode_name(mode: Mode) -> &'static str {
     MODES.iter().find(|(m, _)| *m == mode).map_or("unknown", |(_, name)| name)
+}
+
+/// The name of a fault, in metrics and on spans.
+pub(crate) fn fault_name(fault: UpstreamFault) -> &'static str {
+    FAULTS.iter().find(|(f, _)| *f == fault).map_or("_OTHER", |(_, name)| name)
 }
 
 /// Marks a request as in progress, for the gauge and for its connection, until it is dropped.

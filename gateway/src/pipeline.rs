@@ -13,13 +13,15 @@ mod rate_limit;
 mod return_response;
 mod rewrite_uri;
 mod set_header;
+mod span;
 mod validate_jwt;
 
 use http::header::{HOST, ORIGIN};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use hyper::body::Incoming;
+use tracing::Instrument as _;
 use weir_policy::context::{LastError, Response};
-use weir_policy::plan::{Action, Origin, Section, Step};
+use weir_policy::plan::{Action, Choose, Origin, Section, Step};
 use weir_policy::{Context, Value};
 
 use crate::cors::{self, Grant};
@@ -179,16 +181,22 @@ impl<'g> Exchange<'g> {
 
     fn report(&self, failure: &Failure) {
         let policy = self.at.map_or("configuration", |at| at.policy);
-        self.gateway.counters().refused(policy);
-        if !self.trace.span.is_disabled() {
-            self.trace.span.record("weir.refused_by", policy);
+        let (activity, reason) = (self.context.request_id, &failure.reason);
+        let limit = failure.limit.as_deref();
+        if failure.limit.is_none() {
+            self.gateway.counters().refused(policy);
         }
-        let (activity, reason, detail) = (self.context.request_id, &failure.reason, &failure.detail);
+        if !self.trace.span.is_disabled() {
+            let span = &self.trace.span;
+            span.record("weir.refused_by", policy).record("weir.refused_reason", &**reason);
+            span.record("weir.refused_limit", limit);
+        }
         if failure.status.is_server_error() {
-            let place = self.at.map(|at| (&at.file, at.position));
+            let (place, detail) = (self.at.map(|at| (&at.file, at.position)), &failure.detail);
             tracing::warn!(%activity, policy, ?place, %reason, %detail, "a request failed");
         } else {
-            tracing::debug!(%activity, policy, %reason, %detail, "a request was refused");
+            // Without the detail: it may repeat a header's or a claim's value.
+            tracing::debug!(%activity, policy, %reason, limit, "a request was refused");
         }
     }
 
@@ -204,38 +212,66 @@ impl<'g> Exchange<'g> {
             };
             self.at = Some(&step.origin);
             rest = following;
-            match &step.action {
-                Action::Choose(choose) => {
+            if let Action::RateLimitByKey(first) = &step.action {
+                // Several limits leave together, each with a span of its own.
+                rest = self.rate_limits(step, first, rest).await?;
+                continue;
+            }
+            let span = self.trace.policy_span(&step.origin);
+            let result = match &step.action {
+                Action::Choose(choose) => self.branch(choose, &span).map(|branch| {
                     later.push(rest);
-                    rest = &choose.otherwise;
-                    for when in &choose.whens {
-                        if *when.condition.get(&self.context)? {
-                            rest = &when.steps;
-                            break;
-                        }
-                    }
+                    rest = branch;
+                }),
+                Action::ValidateJwt(policy) => self.validate_jwt(policy).instrument(span.clone()).await,
+                Action::ForwardRequest(policy) => self.forward(policy).instrument(span.clone()).await,
+                action => span.in_scope(|| self.run_at_once(action, &step.origin)),
+            };
+            span::end(&span, &result);
+            result?;
+        }
+    }
+
+    /// The steps that `choose` chooses.
+    fn branch(&self, choose: &'g Choose, span: &tracing::Span) -> Result<&'g [Step], Stop> {
+        for (index, when) in choose.whens.iter().enumerate() {
+            if *when.condition.get(&self.context)? {
+                if !span.is_disabled() {
+                    span.record("weir.policy.branch", tracing::field::display(format_args!("when[{}]", index + 1)));
                 }
-                Action::RateLimitByKey(first) => rest = self.rate_limits(step, first, rest).await?,
-                Action::ValidateJwt(policy) => self.validate_jwt(policy).await?,
-                Action::ForwardRequest(policy) => self.forward(policy).await?,
-                Action::Cors(policy) => self.cors(policy)?,
-                Action::IpFilter(policy) => self.ip_filter(policy)?,
-                Action::CheckHeader(policy) => self.check_header(policy)?,
-                Action::SetHeader(policy) => self.set_header(policy, step.origin.section)?,
-                Action::SetStatus(policy) => self.set_status(policy)?,
-                Action::SetBody(policy) => {
-                    let body = policy.get(&self.context)?.into_owned();
-                    self.set_body(body);
-                }
-                Action::SetVariable(policy) => {
-                    let value: Value = policy.value.get(&self.context)?.into_owned();
-                    self.context.variables.set(&policy.name, value);
-                }
-                Action::SetBackendService(policy) => self.set_backend_service(policy, step.origin.scope)?,
-                Action::RewriteUri(policy) => self.rewrite_uri(policy)?,
-                Action::ReturnResponse(policy) => return self.return_response(policy),
+                return Ok(&when.steps);
             }
         }
+        if !choose.otherwise.is_empty() {
+            span.record("weir.policy.branch", "otherwise");
+        }
+        Ok(&choose.otherwise)
+    }
+
+    /// Runs a policy that asks nobody.
+    fn run_at_once(&mut self, action: &'g Action, at: &Origin) -> Result<(), Stop> {
+        match action {
+            Action::Cors(policy) => self.cors(policy)?,
+            Action::IpFilter(policy) => self.ip_filter(policy)?,
+            Action::CheckHeader(policy) => self.check_header(policy)?,
+            Action::SetHeader(policy) => self.set_header(policy, at.section)?,
+            Action::SetStatus(policy) => self.set_status(policy)?,
+            Action::SetBody(policy) => {
+                let body = policy.get(&self.context)?.into_owned();
+                self.set_body(body);
+            }
+            Action::SetVariable(policy) => {
+                let value: Value = policy.value.get(&self.context)?.into_owned();
+                self.context.variables.set(&policy.name, value);
+            }
+            Action::SetBackendService(policy) => self.set_backend_service(policy, at.scope)?,
+            Action::RewriteUri(policy) => self.rewrite_uri(policy)?,
+            Action::ReturnResponse(policy) => return self.return_response(policy),
+            Action::Choose(_) | Action::RateLimitByKey(_) | Action::ValidateJwt(_) | Action::ForwardRequest(_) => {
+                unreachable!("these are run by `steps`")
+            }
+        }
+        Ok(())
     }
 }
 

@@ -66,6 +66,7 @@ pub async fn run(config: Config, listeners: Listeners, shutdown: CancellationTok
             clients: config.clients.clone(),
             upstream: config.upstream,
             openapi,
+            live_keys: config.live_keys,
         },
     )?);
     ops.registry(|registry| registry.register_collector(Box::new(Exposition(gateway.metrics()))));
@@ -75,8 +76,10 @@ pub async fn run(config: Config, listeners: Listeners, shutdown: CancellationTok
     ops.readiness("configuration").ready();
     if let Some(listener) = listeners.ops {
         let (ops, shutdown) = (ops.clone(), shutdown.clone());
+        tokio::spawn(Arc::clone(&gateway.live).run(shutdown.clone()));
+        let live = crate::live::routes(Arc::clone(&gateway.live), shutdown.clone());
         tokio::spawn(async move {
-            if let Err(error) = ops.serve(listener, shutdown).await {
+            if let Err(error) = ops.serve_with(listener, live, shutdown).await {
                 tracing::error!(%error, "the operations listener failed");
             }
         });

@@ -17,6 +17,7 @@ use uuid::Uuid;
 use weir_policy::Context;
 use weir_policy::context::{Request as RequestView, Variables};
 use weir_policy::plan::Action;
+use weir_telemetry::{propagation, semconv};
 
 use crate::cors::{self, Preflight};
 use crate::errors::Failure;
@@ -29,6 +30,10 @@ use crate::proxy::body::{Payload, ResponseBody};
 use crate::router::Match;
 use crate::target::{Relative, Target};
 use crate::trace::Trace;
+
+/// The access log: one line at level debug for every answer of 400 and more. Has a target of its own, so that
+/// `WEIR_LOG=info,weir_gateway::access=debug` shows nothing else.
+const ACCESS: &str = "weir_gateway::access";
 
 /// What was received, before anything was done with it.
 pub(crate) struct Arrival {
@@ -56,6 +61,7 @@ impl Gateway {
         let mut headers = std::mem::take(&mut parts.headers);
         crate::forwarding::clean_request(&mut headers, self.trusted.contains(peer));
         let id = uuid::Builder::from_random_bytes(rand::random()).into_uuid();
+        let method = semconv::http_span_name(&parts.method);
         let trace = Trace::begin(&parts, &mut headers, id);
         let ip = self.trusted.client(peer, &headers);
         let span = trace.span.clone();
@@ -63,13 +69,22 @@ impl Gateway {
             span.record("client.address", tracing::field::display(ip));
             span.record("weir.request_id", tracing::field::display(id));
         }
+        // Only if somebody reads it: then method and path are kept for the access log.
+        let asked = tracing::enabled!(target: ACCESS, tracing::Level::DEBUG)
+            .then(|| (parts.method.clone(), parts.uri.path().to_owned()));
         let authority = authority(&parts, &headers);
         let arrival = Arrival { parts, headers, authority, peer, ip, id, at: SystemTime::now() };
         let (route, answer) = self.answer(arrival, body, trace).instrument(span.clone()).await;
         let Answer { status, reason, headers, payload } = answer;
         self.counters().route(route.meter).answered(status, started.elapsed());
         if !span.is_disabled() {
-            record(&span, route, status);
+            record(&span, method, route, status);
+        }
+        if let Some((method, path)) = asked.filter(|_| status.is_client_error() || status.is_server_error()) {
+            let (api, operation, took) = (&route.api.id, &route.operation.id, started.elapsed());
+            span.in_scope(|| {
+                tracing::debug!(target: ACCESS, %method, path, status = status.as_u16(), ?took, %ip, %api, %operation, activity = %id, "refused or failed");
+            });
         }
         let mut response = Response::new(ResponseBody::new(payload, self.upstream.body_idle_timeout, in_flight));
         *response.status_mut() = status;
@@ -127,10 +142,10 @@ impl Gateway {
         let route = found.as_ref().map_or(&self.unmatched, |found| &self.routes[found.operation]);
         let parameters = found.map(|found| found.parameters).unwrap_or_default();
         let mut policies = route.plan.inbound.iter().filter_map(|step| match &step.action {
-            Action::Cors(cors) => Some(&**cors),
+            Action::Cors(cors) => Some((&step.origin, &**cors)),
             _ => None,
         });
-        let Some(first) = policies.next() else {
+        let Some((origin, first)) = policies.next() else {
             let mut answer = Answer::default();
             answer.fail(&Failure::not_found(), arrival.id);
             trace.name_in(&mut answer.headers);
@@ -138,8 +153,12 @@ impl Gateway {
         };
         let context = self.context(route, arrival, HeaderMap::new(), parameters, path);
         let mut answer = Answer::default();
-        match preflight.answer([first].into_iter().chain(policies), &context) {
-            Ok(headers) => answer.headers = headers,
+        let span = trace.policy_span(origin);
+        match preflight.answer([first].into_iter().chain(policies.map(|(_, cors)| cors)), &context) {
+            Ok(headers) => {
+                span.record("weir.policy.result", "answered");
+                answer.headers = headers;
+            }
             Err(error) => {
                 let failure = Box::<Failure>::from(error);
                 tracing::error!(activity = %arrival.id, error = %failure.detail, "a cors policy failed");
@@ -219,19 +238,16 @@ fn original_url(authority: Option<Authority>, path: PathAndQuery) -> Uri {
     Uri::from_parts(whole).unwrap_or_default()
 }
 
-fn record(span: &tracing::Span, route: &Route, status: StatusCode) {
+fn record(span: &tracing::Span, method: &str, route: &Route, status: StatusCode) {
     span.record("http.response.status_code", status.as_u16());
     if !route.operation.url_template.is_empty() {
         let (path, template) = (&route.api.path, &route.operation.url_template);
         let slash = if path.is_empty() { "" } else { "/" };
         span.record("http.route", tracing::field::display(format_args!("{slash}{path}{template}")));
-        span.record(
-            "otel.name",
-            tracing::field::display(format_args!("{} {slash}{path}{template}", route.operation.method)),
-        );
+        propagation::rename(span, format!("{method} {slash}{path}{template}"));
     }
     if status.is_server_error() {
-        span.record("otel.status_code", "ERROR");
+        span.record("otel.status_code", "ERROR").record("error.type", status.as_str());
     }
 }
 

@@ -1,15 +1,18 @@
 //! The trace a request belongs to (W3C Trace Context).
 //!
-//! With an exporter there is a span per request and the backend becomes its child. Without one nothing is recorded, but
-//! the chain is not broken: a valid `traceparent` goes on unchanged, otherwise a new one is made, whose trace id is the
-//! request id. Either way the answer names the trace in `x-trace-id`.
+//! With an exporter there is a span per request, inside it one per policy that ran, and the limiter and the backend
+//! become their children; `docs/tracing.md` lists them. Without one nothing is recorded, but the chain is not broken: a
+//! valid `traceparent` goes on unchanged, otherwise a new one is made, whose trace id is the request id. Either way the
+//! answer names the trace in `x-trace-id`.
 
 use bytes::Bytes;
-use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http::header::{HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use http::{Method, Uri};
 use tracing::Span;
 use tracing::field::Empty;
 use uuid::Uuid;
-use weir_telemetry::propagation;
+use weir_policy::plan::Origin;
+use weir_telemetry::{propagation, semconv};
 
 /// Names the trace in every answer, as 32 hexadecimal digits.
 pub(crate) const X_TRACE_ID: HeaderName = HeaderName::from_static("x-trace-id");
@@ -21,6 +24,8 @@ const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 pub(crate) struct Trace {
     /// The span of the request; disabled without an exporter.
     pub(crate) span: Span,
+    /// Whether it will be exported. If not, the spans inside it are not made.
+    sampled: bool,
     id: Option<HeaderValue>,
 }
 
@@ -28,22 +33,22 @@ impl Trace {
     /// Continues the trace that `headers` name, or begins one and names it there.
     pub(crate) fn begin(request: &http::request::Parts, headers: &mut HeaderMap, request_id: Uuid) -> Self {
         if propagation::enabled() {
-            let span = server_span(request);
+            let span = server_span(request, headers);
             propagation::set_parent(&span, headers);
             let id = propagation::trace_id(&span).and_then(|id| HeaderValue::from_str(&id).ok());
-            return Self { span, id };
+            return Self { sampled: propagation::is_sampled(&span), span, id };
         }
         if let Some(parent) = headers.get(TRACEPARENT)
             && headers.get_all(TRACEPARENT).iter().count() == 1
             && is_traceparent(parent.as_bytes())
         {
             let id = HeaderValue::from_bytes(&parent.as_bytes()[3..35]).ok();
-            return Self { span: Span::none(), id };
+            return Self { span: Span::none(), sampled: false, id };
         }
         headers.remove(TRACESTATE);
         let (parent, id) = fresh(request_id);
         headers.insert(TRACEPARENT, parent);
-        Self { span: Span::none(), id: Some(id) }
+        Self { span: Span::none(), sampled: false, id: Some(id) }
     }
 
     /// Puts the trace id into an answer.
@@ -53,52 +58,85 @@ impl Trace {
         }
     }
 
-    /// The span of one call of a backend.
-    pub(crate) fn upstream_span(&self, host: &HeaderValue) -> Span {
-        if self.span.is_disabled() {
+    /// The span of one policy. What became of it is recorded by `pipeline::span`.
+    pub(crate) fn policy_span(&self, at: &Origin) -> Span {
+        if !self.sampled {
             return Span::none();
         }
         tracing::info_span!(
             parent: &self.span,
-            "forward-request",
+            "policy",
+            otel.name = at.policy,
+            otel.status_code = Empty,
+            error.type = Empty,
+            weir.policy.section = at.section.as_str(),
+            weir.policy.scope = at.scope.as_str(),
+            weir.policy.path = &*at.path,
+            weir.policy.id = at.id.as_deref(),
+            weir.policy.source = %format_args!("{}:{}", at.file, at.position),
+            weir.policy.result = Empty,
+            weir.policy.reason = Empty,
+            weir.policy.branch = Empty,
+            weir.limit.name = Empty,
+            weir.limit.calls = Empty,
+            weir.limit.remaining = Empty,
+            weir.limit.retry_after_ms = Empty,
+            weir.limiter.mode = Empty,
+        )
+    }
+
+    /// The span of one call of a backend. Its address has no query: function keys stand there.
+    pub(crate) fn upstream_span(&self, method: &Method, url: &Uri) -> Span {
+        if !self.sampled {
+            return Span::none();
+        }
+        let host = url.host().unwrap_or_default();
+        let authority = url.authority().map_or(host, |authority| authority.as_str());
+        tracing::info_span!(
+            "forward",
+            otel.name = semconv::http_span_name(method),
             otel.kind = "client",
-            server.address = ?host,
+            otel.status_code = Empty,
+            http.request.method = semconv::http_method(method),
             http.response.status_code = Empty,
+            url.full = %format_args!("http://{authority}{}", url.path()),
+            server.address = host,
+            server.port = url.port_u16().unwrap_or(80),
+            network.protocol.version = "1.1",
             error.type = Empty,
         )
     }
 
-    /// The span of one call of the limiter.
-    pub(crate) fn limiter_span(&self, checks: usize) -> Span {
-        if self.span.is_disabled() {
-            return Span::none();
-        }
-        tracing::info_span!(parent: &self.span, "rate-limit-by-key", checks, allowed = Empty, mode = Empty)
-    }
-
-    /// Makes the backend a child of `span` in the headers it gets.
-    pub(crate) fn propagate(span: &Span, headers: &mut HeaderMap) {
-        if !span.is_disabled() {
-            span.in_scope(|| propagation::inject_current(headers));
+    /// Makes what is called next a child of `span`, or of the request's span if that is all there is.
+    pub(crate) fn propagate(&self, span: &Span, headers: &mut HeaderMap) {
+        if !self.span.is_disabled() {
+            let from = if span.is_disabled() { &self.span } else { span };
+            from.in_scope(|| propagation::inject_current(headers));
         }
     }
 }
 
-fn server_span(request: &http::request::Parts) -> Span {
+fn server_span(request: &http::request::Parts, headers: &HeaderMap) -> Span {
+    let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     tracing::info_span!(
         "request",
-        otel.name = %request.method,
+        otel.name = semconv::http_span_name(&request.method),
         otel.kind = "server",
         otel.status_code = Empty,
-        http.request.method = %request.method,
-        url.path = request.uri.path(),
-        url.scheme = "http",
-        network.protocol.version = ?request.version,
-        client.address = Empty,
+        http.request.method = semconv::http_method(&request.method),
         http.route = Empty,
         http.response.status_code = Empty,
+        url.path = request.uri.path(),
+        url.scheme = "http",
+        server.address = request.uri.authority().map(|a| a.as_str()).or_else(|| text(HOST)),
+        client.address = Empty,
+        user_agent.original = text(USER_AGENT),
+        network.protocol.version = semconv::http_version(request.version),
+        error.type = Empty,
         weir.request_id = Empty,
         weir.refused_by = Empty,
+        weir.refused_reason = Empty,
+        weir.refused_limit = Empty,
     )
 }
 

@@ -52,6 +52,11 @@ pub(crate) struct Metrics {
 impl Metrics {
     pub(crate) fn register(ops: &Ops) -> Self {
         let metrics = Self::default();
+        // Every outcome is there from the start: a rate over a series that begins at 1 misses the first.
+        begin(&metrics.sign_ins, "result", &["right", "wrong", "locked"]);
+        begin(&metrics.sign_ups, "result", &["created", "taken", "locked"]);
+        begin(&metrics.consents, "answer", &["allowed", "cancelled"]);
+        begin(&metrics.tokens, "grant", &["authorization_code", "refresh_token", "development"]);
         ops.registry(|registry| {
             let registry = registry.sub_registry_with_prefix("identity");
             registry.register("sign_ins", "Passwords given, by how they were found", metrics.sign_ins.clone());
@@ -97,5 +102,11 @@ impl Metrics {
             GrantType::Development => "development",
         };
         self.tokens.get_or_create(&[("grant", grant)]).inc();
+    }
+}
+
+fn begin(family: &ByLabel, label: &'static str, values: &[&'static str]) {
+    for value in values {
+        family.get_or_create_owned(&[(label, *value)]);
     }
 }

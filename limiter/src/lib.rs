@@ -13,6 +13,7 @@ mod memory;
 mod metrics;
 mod redis;
 mod refusal;
+mod rpc;
 mod run;
 #[cfg(test)]
 mod scripted;

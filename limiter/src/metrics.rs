@@ -1,4 +1,4 @@
-//! What a limiter counts about itself. `docs/limiter.md` lists the names; labels never hold a key, and limit names are
+//! What a limiter counts about itself. `docs/metrics.md` lists the names; labels never hold a key, and limit names are
 //! bounded in number.
 
 use std::collections::HashMap;
@@ -43,12 +43,17 @@ impl Default for LayerMetrics {
     fn default() -> Self {
         let answers = Family::<Label, Counter>::default();
         let mode = |name| answers.get_or_create_owned(&[("mode", name)]);
+        // All causes are there from the start: a rate over a series that begins at 1 misses the first failure.
+        let failures = Family::<Label, Counter>::default();
+        for cause in ["timeout", "unavailable", "full", "refused", "protocol", "config"] {
+            failures.get_or_create_owned(&[("cause", cause)]);
+        }
         Self {
             refusal_cache_hits: Counter::default(),
             store_seconds: Histogram::new(LATENCY_SECONDS),
             batch_lists: Histogram::new(BATCH_SIZE),
             circuit_open: Gauge::default(),
-            failures: Family::default(),
+            failures,
             exact: mode("exact"),
             local: mode("local"),
             allow: mode("allow"),
@@ -59,7 +64,7 @@ impl Default for LayerMetrics {
 }
 
 impl LayerMetrics {
-    /// Registers them under the names of `docs/limiter.md`, behind the registry's prefix.
+    /// Registers them under the names of `docs/metrics.md`, behind the registry's prefix.
     pub fn register(&self, registry: &mut Registry) {
         registry.register(
             "refusal_cache_hits",

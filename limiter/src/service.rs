@@ -16,6 +16,7 @@ use weir_telemetry::propagation;
 use crate::check::{CheckList, Outcome};
 use crate::degraded::describe;
 use crate::metrics::{Charged, ServiceMetrics};
+use crate::rpc::{code_name, full_name};
 use crate::store::{Store, StoreError};
 use crate::throttle::Throttle;
 use crate::wire::{decision_to_wire, mode_to_wire, outcome_to_wire};
@@ -24,8 +25,6 @@ pub(crate) use validate::{MAX_CALLS, MAX_CHECKS_PER_LIST, MAX_COST, MAX_KEY_BYTE
 
 /// The largest request the service reads: the most checks of a batch with the longest keys and names, and some.
 pub(crate) const MAX_REQUEST_BYTES: usize = 2 * 1_024 * 1_024;
-
-const SERVICE: &str = "weir.limiter.v1.Limiter";
 
 /// The service. Keys appear neither in its spans nor in its logs.
 pub(crate) struct LimiterService<S> {
@@ -56,10 +55,11 @@ impl<S: Store> LimiterService<S> {
             Err(_) => Err(Status::unavailable("too many calls in flight: try another limiter, or later")),
         };
         let code = answer.as_ref().map_or_else(Status::code, |_| Code::Ok);
-        self.metrics.request(method, name_of(code));
-        span.record("rpc.grpc.status_code", code as i32);
+        let name = code_name(code);
+        self.metrics.request(method, name);
+        span.record("rpc.response.status_code", name);
         if is_our_fault(code) {
-            span.record("otel.status_code", "ERROR");
+            span.record("otel.status_code", "ERROR").record("error.type", name);
         }
         answer.map(Response::new)
     }
@@ -143,13 +143,13 @@ impl<S: Store> Limiter for LimiterService<S> {
 fn span(method: &'static str, metadata: &MetadataMap) -> Span {
     let span = tracing::info_span!(
         "rpc",
-        otel.name = format!("{SERVICE}/{method}"),
+        otel.name = full_name(method),
         otel.kind = "server",
         otel.status_code = field::Empty,
-        rpc.system = "grpc",
-        rpc.service = SERVICE,
-        rpc.method = method,
-        rpc.grpc.status_code = field::Empty,
+        rpc.system.name = "grpc",
+        rpc.method = full_name(method),
+        rpc.response.status_code = field::Empty,
+        error.type = field::Empty,
     );
     propagation::set_parent(&span, metadata.as_ref());
     span
@@ -157,17 +157,4 @@ fn span(method: &'static str, metadata: &MetadataMap) -> Span {
 
 fn is_our_fault(code: Code) -> bool {
     matches!(code, Code::Internal | Code::Unavailable | Code::ResourceExhausted | Code::Unknown)
-}
-
-/// The status as gRPC spells it.
-fn name_of(code: Code) -> &'static str {
-    match code {
-        Code::Ok => "OK",
-        Code::InvalidArgument => "INVALID_ARGUMENT",
-        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
-        Code::Internal => "INTERNAL",
-        Code::Unavailable => "UNAVAILABLE",
-        // The service answers with nothing else.
-        _ => "UNKNOWN",
-    }
 }

@@ -1,6 +1,6 @@
 //! What happens when: the page opens, somebody signs in, calls, is refused, waits, signs out.
 
-import { callApi, type Outcome } from './call.js';
+import { callApi, type Outcome, type Target } from './call.js';
 import { Countdown } from './countdown.js';
 import { History } from './history.js';
 import { displayName, type Session } from './session.js';
@@ -19,7 +19,7 @@ export class App {
   constructor(
     private readonly view: View,
     private readonly session: Session,
-    private readonly apiUrl: string,
+    private readonly api: Target,
   ) {
     this.#countdown = new Countdown({
       tick: (seconds) => view.showCountdown(seconds),
@@ -113,7 +113,7 @@ export class App {
     const started = performance.now();
     let outcome: Outcome;
     try {
-      outcome = await callApi(this.apiUrl, await this.session.token());
+      outcome = await callApi(this.api, await this.session.token());
     } catch (error) {
       const trouble = troubleOf(error);
       if (trouble.kind !== 'unreachable') return trouble;

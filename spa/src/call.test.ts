@@ -86,15 +86,24 @@ describe('a call', () => {
   test('carries the token', async () => {
     const fetch = vi.fn(async () => new Response('Hello'));
     vi.stubGlobal('fetch', fetch);
-    await expect(callApi(URL, 'secret')).resolves.toMatchObject({ kind: 'served', text: 'Hello' });
+    await expect(callApi({ url: URL, traceparent: false }, 'secret')).resolves.toMatchObject({ kind: 'served', text: 'Hello' });
     expect(fetch).toHaveBeenCalledWith(URL, expect.objectContaining({ headers: { authorization: 'Bearer secret' } }));
+  });
+
+  test('begins a trace of its own each time', async () => {
+    const fetch = vi.fn(async (_url: string, _init: { headers: Record<string, string> }) => new Response('Hello'));
+    vi.stubGlobal('fetch', fetch);
+    for (let n = 0; n < 2; n += 1) await callApi({ url: URL, traceparent: true }, 'secret');
+    const [first, second] = fetch.mock.calls.map(([, { headers }]) => headers['traceparent'] ?? '');
+    expect(first).toMatch(/^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-01$/);
+    expect(second?.slice(3, 35)).not.toBe(first?.slice(3, 35));
   });
 
   test('whose answer breaks off is a failure', async () => {
     vi.stubGlobal('navigator', { onLine: true });
     const body = new ReadableStream({ pull: (controller) => controller.error(new TypeError('network error')) });
     vi.stubGlobal('fetch', async () => new Response(body));
-    await expect(callApi(URL, 'secret')).resolves.toMatchObject({ kind: 'failed', status: 0 });
+    await expect(callApi({ url: URL, traceparent: false }, 'secret')).resolves.toMatchObject({ kind: 'failed', status: 0 });
   });
 
   test('reads no more of an endless answer than it shows', async () => {
@@ -106,7 +115,7 @@ describe('a call', () => {
       },
     });
     vi.stubGlobal('fetch', async () => new Response(body));
-    await expect(callApi(URL, 'secret')).resolves.toMatchObject({ kind: 'served' });
+    await expect(callApi({ url: URL, traceparent: false }, 'secret')).resolves.toMatchObject({ kind: 'served' });
     expect(chunks).toBeLessThan(8);
   });
 });

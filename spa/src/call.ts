@@ -4,6 +4,7 @@
 import { remainingCalls } from './remaining.js';
 import { parseRetryAfter } from './retry_after.js';
 import { readText, shorten } from './text.js';
+import { newTraceparent } from './traceparent.js';
 
 export type Kind = 'served' | 'refused' | 'failed';
 
@@ -28,11 +29,20 @@ const TIMEOUT = 30_000;
 const MAX_READ = 64 * 1024;
 const MAX_SHOWN = 2_000;
 
-/** Calls `url` with `token`. Never throws: what goes wrong is an outcome. */
-export async function callApi(url: string, token: string): Promise<Outcome> {
+/** What "Call API" calls. */
+export interface Target {
+  url: string;
+  /** Whether a call begins a trace. */
+  traceparent: boolean;
+}
+
+/** Calls the API with `token`. Never throws: what goes wrong is an outcome. */
+export async function callApi({ url, traceparent }: Target, token: string): Promise<Outcome> {
   const signal = AbortSignal.timeout(TIMEOUT);
+  const headers: Record<string, string> = { authorization: `Bearer ${token}` };
+  if (traceparent) headers['traceparent'] = newTraceparent();
   try {
-    const response = await fetch(url, { headers: { authorization: `Bearer ${token}` }, cache: 'no-store', signal });
+    const response = await fetch(url, { headers, cache: 'no-store', signal });
     return outcomeOf(response, await readText(response, MAX_READ), Date.now());
   } catch (error) {
     return failureOf(error, { url, online: navigator.onLine });

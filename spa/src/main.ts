@@ -15,7 +15,7 @@ if (url.search !== '') history.replaceState(null, '', url.pathname);
 try {
   const settings = await loadSettings(url.origin);
   view.showApi(settings.api.url);
-  await new App(view, new Session(settings.oidc, sessionStorage), settings.api.url).open(url);
+  await new App(view, new Session(settings.oidc, sessionStorage), settings.api).open(url);
 } catch (error) {
   if (!(error instanceof SettingsError)) throw error;
   view.showUnusable('This page has no usable settings', error.problems);

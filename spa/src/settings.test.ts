@@ -25,7 +25,7 @@ function problemsOf(value: unknown): readonly string[] {
 describe('settings', () => {
   test('what is left out is filled in', () => {
     expect(parseSettings(valid(), ORIGIN)).toEqual({
-      api: { url: 'http://localhost:8080/hello' },
+      api: { url: 'http://localhost:8080/hello', traceparent: true },
       oidc: {
         metadataUrl: 'https://login.example.com/realms/demo/.well-known/openid-configuration',
         clientId: 'spa',
@@ -35,6 +35,13 @@ describe('settings', () => {
       },
       console: { openapiUrl: 'http://localhost:8080/openapi.json' },
     });
+  });
+
+  test('a gateway that allows no traceparent is not sent one', () => {
+    const settings = valid();
+    const api = { ...settings.api, traceparent: false };
+    expect(parseSettings({ ...settings, api }, ORIGIN).api).toEqual(api);
+    expect(problemsOf({ ...settings, api: { ...api, traceparent: 'no' } })).toEqual(['api.traceparent must be true or false']);
   });
 
   test('an authority may end in a slash', () => {

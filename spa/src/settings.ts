@@ -4,7 +4,11 @@
 import { readText } from './text.js';
 
 export interface Settings {
-  api: { url: string };
+  api: {
+    url: string;
+    /** Whether calls begin a trace: needs a `cors` policy that allows the header `traceparent`. */
+    traceparent: boolean;
+  };
   oidc: Provider;
   console: { openapiUrl: string };
 }
@@ -64,7 +68,7 @@ export function parseSettings(value: unknown, origin: string): Settings {
   const oidc = root.section('oidc');
   const console = root.section('console');
   const settings: Settings = {
-    api: { url: api.url('url') },
+    api: { url: api.url('url'), traceparent: api.optionalFlag('traceparent') ?? true },
     oidc: provider(oidc, origin),
     console: { openapiUrl: console.url('openapiUrl') },
   };
@@ -141,6 +145,13 @@ class Section {
       this.problem(name, 'must not contain a user name, a password or a #');
     }
     return text;
+  }
+
+  optionalFlag(name: string): boolean | undefined {
+    const value = this.#take(name);
+    if (value === undefined || typeof value === 'boolean') return value;
+    this.problem(name, 'must be true or false');
+    return undefined;
   }
 
   refuseOthers(): void {

@@ -8,7 +8,7 @@ use clap::Args as ClapArgs;
 use ipnet::IpNet;
 use secrecy::{ExposeSecret, SecretString};
 use tokio_util::sync::CancellationToken;
-use weir_gateway::{Config, PublicUrl};
+use weir_gateway::{Config, LiveKeys, PublicUrl};
 use weir_limiter::{ClientConfig, FailureMode};
 use weir_policy::artifacts::NamedValueOverrides;
 
@@ -31,7 +31,7 @@ pub(crate) struct Args {
     /// Where to serve the APIs
     #[arg(long, value_name = "ADDRESS:PORT", env = "WEIR_GATEWAY_LISTEN", default_value = address::GATEWAY)]
     listen: SocketAddr,
-    /// Where to serve /healthz, /readyz and /metrics
+    /// Where to serve /healthz, /readyz, /metrics and the page /live
     #[arg(long, value_name = "ADDRESS:PORT", env = "WEIR_GATEWAY_OPS_LISTEN", default_value = address::GATEWAY_OPS)]
     ops_listen: SocketAddr,
     /// The configuration folder: policy.xml, apis/, backends/, named values/
@@ -64,6 +64,9 @@ pub(crate) struct Args {
     /// Do not serve /openapi.json
     #[arg(long, env = "WEIR_GATEWAY_NO_OPENAPI")]
     no_openapi: bool,
+    /// How /live on the operations port shows refused keys: `hashed` as codes, `plain` as they are
+    #[arg(long, value_name = "hashed|plain", env = "WEIR_GATEWAY_LIVE_KEYS", default_value_t)]
+    live_keys: LiveKeys,
     #[command(flatten)]
     named_values: NamedValueArgs,
 }
@@ -84,6 +87,7 @@ pub(crate) async fn run(args: Args, shutdown: CancellationToken) -> Result<(), E
         trusted_proxies: args.trusted_proxies,
         proxy_protocol: args.proxy_protocol,
         public_url: args.public_url,
+        live_keys: args.live_keys,
         ..Config::new(configuration, limiter)
     };
     if args.no_openapi {

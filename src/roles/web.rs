@@ -72,7 +72,7 @@ pub(crate) async fn run(args: Args, shutdown: CancellationToken) -> Result<(), E
 /// The settings that fit the other roles of this machine: "Call API" asks for `call`.
 pub(crate) fn development_settings(call: &str, gateway: &str, identity_url: &str) -> Result<Settings, InvalidUrl> {
     Ok(Settings {
-        api: Api { url: call.parse()? },
+        api: Api { url: call.parse()?, traceparent: None },
         oidc: Oidc {
             provider: Provider::MetadataUrl(development::openid_config(identity_url).parse()?),
             client_id: identity::FRONTEND_CLIENT_ID.to_owned(),

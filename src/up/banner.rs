@@ -36,7 +36,7 @@ impl Banner {
         let mut table = format!("\n  {:<10}{:<28}{:<28}\n", "role", "address", "operations");
         let rows: [(&str, &str, &Listeners, &str); 5] = [
             ("web", &addresses.web, &ports.web, pages),
-            ("gateway", &addresses.gateway, &ports.gateway, ""),
+            ("gateway", &addresses.gateway, &ports.gateway, "live numbers: /live"),
             ("limiter", &addresses.limiter, &ports.limiter, store),
             ("backend", &addresses.backend, &ports.backend, ""),
             ("identity", &addresses.identity, &ports.identity, "for development only"),

@@ -42,7 +42,7 @@ pub(crate) struct Args {
     /// Where the gateway serves the APIs
     #[arg(long, value_name = "ADDRESS:PORT", env = "WEIR_UP_GATEWAY_LISTEN", default_value = address::GATEWAY)]
     pub(crate) gateway_listen: SocketAddr,
-    /// The gateway's /healthz, /readyz and /metrics
+    /// The gateway's /healthz, /readyz, /metrics and the page /live
     #[arg(long, value_name = "ADDRESS:PORT", env = "WEIR_UP_GATEWAY_OPS_LISTEN", default_value = address::GATEWAY_OPS)]
     pub(crate) gateway_ops_listen: SocketAddr,
     /// Where the limiter serves gRPC

@@ -45,6 +45,29 @@ pub enum InitError {
         /// What was asked for.
         given: String,
     },
+    /// An exporter other than OTLP was asked for.
+    #[error("OTEL_TRACES_EXPORTER={given:?} is not supported; use \"otlp\", \"none\", or leave it unset")]
+    Exporters {
+        /// What was asked for.
+        given: String,
+    },
+    /// The sampler is unknown.
+    #[error(
+        "OTEL_TRACES_SAMPLER={given:?} is not supported; use always_on, always_off, traceidratio, or one of these with \
+         parentbased_ in front (parentbased_always_on is the default)"
+    )]
+    Sampler {
+        /// What was asked for.
+        given: String,
+    },
+    /// The sampler's ratio is missing or is none.
+    #[error("OTEL_TRACES_SAMPLER={sampler} needs OTEL_TRACES_SAMPLER_ARG from 0 to 1, e.g. 0.1; it is {given:?}")]
+    SamplerArgument {
+        /// The sampler.
+        sampler: String,
+        /// Its argument.
+        given: String,
+    },
     /// The collector speaks TLS, this exporter does not.
     #[error(
         "OTEL_EXPORTER_OTLP_ENDPOINT={given:?}: spans leave in plain text only; use http:// and a collector on this \
@@ -87,9 +110,10 @@ impl Guard {
 /// Logs go to standard error: `WEIR_LOG` or else `RUST_LOG` is the filter (`info`), `WEIR_LOG_FORMAT=json` writes one
 /// JSON object per line. A line written inside a sampled span carries its trace and span id.
 ///
-/// Spans go to `OTEL_EXPORTER_OTLP_ENDPOINT` (or `…_TRACES_ENDPOINT`) over gRPC, in batches. The other standard
-/// variables hold: `OTEL_SERVICE_NAME` (default `service_name`), `OTEL_RESOURCE_ATTRIBUTES`, `OTEL_TRACES_SAMPLER` with
-/// `_ARG`, `OTEL_BSP_*`, `OTEL_EXPORTER_OTLP_HEADERS`, `_TIMEOUT`, `OTEL_SDK_DISABLED`, `OTEL_TRACES_EXPORTER=none`.
+/// Spans go to `OTEL_EXPORTER_OTLP_ENDPOINT` (or `…_TRACES_ENDPOINT`; the default one with `OTEL_TRACES_EXPORTER=otlp`)
+/// over gRPC, in batches. The other standard variables hold: `OTEL_SERVICE_NAME` (default `service_name`),
+/// `OTEL_RESOURCE_ATTRIBUTES`, `OTEL_TRACES_SAMPLER` with `_ARG`, `OTEL_BSP_*`, `OTEL_SPAN_*_COUNT_LIMIT`,
+/// `OTEL_EXPORTER_OTLP_HEADERS`, `_TIMEOUT`, `OTEL_SDK_DISABLED`, `OTEL_TRACES_EXPORTER=none`.
 ///
 /// # Errors
 /// If a variable makes no sense, or on the second call.

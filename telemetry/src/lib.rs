@@ -16,7 +16,9 @@ mod listeners;
 mod log;
 mod ops;
 mod otlp;
+mod process;
 pub mod propagation;
+pub mod semconv;
 
 pub use init::{Guard, InitError, init};
 pub use listeners::Listeners;

@@ -8,12 +8,13 @@ use std::sync::Arc;
 
 use axum::Router;
 use parking_lot::Mutex;
-use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::process::Process;
 use readiness::{Components, ReadinessHandle};
 
 /// One per role: a metrics registry and named readiness checks. Cheap to clone; clones share both.
@@ -26,6 +27,8 @@ struct Inner {
     role: &'static str,
     /// Locked to register, at start, and to write the metrics out; the metrics themselves are atomics outside it.
     registry: Mutex<Registry>,
+    /// The process's own figures, whose names have no prefix.
+    process: Registry,
     components: Arc<Components>,
 }
 
@@ -36,7 +39,9 @@ impl Ops {
         let build = [("role", role), ("version", env!("CARGO_PKG_VERSION"))];
         registry.register("build", "The role and version of this process", Info::new(build.to_vec()));
         let components = Arc::new(Components::new(&mut registry));
-        Self { inner: Arc::new(Inner { role, registry: Mutex::new(registry), components }) }
+        let mut process = Registry::default();
+        process.register_collector(Box::new(Process));
+        Self { inner: Arc::new(Inner { role, registry: Mutex::new(registry), process, components }) }
     }
 
     /// Registers metrics. Names get the prefix `weir_`. `register` must not call this `Ops`: its registry is locked.
@@ -52,7 +57,10 @@ impl Ops {
     /// The metrics as OpenMetrics text.
     pub fn render(&self) -> String {
         let mut text = String::new();
-        encode(&mut text, &self.inner.registry.lock()).expect("writing to a String does not fail");
+        encode_registry(&mut text, &self.inner.registry.lock())
+            .and_then(|()| encode_registry(&mut text, &self.inner.process))
+            .and_then(|()| encode_eof(&mut text))
+            .expect("writing to a String does not fail");
         text
     }
 

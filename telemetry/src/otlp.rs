@@ -1,30 +1,64 @@
 //! The span exporter: OTLP over gRPC, in batches, from a queue that drops when full rather than grow.
 
+use opentelemetry::KeyValue;
 use opentelemetry_otlp::SpanExporter;
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::trace::SdkTracerProvider;
+use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator, SdkTracerProvider};
 
 use crate::init::InitError;
 
 const ENDPOINT: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"];
 const PROTOCOL: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"];
 
-/// Whether the environment asks for an exporter. An error if it asks for one that does not exist here.
+/// The samplers of the specification that the library has, and whether they take a ratio.
+const SAMPLERS: [(&str, bool); 6] = [
+    ("always_on", false),
+    ("always_off", false),
+    ("traceidratio", true),
+    ("parentbased_always_on", false),
+    ("parentbased_always_off", false),
+    ("parentbased_traceidratio", true),
+];
+
+/// Whether the environment asks for an exporter: it names an endpoint, or asks for the default one with
+/// `OTEL_TRACES_EXPORTER=otlp`. An error if it asks for something that does not exist here: the library would fall back
+/// to something else, such as recording everything.
 pub(crate) fn is_wanted(variable: &dyn Fn(&str) -> Option<String>) -> Result<bool, InitError> {
     let first = |names: [&str; 2]| names.into_iter().find_map(variable);
-    let is = |name: &str, value: &str| variable(name).is_some_and(|given| given.trim().eq_ignore_ascii_case(value));
-    let Some(endpoint) = first(ENDPOINT) else { return Ok(false) };
-    if is("OTEL_SDK_DISABLED", "true") || is("OTEL_TRACES_EXPORTER", "none") {
+    let endpoint = first(ENDPOINT);
+    let exporter = variable("OTEL_TRACES_EXPORTER");
+    let named = |value: &str| exporter.as_ref().is_some_and(|given| given.trim().eq_ignore_ascii_case(value));
+    let disabled = variable("OTEL_SDK_DISABLED").is_some_and(|given| given.trim().eq_ignore_ascii_case("true"));
+    if disabled || named("none") || (endpoint.is_none() && exporter.is_none()) {
         return Ok(false);
+    }
+    if let Some(given) = exporter.as_ref().filter(|_| !named("otlp")) {
+        return Err(InitError::Exporters { given: given.clone() });
     }
     match first(PROTOCOL) {
         Some(given) if !given.trim().eq_ignore_ascii_case("grpc") => return Err(InitError::Protocol { given }),
         _ => {}
     }
-    if endpoint.trim_start().get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://")) {
-        return Err(InitError::Tls { given: endpoint });
+    if let Some(given) =
+        endpoint.filter(|url| url.trim_start().get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://")))
+    {
+        return Err(InitError::Tls { given });
     }
+    check_sampler(variable)?;
     Ok(true)
+}
+
+fn check_sampler(variable: &dyn Fn(&str) -> Option<String>) -> Result<(), InitError> {
+    let Some(given) = variable("OTEL_TRACES_SAMPLER") else { return Ok(()) };
+    let Some((_, takes_ratio)) = SAMPLERS.iter().find(|(name, _)| *name == given) else {
+        return Err(InitError::Sampler { given });
+    };
+    let argument = variable("OTEL_TRACES_SAMPLER_ARG");
+    let is_ratio = |text: &String| text.parse::<f64>().is_ok_and(|ratio| (0.0..=1.0).contains(&ratio));
+    if *takes_ratio && !argument.as_ref().is_some_and(is_ratio) {
+        return Err(InitError::SamplerArgument { sampler: given, given: argument.unwrap_or_default() });
+    }
+    Ok(())
 }
 
 /// The exporter; endpoint, headers, time limits, sampler and batch sizes are read from the environment by the library.
@@ -35,13 +69,17 @@ pub(crate) fn provider(service_name: &str) -> Result<SdkTracerProvider, InitErro
     Ok(SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource(service_name)).build())
 }
 
-/// What the spans say about this process. A name from the environment wins over `service_name`.
+/// What the spans say about this process. What the environment says wins.
 fn resource(service_name: &str) -> Resource {
-    let detected = Resource::builder();
-    let named = Resource::builder().build().get(&"service.name".into()).map(|name| name.to_string());
-    match named {
-        Some(name) if !name.starts_with("unknown_service") => detected,
-        _ => detected.with_service_name(service_name.to_owned()),
+    let detected = Resource::builder().build();
+    let given = |key: &'static str| detected.get(&key.into()).map(|value| value.to_string());
+    let mut builder = Resource::builder();
+    if given("service.name").is_none_or(|name| name.starts_with("unknown_service")) {
+        builder = builder.with_service_name(service_name.to_owned());
     }
-    .build()
+    // Tells replicas apart. Random, as the conventions ask for: nothing about the machine leaves.
+    let instance = || RandomIdGenerator::default().new_trace_id().to_string();
+    let own = [("service.version", env!("CARGO_PKG_VERSION").to_owned()), ("service.instance.id", instance())];
+    let missing = own.into_iter().filter(|(key, _)| given(key).is_none());
+    builder.with_attributes(missing.map(|(key, value)| KeyValue::new(key, value))).build()
 }

@@ -52,6 +52,18 @@ pub fn inject_current(headers: &mut HeaderMap) {
     }
 }
 
+/// Whether the span will be exported. Finer spans inside one that will not are not worth making.
+pub fn is_sampled(span: &Span) -> bool {
+    !span.is_disabled() && span.context().span().span_context().is_sampled()
+}
+
+/// Gives a span that has begun its name. Recording `otel.name` reaches only spans that have not.
+pub fn rename(span: &Span, name: String) {
+    if !span.is_disabled() {
+        span.context().span().update_name(name);
+    }
+}
+
 /// The span's trace id in lower-case hexadecimal, if the span is recorded.
 pub fn trace_id(span: &Span) -> Option<String> {
     let context = span.context();

@@ -1,6 +1,7 @@
 //! Starting weir's roles as processes, and calling them.
 
 mod configuration;
+mod otlp;
 mod provider;
 mod role;
 mod up;
@@ -8,6 +9,7 @@ mod up;
 use std::time::Duration;
 
 pub use configuration::ConfigDir;
+pub use otlp::{Received, Receiver, Trace, hex};
 pub use provider::{Provider, now, unsigned};
 pub use role::Role;
 pub use up::{Up, free_ports, token_of};

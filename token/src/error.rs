@@ -59,6 +59,23 @@ pub enum TokenError {
 }
 
 impl TokenError {
+    /// Everything that [`Self::label`] can say.
+    pub(crate) const LABELS: [&str; 13] = [
+        "not_present",
+        "too_large",
+        "malformed",
+        "signature_invalid",
+        "key_not_found",
+        "algorithm_not_allowed",
+        "expired",
+        "not_yet_valid",
+        "audience_not_allowed",
+        "issuer_not_allowed",
+        "claim_missing",
+        "claim_not_allowed",
+        "keys_unavailable",
+    ];
+
     /// The machine-readable code of API Management (`context.LastError.Reason`).
     #[must_use]
     pub fn reason(&self) -> &'static str {
@@ -92,5 +109,30 @@ impl TokenError {
             Self::ClaimNotAllowed { .. } => "claim_not_allowed",
             Self::KeysUnavailable(_) => "keys_unavailable",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_labels_are_all_there_and_no_other() {
+        let errors = [
+            TokenError::NotPresent,
+            TokenError::TooLarge { limit: 1 },
+            TokenError::Malformed("so"),
+            TokenError::SignatureInvalid,
+            TokenError::SignatureKeyNotFound,
+            TokenError::AlgorithmNotAllowed,
+            TokenError::Expired,
+            TokenError::NotYetValid,
+            TokenError::AudienceNotAllowed,
+            TokenError::IssuerNotAllowed,
+            TokenError::ClaimMissing(Vec::new()),
+            TokenError::ClaimNotAllowed { name: String::new(), value: String::new() },
+            TokenError::KeysUnavailable(String::new()),
+        ];
+        assert_eq!(errors.map(|error| error.label()), TokenError::LABELS);
     }
 }

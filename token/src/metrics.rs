@@ -16,15 +16,43 @@ type ProviderLabel = [(&'static str, String); 1];
 /// The counters of one role. Clones share the same counters; the default ones are registered nowhere.
 ///
 /// The `provider` label holds discovery URLs, which come from configuration only, so its values are bounded.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Metrics {
     validations: Family<[(&'static str, &'static str); 1], Counter>,
+    /// The usual result's handle, so that counting it needs no lookup.
+    valid: Counter,
     cache_hits: Counter,
     fetches: Family<FetchLabels, Counter>,
     last_success: Family<ProviderLabel, Gauge<f64, AtomicU64>>,
 }
 
+impl Default for Metrics {
+    fn default() -> Self {
+        let validations = Family::<[(&'static str, &'static str); 1], Counter>::default();
+        // All results are there from the start: a rate over a series that begins at 1 misses the first.
+        for result in TokenError::LABELS {
+            validations.get_or_create_owned(&[("result", result)]);
+        }
+        let valid = validations.get_or_create_owned(&[("result", VALID)]);
+        Self {
+            validations,
+            valid,
+            cache_hits: Counter::default(),
+            fetches: Family::default(),
+            last_success: Family::default(),
+        }
+    }
+}
+
+/// The `result` of a token that holds.
+const VALID: &str = "valid";
+
 impl Metrics {
+    /// A request came without a token where one is needed, so that no [`Validator`](crate::Validator) judged it.
+    pub fn not_present(&self) {
+        self.validated::<()>(&Err(TokenError::NotPresent));
+    }
+
     pub(crate) fn register(&self, registry: &mut Registry) {
         registry.register("token_validations", "Tokens judged, by result", self.validations.clone());
         registry.register(
@@ -41,8 +69,10 @@ impl Metrics {
     }
 
     pub(crate) fn validated<T>(&self, result: &Result<T, TokenError>) {
-        let label = result.as_ref().err().map_or("valid", TokenError::label);
-        self.validations.get_or_create(&[("result", label)]).inc();
+        match result {
+            Ok(_) => self.valid.inc(),
+            Err(error) => self.validations.get_or_create(&[("result", error.label())]).inc(),
+        };
     }
 
     pub(crate) fn cache_hit(&self) {

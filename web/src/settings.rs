@@ -34,6 +34,10 @@ pub struct Settings {
 pub struct Api {
     /// What "Call API" asks for, at the gateway.
     pub url: HttpUrl,
+    /// Whether calls begin a trace, which they do unless this is `false`: for gateways whose `cors` policy does not allow
+    /// the header `traceparent`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<bool>,
 }
 
 /// The provider and this application's registration there.

@@ -68,7 +68,7 @@ impl Running {
 
 fn settings() -> Settings {
     Settings {
-        api: Api { url: "http://localhost:8080/hello".parse().unwrap() },
+        api: Api { url: "http://localhost:8080/hello".parse().unwrap(), traceparent: None },
         oidc: Oidc {
             provider: Provider::Authority("http://localhost:8090/tenant".parse().unwrap()),
             client_id: "1234".to_owned(),

@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use prometheus_client::encoding::{MetricEncoder, NoLabelSet};
 
-/// Upper bounds in microseconds: fine where a gateway should be, coarse where it should not.
-const BOUNDS_MICROS: [u64; 14] = [
-    250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 5_000_000, 30_000_000,
+/// Upper bounds in microseconds: those of every role (`weir_telemetry::buckets`), and the longest a client is likely to
+/// wait.
+pub(super) const BOUNDS_MICROS: [u64; 19] = [
+    50, 100, 250, 500, 1_000, 2_000, 4_000, 8_000, 15_000, 30_000, 60_000, 125_000, 250_000, 500_000, 1_000_000,
+    2_500_000, 5_000_000, 10_000_000, 30_000_000,
 ];
 
 /// Durations by how long they are. The last bucket is for all that are longer.
@@ -25,6 +27,13 @@ impl Histogram {
         self.sum_micros.fetch_add(micros, Ordering::Relaxed);
     }
 
+    /// Adds what each bucket holds to `sums`.
+    pub(super) fn add_to(&self, sums: &mut [u64]) {
+        for (sum, bucket) in sums.iter_mut().zip(&self.buckets) {
+            *sum += bucket.load(Ordering::Relaxed);
+        }
+    }
+
     pub(super) fn encode(&self, mut encoder: MetricEncoder<'_>) -> std::fmt::Result {
         let bounds = BOUNDS_MICROS.iter().map(|micros| *micros as f64 / 1e6).chain([f64::MAX]);
         let buckets: Vec<(f64, u64)> =
@@ -32,5 +41,16 @@ impl Histogram {
         let count = buckets.iter().map(|(_, count)| count).sum();
         let sum = self.sum_micros.load(Ordering::Relaxed) as f64 / 1e6;
         encoder.encode_histogram::<NoLabelSet>(sum, count, &buckets, None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_of_all_roles_can_be_laid_over_each_other() {
+        let seconds = BOUNDS_MICROS.map(|micros| micros as f64 / 1e6);
+        assert_eq!(seconds[..18], weir_telemetry::buckets::LATENCY_SECONDS);
     }
 }

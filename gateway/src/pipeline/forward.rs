@@ -4,15 +4,15 @@ use std::time::Instant;
 
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, Request, StatusCode};
-use tracing::Instrument as _;
+use tracing::{Instrument as _, Span};
 use weir_policy::context::Response;
 use weir_policy::plan::ForwardRequest;
 
 use super::{Exchange, Stop};
 use crate::errors::Failure;
 use crate::forwarding::{self, Received};
+use crate::metrics::fault_name;
 use crate::proxy::body::{Payload, RequestBody};
-use crate::trace::Trace;
 
 impl Exchange<'_> {
     pub(super) async fn forward(&mut self, policy: &ForwardRequest) -> Result<(), Stop> {
@@ -25,7 +25,7 @@ impl Exchange<'_> {
         let url = base.upstream_url(&self.context.request.url);
         let url = url.map_err(|error| Failure::internal("InvalidUrl", error.to_string()))?;
         let host = self.backend_host.as_ref().unwrap_or(&base.host);
-        let span = self.trace.upstream_span(host);
+        let span = self.trace.upstream_span(&self.context.request.method, &url);
 
         let seen = &mut self.context.request.headers;
         let mut headers = if self.route.reads_request_later { seen.clone() } else { std::mem::take(seen) };
@@ -34,7 +34,7 @@ impl Exchange<'_> {
         for (name, value) in &base.headers {
             headers.insert(name.clone(), value.clone());
         }
-        Trace::propagate(&span, &mut headers);
+        self.trace.propagate(&span, &mut headers);
 
         let limits = &self.gateway.clients;
         let mut request = Request::new(RequestBody::new(self.body.take(), limits.body_bytes, limits.stall_timeout));
@@ -47,15 +47,12 @@ impl Exchange<'_> {
         let counters = self.gateway.counters();
         let response = answer.map_err(|error| {
             counters.upstream_failed(error.fault);
-            if !span.is_disabled() {
-                span.record("error.type", tracing::field::debug(error.fault));
-            }
+            span.record("error.type", fault_name(error.fault)).record("otel.status_code", "ERROR");
             error.failure
         })?;
         counters.route(self.route.meter).upstream_answered(started.elapsed());
-        if !span.is_disabled() {
-            span.record("http.response.status_code", response.status().as_u16());
-        }
+        record(&span, response.status());
+        drop(span);
         let (mut parts, body) = response.into_parts();
         forwarding::clean_response(&mut parts.headers);
         let status = parts.status;
@@ -72,6 +69,14 @@ impl Exchange<'_> {
             Some(length) if length > limit => Err(Failure::body_too_large()),
             _ => Ok(()),
         }
+    }
+}
+
+/// What a client span says of an answer: unlike on the server's side, 4xx is an error as well.
+fn record(span: &Span, status: StatusCode) {
+    span.record("http.response.status_code", status.as_u16());
+    if status.is_client_error() || status.is_server_error() {
+        span.record("error.type", status.as_str()).record("otel.status_code", "ERROR");
     }
 }
 

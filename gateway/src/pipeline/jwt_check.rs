@@ -13,6 +13,7 @@ use crate::run::Error;
 #[derive(Debug)]
 pub(crate) struct JwtCheck {
     pub(super) validator: Validator,
+    pub(super) metrics: weir_token::Metrics,
     audiences: Option<Vec<String>>,
     issuers: Option<Vec<String>>,
     claims: Option<Vec<RequiredClaim>>,
@@ -24,13 +25,15 @@ impl JwtCheck {
             providers: policy.openid_configs.iter().map(|url| providers.provider(url)).collect::<Result<_, _>>()?,
             keys: policy.keys.iter().map(signing_key).collect(),
         };
-        let validator = Validator::new(sources, ValidatorConfig::default()).map_err(|source| Error::Key {
+        let config = ValidatorConfig { metrics: providers.metrics(), ..ValidatorConfig::default() };
+        let validator = Validator::new(sources, config).map_err(|source| Error::Key {
             file: origin.file.clone(),
             position: origin.position,
             source,
         })?;
         Ok(Self {
             validator,
+            metrics: providers.metrics(),
             audiences: literals(&policy.audiences),
             issuers: literals(&policy.issuers),
             claims: policy.required_claims.iter().map(|c| Some(required(c, literals(&c.values)?))).collect(),

@@ -19,7 +19,7 @@ use weir_limiter::{Check, CheckList, Client, Decision, Limit, Mode};
 use weir_policy::plan::{Action, RateLimitByKey, Step};
 use weir_policy::{EvaluationError, Value};
 
-use super::{Exchange, Stop};
+use super::{Exchange, Stop, span};
 use crate::errors::Failure;
 use crate::metrics::mode_name;
 
@@ -121,7 +121,9 @@ impl<'g> Exchange<'g> {
         match broken {
             Some((step, failure)) => {
                 self.at = Some(&step.origin);
-                Err(failure.into())
+                let result = Err(failure.into());
+                span::end(&self.trace.policy_span(&step.origin), &result);
+                result
             }
             None => Ok(rest),
         }
@@ -134,17 +136,26 @@ impl<'g> Exchange<'g> {
             .filter(|((_, limit), _)| limit.is_deferred())
             .map(|((_, limit), check)| (*limit, check.clone()))
             .collect();
-        let span = self.trace.limiter_span(checks.len());
-        let outcome = self.gateway.limiter.check(checks).instrument(span.clone()).await;
-        if !span.is_disabled() {
-            span.record("allowed", outcome.allowed());
-            span.record("mode", mode_name(outcome.mode));
-        }
+        // Only for an open live page: the call takes the checks.
+        let keys: Vec<Bytes> = if self.gateway.live.is_watched() {
+            checks.iter().map(|check| check.key.clone()).collect()
+        } else {
+            Vec::new()
+        };
+        // The call stands in the first limit's span; the others were decided by the same one and have spans without.
+        let mut asking = run.first().map(|(step, _)| self.trace.policy_span(&step.origin));
+        let call = self.gateway.limiter.check(checks);
+        let outcome = call.instrument(asking.clone().unwrap_or_else(tracing::Span::none)).await;
         self.note_mode(outcome.mode);
-        for ((step, limit), decision) in run.iter().zip(&outcome.decisions) {
+        for (index, ((step, limit), decision)) in run.iter().zip(&outcome.decisions).enumerate() {
             self.at = Some(&step.origin);
+            let span = asking.take().unwrap_or_else(|| self.trace.policy_span(&step.origin));
+            span::decided(&span, limit, decision, outcome.mode);
             self.leave(limit, decision);
             if !decision.allowed {
+                if let Some(key) = keys.get(index) {
+                    self.gateway.live.refused(&limit.name, key);
+                }
                 return Err(self.over_limit(limit, decision).into());
             }
         }
@@ -173,7 +184,7 @@ impl<'g> Exchange<'g> {
         }
         self.limits.refused = true;
         self.gateway.counters().limited(&limit.name);
-        Failure::rate_limited(seconds, &limit.retry_after_header)
+        Failure::rate_limited(&limit.name, seconds, &limit.retry_after_header)
     }
 
     fn check_of(&self, limit: &RateLimitByKey) -> Result<Check, Box<Failure>> {
@@ -212,7 +223,7 @@ impl<'g> Exchange<'g> {
             return;
         }
         // A task of its own: a client that goes away now does not stop it.
-        let charged = tokio::spawn(charge(self.gateway.limiter.clone(), checks));
+        let charged = tokio::spawn(charge(self.gateway.limiter.clone(), checks).in_current_span());
         if let Ok(mode) = charged.await {
             self.note_mode(mode);
         }

@@ -23,7 +23,12 @@ impl Exchange<'_> {
     pub(super) async fn validate_jwt(&mut self, policy: &ValidateJwt) -> Result<(), Stop> {
         let result = match self.token(policy)? {
             Some(token) => self.check_token(policy, &token).await?,
-            None => Err(TokenError::NotPresent),
+            None => {
+                if let Some(check) = self.gateway.jwt_checks.get(policy.index).and_then(Option::as_ref) {
+                    check.metrics.not_present();
+                }
+                Err(TokenError::NotPresent)
+            }
         };
         match result {
             Ok(jwt) => {

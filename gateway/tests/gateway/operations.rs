@@ -34,6 +34,9 @@ async fn metrics_tell_what_happened_where() {
         r#"weir_gateway_upstream_seconds_count{api="test",operation="hello"} 1"#,
         r#"weir_gateway_limiter_answers_total{mode="exact"} 3"#,
         "weir_gateway_requests_in_progress 0",
+        r#"weir_token_validations_total{result="valid"} 1"#,
+        r#"weir_token_validations_total{result="not_present"} 1"#,
+        r#"weir_token_validations_total{result="expired"} 0"#,
     ] {
         assert!(text.contains(line), "{line} is not in\n{text}");
     }

@@ -11,11 +11,14 @@ use prometheus_client::registry::Registry;
 use tokio::time::{Instant, timeout_at};
 use tonic::transport::{Channel, Endpoint as Address, Uri};
 use tonic::{Code, Response, Status};
+use tracing::field::Empty;
+use tracing::{Instrument, Span};
 use weir_proto::limiter::v1;
 use weir_proto::limiter::v1::limiter_client::LimiterClient;
 
 use crate::circuit::{Change, Circuit, CircuitConfig};
 use crate::degraded::{describe, probe_check};
+use crate::rpc::{code_name, full_name};
 use crate::store::StoreError;
 use crate::wire::check_to_wire;
 
@@ -67,13 +70,18 @@ pub(super) struct Failure {
 
 pub(super) struct Endpoint {
     client: LimiterClient<Channel>,
+    /// Where it leads, for spans.
+    host: Box<str>,
+    port: Option<u16>,
     circuit: Circuit,
     in_flight: AtomicUsize,
 }
 
 impl Endpoint {
     pub(super) fn new(given: &str, timeout: Duration, metrics: &EndpointMetrics) -> Result<Self, EndpointError> {
-        let channel = Address::from(parse(given)?)
+        let uri = parse(given)?;
+        let (host, port) = (uri.host().unwrap_or_default().into(), uri.port_u16());
+        let channel = Address::from(uri)
             // Half the time: the other half is for another limiter.
             .connect_timeout(timeout / 2)
             .http2_keep_alive_interval(PING_EVERY)
@@ -99,6 +107,8 @@ impl Endpoint {
         };
         Ok(Self {
             client,
+            host,
+            port,
             circuit: Circuit::new(CircuitConfig::default(), probe, tell),
             in_flight: AtomicUsize::new(0),
         })
@@ -112,9 +122,10 @@ impl Endpoint {
         self.in_flight.load(Ordering::Relaxed)
     }
 
-    /// Makes one call, until `deadline`.
+    /// Makes one call, until `deadline`, as one span.
     pub(super) async fn call<T, F>(
         &self,
+        method: &'static str,
         deadline: Instant,
         make: impl FnOnce(LimiterClient<Channel>) -> F,
     ) -> Result<T, Failure>
@@ -123,19 +134,41 @@ impl Endpoint {
     {
         let _counted = InFlight::new(&self.in_flight);
         let started = Instant::now();
-        match timeout_at(deadline, make(self.client.clone())).await {
+        let span = self.span(method);
+        match timeout_at(deadline, make(self.client.clone())).instrument(span.clone()).await {
             Ok(Ok(response)) => {
                 self.circuit.success();
+                span.record("rpc.response.status_code", code_name(Code::Ok));
                 Ok(response.into_inner())
             }
-            Ok(Err(status)) => Err(self.refused(status)),
+            Ok(Err(status)) => {
+                record_failure(&span, status.code());
+                Err(self.refused(status))
+            }
             Err(_) => {
+                record_failure(&span, Code::DeadlineExceeded);
                 let error = StoreError::Timeout(started.elapsed());
                 tracing::debug!(after = ?started.elapsed(), "a limiter was too slow");
                 self.circuit.failure(&error);
                 Err(Failure { error, try_another: false })
             }
         }
+    }
+
+    /// Without an exporter there is none, and this costs nothing.
+    fn span(&self, method: &'static str) -> Span {
+        tracing::info_span!(
+            "rpc",
+            otel.name = full_name(method),
+            otel.kind = "client",
+            otel.status_code = Empty,
+            rpc.system.name = "grpc",
+            rpc.method = full_name(method),
+            rpc.response.status_code = Empty,
+            server.address = &*self.host,
+            server.port = self.port,
+            error.type = Empty,
+        )
     }
 
     fn refused(&self, status: Status) -> Failure {
@@ -160,6 +193,11 @@ impl std::fmt::Debug for Endpoint {
             .field("in_flight", &self.in_flight())
             .finish_non_exhaustive()
     }
+}
+
+fn record_failure(span: &Span, code: Code) {
+    let name = code_name(code);
+    span.record("rpc.response.status_code", name).record("error.type", name).record("otel.status_code", "ERROR");
 }
 
 /// What only a limiter that has read the request says. Everything else can come from a broken connection, or from

@@ -12,7 +12,6 @@ use futures_util::future::join_all;
 use tokio::time::Instant;
 use tonic::transport::Channel;
 use tonic::{Request, Response, Status};
-use tracing::{Instrument, Span};
 use weir_proto::limiter::v1;
 use weir_proto::limiter::v1::limiter_client::LimiterClient;
 use weir_telemetry::propagation;
@@ -21,8 +20,6 @@ use super::endpoint::{Endpoint, EndpointError, EndpointMetrics};
 use crate::check::{Check, CheckList, Outcome};
 use crate::store::{Store, StoreError};
 use crate::wire::{check_to_wire, outcome_from_wire};
-
-const SERVICE: &str = "weir.limiter.v1.Limiter";
 
 /// The limiters to choose from.
 #[derive(Debug)]
@@ -50,37 +47,37 @@ impl GrpcStore {
     }
 
     /// Makes a call on one limiter, or on two.
-    async fn call<T, F>(&self, make: impl Fn(LimiterClient<Channel>) -> F) -> Result<T, StoreError>
+    async fn call<T, F>(
+        &self,
+        method: &'static str,
+        make: impl Fn(LimiterClient<Channel>) -> F,
+    ) -> Result<T, StoreError>
     where
         F: Future<Output = Result<Response<T>, Status>>,
     {
         let deadline = Instant::now() + self.timeout;
         let first = self.choose(None).ok_or_else(|| StoreError::Unavailable("no limiter answers".into()))?;
-        let failure = match self.endpoints[first].call(deadline, &make).await {
+        let failure = match self.endpoints[first].call(method, deadline, &make).await {
             Ok(answer) => return Ok(answer),
             Err(failure) => failure,
         };
         match self.choose(Some(first)).filter(|_| failure.try_another) {
-            Some(second) => self.endpoints[second].call(deadline, &make).await.map_err(|failure| failure.error),
+            Some(second) => self.endpoints[second].call(method, deadline, &make).await.map_err(|failure| failure.error),
             None => Err(failure.error),
         }
     }
 
     async fn check_one(&self, list: &[Check]) -> Result<Outcome, StoreError> {
-        let response = self
-            .call(|mut client| async move { client.check(request(request_of(list))).await })
-            .instrument(span("Check"))
-            .await?;
+        let response =
+            self.call("Check", |mut client| async move { client.check(request(request_of(list))).await }).await?;
         outcome_from_wire(response, list.len())
     }
 
     async fn check_many(&self, lists: &[CheckList]) -> Result<Vec<Outcome>, StoreError> {
         let batch = || v1::CheckBatchRequest { requests: lists.iter().map(|list| request_of(list)).collect() };
         let batch = &batch;
-        let response = self
-            .call(|mut client| async move { client.check_batch(request(batch())).await })
-            .instrument(span("CheckBatch"))
-            .await?;
+        let response =
+            self.call("CheckBatch", |mut client| async move { client.check_batch(request(batch())).await }).await?;
         if response.responses.len() != lists.len() {
             return Err(StoreError::Protocol(format!("{} answers to {} lists", response.responses.len(), lists.len())));
         }
@@ -103,9 +100,9 @@ impl Store for GrpcStore {
         let deadline = Instant::now() + self.timeout;
         let resets = self.endpoints.iter().map(|endpoint| {
             let message = v1::ResetRequest { key: key.clone() };
-            endpoint.call(deadline, |mut client| async move { client.reset(request(message)).await })
+            endpoint.call("Reset", deadline, |mut client| async move { client.reset(request(message)).await })
         });
-        let answers = join_all(resets).instrument(span("Reset")).await;
+        let answers = join_all(resets).await;
         let confirmed = answers.iter().any(Result::is_ok);
         let mut existed = false;
         for answer in answers {
@@ -130,16 +127,4 @@ fn request<T>(message: T) -> Request<T> {
         propagation::inject_current(request.metadata_mut().as_mut());
     }
     request
-}
-
-/// A client span. Without an exporter there is none, and this costs nothing.
-fn span(method: &'static str) -> Span {
-    tracing::info_span!(
-        "rpc",
-        otel.name = format!("{SERVICE}/{method}"),
-        otel.kind = "client",
-        rpc.system = "grpc",
-        rpc.service = SERVICE,
-        rpc.method = method,
-    )
 }

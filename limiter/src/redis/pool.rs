@@ -27,6 +27,8 @@ const LONGEST_CONNECT: Duration = Duration::from_secs(1);
 pub(super) struct Server {
     pub(super) address: String,
     pub(super) port: Option<u16>,
+    /// The number of the database, as text.
+    pub(super) database: String,
 }
 
 #[derive(Clone)]
@@ -84,11 +86,12 @@ impl Pool {
 }
 
 fn server_of(client: &Client) -> Server {
-    match client.get_connection_info().addr() {
-        ConnectionAddr::Tcp(host, port) => Server { address: host.clone(), port: Some(*port) },
-        ConnectionAddr::TcpTls { host, port, .. } => Server { address: host.clone(), port: Some(*port) },
-        other => Server { address: other.to_string(), port: None },
-    }
+    let info = client.get_connection_info();
+    let (address, port) = match info.addr() {
+        ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. } => (host.clone(), Some(*port)),
+        other => (other.to_string(), None),
+    };
+    Server { address, port, database: info.redis_settings().db().to_string() }
 }
 
 /// A shared connection. Clones are the same one.

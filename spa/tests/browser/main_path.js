@@ -41,6 +41,16 @@ visit('fifteen calls are served, the sixteenth is refused until the countdown en
   assert.match(await app.result.innerText(), /Hello/);
 });
 
+visit('a call begins a trace, and the page names it', async ({ page }) => {
+  const app = await new App(page, weir).open();
+  await app.signUp(somebody());
+  const request = page.waitForRequest((r) => r.url() === weir.hello && r.method() === 'GET');
+  assert.equal(await app.call(), 200);
+  const [version, trace] = (await (await request).headerValue('traceparent')).split('-');
+  assert.equal(version, '00');
+  assert.match(await page.locator('#calls').textContent(), new RegExp(`trace ${trace}`));
+});
+
 visit('reloading and going back leave somebody signed in', async ({ page }) => {
   const app = await new App(page, weir).open();
   const ada = somebody();

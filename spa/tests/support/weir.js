@@ -20,12 +20,12 @@ const ROLES = ['gateway', 'limiter', 'backend', 'identity', 'web'];
  *
  * Its `app`, `identity` and `gateway` are origins as a browser writes them.
  */
-export async function startWeir({ policy } = {}) {
+export async function startWeir({ policy, args = [] } = {}) {
   const [redis, config] = await Promise.all([startRedis(), configuration(policy)]);
   const ports = ROLES.flatMap((role) => [`--${role}-listen=127.0.0.1:0`, `--${role}-ops-listen=127.0.0.1:0`]);
   // A machine under load must not look like a limiter or a Redis that is away.
   const patience = ['--limiter-timeout=30s', '--store-timeout=30s'];
-  const up = start(WEIR, ['up', '--config', config.path, '--redis', redis.url, ...patience, ...ports]);
+  const up = start(WEIR, ['up', '--config', config.path, '--redis', redis.url, ...patience, ...ports, ...args]);
   const stop = async () => {
     await up.stop();
     await Promise.all([redis.stop(), config.remove()]);
@@ -35,14 +35,15 @@ export async function startWeir({ policy } = {}) {
       assertRunning('weir up', up);
       return up.output.includes('Ctrl-C');
     });
-    const address = (role) => {
-      const row = new RegExp(`^\\s*${role}\\s+(http://\\S+)`, 'm').exec(up.output);
+    const address = (role, column = 1) => {
+      const row = new RegExp(`^\\s*${role}\\s+(http://\\S+)\\s+(http://\\S+)`, 'm').exec(up.output);
       if (row === null) throw new Error(`weir up printed no address of ${role}:\n${up.output}`);
-      return row[1];
+      return row[column];
     };
     const [app, identity, gateway] = [address('web'), address('identity'), address('gateway')];
     return {
       ...{ app, identity, gateway, stop },
+      live: `${address('gateway', 2)}/live`,
       hello: `${gateway}/hello`,
       console: `${app}/developer/`,
       signOut: `${identity}/contoso.onmicrosoft.com/b2c_1_frontendapp_signupandsignin/oauth2/v2.0/logout`,

@@ -21,7 +21,14 @@ fn refused(pairs: &[(&str, &str)]) -> String {
 
 #[test]
 fn what_makes_no_sense_is_refused_by_name() {
-    let cases: [(&[(&str, &str)], &str); 5] = [
+    let endpoint = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://localhost:4317");
+    let ratio = ("OTEL_TRACES_SAMPLER", "parentbased_traceidratio");
+    let cases: [(&[(&str, &str)], &str); 10] = [
+        (&[endpoint, ("OTEL_TRACES_SAMPLER", "xray")], "parentbased_always_on is the default"),
+        (&[endpoint, ratio], "needs OTEL_TRACES_SAMPLER_ARG from 0 to 1"),
+        (&[endpoint, ratio, ("OTEL_TRACES_SAMPLER_ARG", "10%")], "\"10%\""),
+        (&[endpoint, ratio, ("OTEL_TRACES_SAMPLER_ARG", "1.5")], "\"1.5\""),
+        (&[("OTEL_TRACES_EXPORTER", "console")], "use \"otlp\""),
         (&[("WEIR_LOG", "weir_gateway=loud")], "WEIR_LOG="),
         (&[("RUST_LOG", "a=b=c")], "RUST_LOG="),
         (&[("WEIR_LOG_FORMAT", "xml")], "\"json\""),
@@ -36,6 +43,19 @@ fn what_makes_no_sense_is_refused_by_name() {
         assert!(message.contains(expected), "{pairs:?}: {message}");
     }
     assert_eq!(refused(&[("WEIR_LOG", "warn,weir_limiter=trace"), ("WEIR_LOG_FORMAT", "json")]), "accepted");
+}
+
+#[test]
+fn an_exporter_is_there_when_it_is_asked_for() {
+    let wanted = |pairs: &[(&str, &str)]| otlp::is_wanted(&environment(pairs)).unwrap();
+    let endpoint = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://localhost:4317");
+    assert!(!wanted(&[]));
+    assert!(wanted(&[endpoint]));
+    assert!(wanted(&[("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://localhost:4317")]));
+    assert!(wanted(&[("OTEL_TRACES_EXPORTER", "otlp")]));
+    assert!(wanted(&[endpoint, ("OTEL_TRACES_SAMPLER", "traceidratio"), ("OTEL_TRACES_SAMPLER_ARG", "0.25")]));
+    assert!(!wanted(&[endpoint, ("OTEL_TRACES_EXPORTER", "none")]));
+    assert!(!wanted(&[endpoint, ("OTEL_SDK_DISABLED", "true"), ("OTEL_TRACES_SAMPLER", "no matter")]));
 }
 
 #[test]

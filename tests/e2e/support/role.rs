@@ -17,8 +17,7 @@ pub struct Role {
     environment: HashMap<String, String>,
     service: String,
     operations: String,
-    /// Kept so that the pipe is read to its end.
-    _log: Arc<Mutex<String>>,
+    log: Arc<Mutex<String>>,
 }
 
 impl Role {
@@ -62,6 +61,11 @@ impl Role {
         self.wait_until_ok("/readyz").await;
     }
 
+    /// What it logged.
+    pub fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
     /// The text of `/metrics`.
     pub async fn metrics(&self) -> String {
         client().get(format!("{}/metrics", self.operations)).send().await.unwrap().text().await.unwrap()
@@ -100,7 +104,7 @@ impl Role {
             panic!("weir {arguments:?} did not start: {line:?} {}", log.lock().unwrap());
         };
         let (service, operations) = (service.to_owned(), operations.to_owned());
-        Self { process, arguments, environment, service, operations, _log: log }
+        Self { process, arguments, environment, service, operations, log }
     }
 }
 
