@@ -22,9 +22,9 @@ pub(crate) enum Command {
     /// Run the gateway: CORS, tokens, rate limits, proxy
     #[command(after_help = gateway::EXAMPLES)]
     Gateway(Box<gateway::Args>),
-    /// Run the limiter: exact sliding windows over gRPC
+    /// Run the limiter: exact sliding windows over gRPC; or ask running ones (inspect, reset, top)
     #[command(after_help = limiter::EXAMPLES)]
-    Limiter(limiter::Args),
+    Limiter(Box<limiter::Args>),
     /// Run the function backend
     #[command(after_help = backend::EXAMPLES)]
     Backend(backend::Args),
@@ -57,7 +57,7 @@ impl Command {
         match self {
             Self::Up(_) => Some("weir"),
             Self::Gateway(_) => Some("weir-gateway"),
-            Self::Limiter(_) => Some("weir-limiter"),
+            Self::Limiter(args) => args.is_role().then_some("weir-limiter"),
             Self::Backend(_) => Some("weir-backend"),
             Self::Identity(_) => Some("weir-identity"),
             Self::Web(_) => Some("weir-web"),
@@ -78,7 +78,10 @@ mod tests {
 
     #[test]
     fn every_flag_is_an_environment_variable_too() {
-        for command in super::Cli::command().get_subcommands() {
+        let whole = super::Cli::command();
+        let commands =
+            whole.get_subcommands().flat_map(|command| [command].into_iter().chain(command.get_subcommands()));
+        for command in commands {
             for argument in command.get_arguments().filter(|a| !a.is_positional()) {
                 if ["help", "version"].contains(&argument.get_id().as_str()) {
                     continue;

@@ -49,6 +49,8 @@ pub(crate) enum Error {
     #[error("web: {0}")]
     Web(#[from] weir_web::Error),
     #[error("{0}")]
+    Operate(#[from] crate::operate::OperateError),
+    #[error("{0}")]
     Token(#[from] crate::token::TokenError),
     #[error("{0}")]
     Health(#[from] crate::health::HealthError),

@@ -9,6 +9,7 @@ mod error;
 mod health;
 mod listen;
 mod named_values;
+mod operate;
 mod plan;
 mod roles;
 mod secret_file;
@@ -50,7 +51,7 @@ fn run(command: Command) -> Result<(), Error> {
         let result = match command {
             Command::Up(args) => up::run(*args, shutdown).await,
             Command::Gateway(args) => roles::gateway::run(*args, shutdown).await,
-            Command::Limiter(args) => roles::limiter::run(args, shutdown).await,
+            Command::Limiter(args) => roles::limiter::run(*args, shutdown).await,
             Command::Backend(args) => roles::backend::run(args, shutdown).await,
             Command::Identity(args) => roles::identity::run(args, shutdown).await,
             Command::Web(args) => roles::web::run(args, shutdown).await,

@@ -20,6 +20,7 @@ use tokio::sync::oneshot;
 use tracing::{Instrument, Span};
 
 use crate::check::{CheckList, Outcome};
+use crate::inspect::{Inspect, Inspection};
 use crate::store::{Store, StoreError};
 
 /// How much travels together.
@@ -122,6 +123,12 @@ impl<S: Store> Store for Batched<S> {
 
     async fn reset(&self, key: Bytes) -> Result<bool, StoreError> {
         self.shared.store.reset(key).await
+    }
+}
+
+impl<S: Inspect> Inspect for Batched<S> {
+    async fn inspect(&self, key: Bytes) -> Result<Inspection, StoreError> {
+        self.shared.store.inspect(key).await
     }
 }
 

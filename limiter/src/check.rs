@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::window::Terms;
+
 /// At most `calls` admissions in every half-open interval of `renewal_period`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Limit {
@@ -13,6 +15,13 @@ pub struct Limit {
     pub calls: NonZeroU64,
     /// The window's length. Stores count in whole microseconds and take a part of one as a whole one.
     pub renewal_period: Duration,
+}
+
+impl Limit {
+    /// The limit that a store counts by these terms; `None` for no calls.
+    pub(crate) fn of_terms(terms: Terms) -> Option<Self> {
+        Some(Self { calls: NonZeroU64::new(terms.calls)?, renewal_period: Duration::from_micros(terms.period) })
+    }
 }
 
 /// One limit applied to one counter.

@@ -27,6 +27,8 @@ use endpoint::EndpointMetrics;
 use grpc_store::GrpcStore;
 
 pub use endpoint::EndpointError;
+pub(crate) use endpoint::parse as parse_endpoint;
+pub(crate) use fit::fit_key;
 
 /// A limiter answers in a millisecond or two, and within its own store's time-out if that hangs; this is above both.
 const TIMEOUT: Duration = Duration::from_millis(250);

@@ -21,6 +21,9 @@ const CALLS_IN_FLIGHT: usize = 16_384;
 /// Refused keys remembered: a few megabytes, and a flood with more refused keys than this only costs store traffic.
 const REFUSALS: usize = 65_536;
 
+/// Keys counted to tell which stand out: more than a person reads, and about a megabyte with long keys.
+pub const DEFAULT_TOP_KEYS: usize = 1_024;
+
 /// Everything [`crate::run`] needs besides its sockets.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -34,6 +37,8 @@ pub struct Config {
     pub refusals: usize,
     /// The most calls in flight at once; further ones are answered `UNAVAILABLE` at once.
     pub calls_in_flight: NonZeroUsize,
+    /// How many keys are counted to tell operators the busiest and the most refused ones; 0: none.
+    pub top_keys: usize,
     /// How long calls in flight may take to end after a shutdown was asked for.
     pub drain: Duration,
 }
@@ -46,6 +51,7 @@ impl Default for Config {
             store_timeout: STORE_TIMEOUT,
             refusals: REFUSALS,
             calls_in_flight: NonZeroUsize::new(CALLS_IN_FLIGHT).expect("the constant is not zero"),
+            top_keys: DEFAULT_TOP_KEYS,
             drain: DRAIN,
         }
     }

@@ -17,6 +17,7 @@ use weir_telemetry::ReadinessHandle;
 use crate::check::{Check, CheckList, Decision, Mode, Outcome};
 use crate::circuit::{Change, Circuit, CircuitConfig};
 use crate::config::FailureMode;
+use crate::inspect::{Inspect, Inspection};
 use crate::memory::{MemoryConfig, MemoryStore};
 use crate::metrics::LayerMetrics;
 use crate::store::{Store, StoreError};
@@ -185,6 +186,20 @@ impl<S: Store> Store for Degraded<S> {
         let local = self.local.reset(key.clone()).await?;
         let stored = within(self.config.timeout, self.store.reset(key)).await?;
         Ok(local || stored)
+    }
+}
+
+impl<S: Inspect> Inspect for Degraded<S> {
+    /// While the store does not answer and mode `local` holds, what this replica counted by itself.
+    async fn inspect(&self, key: Bytes) -> Result<Inspection, StoreError> {
+        let answer = within(self.config.timeout, self.store.inspect(key.clone())).await;
+        match answer {
+            Err(error) if error.is_transient() && self.config.mode == FailureMode::Local => {
+                let inspection = self.local.inspect(key).await?;
+                Ok(Inspection { mode: Mode::Local, ..inspection })
+            }
+            answer => answer,
+        }
     }
 }
 

@@ -18,9 +18,10 @@ use parking_lot::{Mutex, MutexGuard};
 
 use crate::check::{Check, CheckList, Mode, Outcome};
 use crate::clock::{Clock, MonotonicClock};
+use crate::inspect::{Inspect, Inspection};
 use crate::key::StoredKey;
 use crate::store::{Store, StoreError};
-use crate::window::Terms;
+use crate::window::{Snapshot, Terms};
 use shard::{Room, Shard};
 
 /// Enough that a machine's cores seldom meet in one; as many as fit the bit mask that says which ones a list needs.
@@ -124,5 +125,14 @@ impl<C: Clock> Store for MemoryStore<C> {
         let key = StoredKey::new(&key);
         let mut shard = self.shards[self.shard_of(&key)].lock();
         Ok(shard.reset(key.as_bytes(), self.clock.now_micros()))
+    }
+}
+
+impl<C: Clock> Inspect for MemoryStore<C> {
+    /// Never fails.
+    async fn inspect(&self, key: Bytes) -> Result<Inspection, StoreError> {
+        let key = StoredKey::new(&key);
+        let window = self.shards[self.shard_of(&key)].lock().window(key.as_bytes());
+        Ok(Inspection::exact(Snapshot::new(window.unwrap_or_default(), self.clock.now_micros())))
     }
 }

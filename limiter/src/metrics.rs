@@ -16,6 +16,7 @@ use weir_telemetry::buckets::{BATCH_SIZE, LATENCY_SECONDS};
 
 use crate::check::{Check, Mode, Outcome};
 use crate::store::StoreError;
+use crate::top::Subject;
 
 /// Limit names counted apart; later ones share the name `other`. Names come from configuration, where a hundred is
 /// many; the bound holds against a caller that makes names up.
@@ -142,8 +143,8 @@ impl ServiceMetrics {
     /// Counts the decisions of one list.
     pub(crate) fn decided(&self, names: &[Charged], outcome: &Outcome) {
         for (charged, decision) in names.iter().zip(&outcome.decisions) {
-            if let Charged::Yes(name) = charged {
-                let counters = self.counters(name);
+            if let Charged::Yes(subject) = charged {
+                let counters = self.counters(&subject.limit_name);
                 if decision.allowed {
                     counters.allowed.inc()
                 } else {
@@ -175,14 +176,14 @@ impl ServiceMetrics {
 #[derive(Debug)]
 pub(crate) enum Charged {
     /// A call under this limit.
-    Yes(Arc<str>),
+    Yes(Subject),
     /// A peek.
     No,
 }
 
 impl From<&Check> for Charged {
     fn from(check: &Check) -> Self {
-        if check.cost == 0 { Self::No } else { Self::Yes(Arc::clone(&check.limit_name)) }
+        if check.cost == 0 { Self::No } else { Self::Yes(check.into()) }
     }
 }
 

@@ -10,6 +10,7 @@
 mod failure;
 mod pool;
 mod script;
+mod value;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,8 +23,10 @@ use tracing::{Instrument, field};
 
 use crate::check::{CheckList, Outcome};
 use crate::clock::Clock;
+use crate::inspect::{Inspect, Inspection};
 use crate::key::StoredKey;
 use crate::store::{Store, StoreError};
+use crate::window::Snapshot;
 use failure::Failure;
 use pool::Pool;
 use script::Call;
@@ -44,6 +47,9 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// Commands of many callers share a connection; a few keep one large answer from delaying everything else.
 const DEFAULT_CONNECTIONS: u32 = 4;
+
+/// Asked for too seldom for Redis to remember it.
+const INSPECT: &str = include_str!("redis/inspect.lua");
 
 /// About a millisecond of Redis's time.
 const MOST_CHECKS_PER_CALL: usize = 128;
@@ -193,5 +199,17 @@ impl Store for RedisStore {
         delete.arg(StoredKey::new(&key).as_bytes());
         let deleted: u64 = self.run("DEL", 1, &delete, self.deadline()).await?;
         Ok(deleted > 0)
+    }
+}
+
+impl Inspect for RedisStore {
+    async fn inspect(&self, key: Bytes) -> Result<Inspection, StoreError> {
+        let mut command = ::redis::cmd("EVAL");
+        command.arg(INSPECT).arg(1).arg(StoredKey::new(&key).as_bytes());
+        let answer: (u64, u64, Option<Vec<u8>>) = self.run("EVAL", 1, &command, self.deadline()).await?;
+        let (seconds, micros, value) = answer;
+        let now = self.clock.as_deref().map_or(seconds * 1_000_000 + micros, Clock::now_micros);
+        let snapshot = value.map_or_else(|| Ok(Snapshot::default()), |value| value::read(&value, now))?;
+        Ok(Inspection::exact(snapshot))
     }
 }

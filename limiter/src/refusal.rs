@@ -26,6 +26,7 @@ use quick_cache::sync::Cache;
 use tokio::time::Instant;
 
 use crate::check::{Check, CheckList, Decision, Limit, Mode, Outcome};
+use crate::inspect::{Inspect, Inspection, KnownRefusal};
 use crate::store::{Store, StoreError};
 
 /// Limits remembered for one key. Policies put one or two on a key; more than these are asked for again.
@@ -186,6 +187,21 @@ impl<S: Store> Store for RefusalCache<S> {
         // Also if the caller goes away or the store fails: the counter may be gone all the same.
         let _forget = ForgetOnDrop { cache: self, key: key.clone() };
         self.store.reset(key).await
+    }
+}
+
+impl<S: Inspect> Inspect for RefusalCache<S> {
+    async fn inspect(&self, key: Bytes) -> Result<Inspection, StoreError> {
+        let mut inspection = self.store.inspect(key.clone()).await?;
+        let now = Instant::now();
+        let known = self.known.peek(&key);
+        let holding = known.iter().flat_map(|known| known.iter()).filter(|refusal| refusal.until > now);
+        inspection.refusals.extend(holding.map(|refusal| KnownRefusal {
+            limit: refusal.limit,
+            cost: refusal.cost,
+            retry_after: refusal.until - now,
+        }));
+        Ok(inspection)
     }
 }
 

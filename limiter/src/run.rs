@@ -15,13 +15,14 @@ use weir_telemetry::{Listeners, Ops};
 use crate::batch::{BatchConfig, Batched};
 use crate::config::{Config, StoreConfig};
 use crate::degraded::{Defects, Degraded, DegradedConfig};
+use crate::inspect::Inspect;
 use crate::memory::{MemoryConfig, MemoryStore};
 use crate::metrics::{LayerMetrics, ReadGauge, ServiceMetrics};
 use crate::redis::{RedisConfig, RedisStore};
 use crate::refusal::RefusalCache;
 use crate::service::connections::{self, MAX_CONNECTIONS};
 use crate::service::{LimiterService, MAX_REQUEST_BYTES};
-use crate::store::{Store, StoreError};
+use crate::store::StoreError;
 
 /// Calls one connection may have in flight. A gateway has one connection and may have thousands of requests waiting.
 const CALLS_PER_CONNECTION: u32 = 4_096;
@@ -125,7 +126,7 @@ async fn redis(url: &str, config: &Config, ops: &Ops) -> Result<Arc<RedisLayers>
     Ok(cache)
 }
 
-async fn serve<S: Store>(
+async fn serve<S: Inspect>(
     store: Arc<S>,
     config: &Config,
     listeners: Listeners,
@@ -141,7 +142,7 @@ async fn serve<S: Store>(
         .map_err(Error::Reflection)?;
     let metrics = ServiceMetrics::default();
     ops.registry(|registry| metrics.register(registry.sub_registry_with_prefix("limiter")));
-    let service = LimiterService::new(store, config.calls_in_flight.get(), metrics);
+    let service = LimiterService::new(store, config.calls_in_flight.get(), config.top_keys, metrics);
 
     let ops_stopped = CancellationToken::new();
     let _stop_ops = ops_stopped.clone().drop_guard();

@@ -6,6 +6,7 @@ mod validate;
 use std::sync::Arc;
 
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 use tonic::metadata::MetadataMap;
 use tonic::{Code, Request, Response, Status};
 use tracing::{Instrument, Span, field};
@@ -13,13 +14,15 @@ use weir_proto::limiter::v1;
 use weir_proto::limiter::v1::limiter_server::Limiter;
 use weir_telemetry::propagation;
 
-use crate::check::{CheckList, Outcome};
+use crate::check::{CheckList, Limit, Outcome};
 use crate::degraded::describe;
+use crate::inspect::{Inspect, Inspection};
 use crate::metrics::{Charged, ServiceMetrics};
 use crate::rpc::{code_name, full_name};
-use crate::store::{Store, StoreError};
+use crate::store::StoreError;
 use crate::throttle::Throttle;
-use crate::wire::{decision_to_wire, mode_to_wire, outcome_to_wire};
+use crate::top::TopKeys;
+use crate::wire::{decision_to_wire, inspection_to_wire, mode_to_wire, outcome_to_wire, report_to_wire};
 
 pub(crate) use validate::{MAX_CALLS, MAX_CHECKS_PER_LIST, MAX_COST, MAX_KEY_BYTES, MAX_LIMIT_NAME_BYTES};
 
@@ -32,13 +35,17 @@ pub(crate) struct LimiterService<S> {
     metrics: ServiceMetrics,
     /// One permit per call in flight.
     slots: Semaphore,
+    /// The keys that stand out, if they are counted.
+    top: Option<TopKeys>,
     complaints: Throttle,
 }
 
-impl<S: Store> LimiterService<S> {
-    pub(crate) fn new(store: Arc<S>, calls_in_flight: usize, metrics: ServiceMetrics) -> Self {
+impl<S: Inspect> LimiterService<S> {
+    /// `top_keys` are the keys to count, to tell which stand out; 0 counts none.
+    pub(crate) fn new(store: Arc<S>, calls_in_flight: usize, top_keys: usize, metrics: ServiceMetrics) -> Self {
         let slots = Semaphore::new(calls_in_flight.min(Semaphore::MAX_PERMITS));
-        Self { store, metrics, slots, complaints: Throttle::default() }
+        let top = (top_keys > 0).then(|| TopKeys::new(top_keys));
+        Self { store, metrics, slots, top, complaints: Throttle::default() }
     }
 
     /// What every call has in common: its place among those in flight, its span and its count.
@@ -70,12 +77,37 @@ impl<S: Store> LimiterService<S> {
         for (charged, outcome) in charged.iter().zip(&outcomes) {
             self.metrics.decided(charged, outcome);
         }
+        if let Some(top) = &self.top {
+            let now = Instant::now();
+            for (charged, outcome) in charged.iter().zip(&outcomes) {
+                for (charged, decision) in charged.iter().zip(&outcome.decisions) {
+                    if let Charged::Yes(subject) = charged {
+                        top.record(subject, !decision.allowed, now);
+                    }
+                }
+            }
+        }
         Ok(outcomes)
     }
 
     async fn decide_one(&self, list: CheckList) -> Result<Outcome, Status> {
         let outcome = self.decide(vec![list]).await?.pop();
         outcome.ok_or_else(|| Status::internal("the store gave no answer to one list"))
+    }
+
+    /// The limits under which it is worth saying where a key stands: those asked for, the one that admitted if it was
+    /// one, those that refused, and the one it was last checked under.
+    fn limits_of(&self, key: &[u8], inspection: &Inspection, mut limits: Vec<Limit>) -> Vec<Limit> {
+        let snapshot = &inspection.snapshot;
+        let stored = snapshot.largest().filter(|largest| snapshot.shortest_period() == Some(largest.period));
+        let seen = self.top.as_ref().and_then(|top| top.limit_of(key, Instant::now()));
+        let known = inspection.refusals.iter().map(|refusal| refusal.limit);
+        for limit in known.chain(seen).chain(stored.and_then(Limit::of_terms)) {
+            if !limits.contains(&limit) {
+                limits.push(limit);
+            }
+        }
+        limits
     }
 
     /// A failed store's status. `UNAVAILABLE` and `RESOURCE_EXHAUSTED` say that asking again may help, `INTERNAL` that an
@@ -98,7 +130,7 @@ impl<S: Store> LimiterService<S> {
 }
 
 #[tonic::async_trait]
-impl<S: Store> Limiter for LimiterService<S> {
+impl<S: Inspect> Limiter for LimiterService<S> {
     async fn check(&self, request: Request<v1::CheckRequest>) -> Result<Response<v1::CheckResponse>, Status> {
         let (metadata, _, message) = request.into_parts();
         let work = async { Ok(outcome_to_wire(&self.decide_one(validate::list(message)?).await?)) };
@@ -136,6 +168,29 @@ impl<S: Store> Limiter for LimiterService<S> {
             Ok(v1::ResetResponse { existed })
         };
         self.serve("Reset", &metadata, work).await
+    }
+
+    async fn inspect(&self, request: Request<v1::InspectRequest>) -> Result<Response<v1::InspectResponse>, Status> {
+        let (metadata, _, message) = request.into_parts();
+        let work = async {
+            let (key, limits) = validate::inspect(message)?;
+            let inspection = self.store.inspect(key.clone()).await.map_err(|error| self.status(&error))?;
+            let limits = self.limits_of(&key, &inspection, limits);
+            Ok(inspection_to_wire(&inspection, &limits))
+        };
+        self.serve("Inspect", &metadata, work).await
+    }
+
+    async fn top(&self, request: Request<v1::TopRequest>) -> Result<Response<v1::TopResponse>, Status> {
+        let (metadata, _, message) = request.into_parts();
+        let work = async {
+            let keys = validate::top(message)?;
+            let top = self.top.as_ref().ok_or_else(|| {
+                Status::failed_precondition("this limiter does not count keys: it was started with --top-keys 0")
+            })?;
+            Ok(report_to_wire(&top.report(keys, Instant::now())))
+        };
+        self.serve("Top", &metadata, work).await
     }
 }
 

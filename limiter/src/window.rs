@@ -19,12 +19,15 @@
 
 mod exact;
 mod slotted;
+mod snapshot;
 
 use std::time::Duration;
 
 use crate::check::Limit;
 use exact::Exact;
 use slotted::Slotted;
+
+pub use snapshot::{Snapshot, Standing};
 
 /// Up to this many calls every admission is remembered by itself.
 pub const EXACT_CALLS: u64 = 1000;
@@ -78,7 +81,7 @@ impl Verdict {
 }
 
 /// The admissions of one key that still matter.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Window {
     reach: Reach,
     log: Log,
@@ -111,7 +114,7 @@ impl Reach {
     }
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Log {
     Exact(Exact),
     Slotted(Slotted),

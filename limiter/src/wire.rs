@@ -4,8 +4,11 @@ use std::time::Duration;
 
 use weir_proto::limiter::v1;
 
-use crate::check::{Check, Decision, Mode, Outcome};
+use crate::check::{Check, Decision, Limit, Mode, Outcome};
+use crate::inspect::{Inspection, KnownRefusal};
 use crate::store::StoreError;
+use crate::top::{Report, TopKey};
+use crate::window::Terms;
 
 /// Whole milliseconds, rounded up: who waits as long as it says has waited long enough.
 pub(crate) fn millis(duration: Duration) -> u64 {
@@ -46,6 +49,76 @@ pub(crate) fn outcome_to_wire(outcome: &Outcome) -> v1::CheckResponse {
         allowed: outcome.allowed(),
         decisions: outcome.decisions.iter().map(decision_to_wire).collect(),
         mode: mode_to_wire(outcome.mode).into(),
+    }
+}
+
+pub(crate) fn limit_to_wire(limit: &Limit) -> v1::Limit {
+    v1::Limit { calls: limit.calls.get(), renewal_period_ms: millis(limit.renewal_period) }
+}
+
+/// Everything known of a key, with its standing under each of `limits`.
+pub(crate) fn inspection_to_wire(inspection: &Inspection, limits: &[Limit]) -> v1::InspectResponse {
+    let snapshot = &inspection.snapshot;
+    let mut response = v1::InspectResponse {
+        standings: limits.iter().map(|limit| standing_to_wire(inspection, limit)).collect(),
+        refusals: inspection.refusals.iter().map(refusal_to_wire).collect(),
+        mode: mode_to_wire(inspection.mode).into(),
+        ..v1::InspectResponse::default()
+    };
+    if let (Some(largest), Some(shortest)) = (snapshot.largest(), snapshot.shortest_period()) {
+        let whole = snapshot.standing(largest);
+        let (first, last) = snapshot.ages().unwrap_or_default();
+        response.used = whole.used;
+        // An age is what has passed for certain; a wait is how long to wait at the most.
+        (response.first_age_ms, response.last_age_ms) = (first / 1000, last / 1000);
+        (response.next_slot_ms, response.empty_after_ms) = (wait(whole.next_slot), wait(whole.reset_after));
+        response.largest_calls = largest.calls;
+        (response.shortest_period_ms, response.longest_period_ms) = (wait(shortest), wait(largest.period));
+        response.slotted = snapshot.is_slotted();
+    }
+    response
+}
+
+fn standing_to_wire(inspection: &Inspection, limit: &Limit) -> v1::Standing {
+    let standing = inspection.snapshot.standing(Terms::from(*limit));
+    v1::Standing {
+        limit: Some(limit_to_wire(limit)),
+        used: standing.used,
+        remaining: standing.remaining,
+        retry_after_ms: wait(standing.retry_after),
+        next_slot_ms: wait(standing.next_slot),
+        reset_after_ms: wait(standing.reset_after),
+    }
+}
+
+fn refusal_to_wire(refusal: &KnownRefusal) -> v1::KnownRefusal {
+    let limit = Some(limit_to_wire(&refusal.limit));
+    v1::KnownRefusal { limit, cost: refusal.cost, retry_after_ms: millis(refusal.retry_after) }
+}
+
+/// Microseconds as whole milliseconds, rounded up.
+fn wait(micros: u64) -> u64 {
+    micros.div_ceil(1000)
+}
+
+pub(crate) fn report_to_wire(report: &Report) -> v1::TopResponse {
+    let keys = |keys: &[TopKey]| keys.iter().map(top_key_to_wire).collect();
+    v1::TopResponse {
+        window_ms: millis(report.window),
+        busiest: keys(&report.busiest),
+        most_refused: keys(&report.most_refused),
+    }
+}
+
+fn top_key_to_wire(top: &TopKey) -> v1::TopKey {
+    v1::TopKey {
+        key: top.subject.key.clone(),
+        limit_name: top.subject.limit_name.as_ref().to_owned(),
+        limit: Some(limit_to_wire(&top.subject.limit)),
+        checks: top.checks.seen,
+        checks_missed: top.checks.missed,
+        refused: top.refused.seen,
+        refused_missed: top.refused.missed,
     }
 }
 

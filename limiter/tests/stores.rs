@@ -17,8 +17,9 @@ use schedule::{
     START, Schedule, Subject, any_calls, exact_calls, few_calls, long_exact_schedules, long_schedules, many_calls, run,
     schedules,
 };
+use weir_limiter::window::Terms;
 use weir_limiter::{
-    Check, Decision, Limit, ManualClock, MemoryConfig, MemoryStore, Mode, RedisConfig, RedisStore, Store,
+    Check, Decision, Inspect, Limit, ManualClock, MemoryConfig, MemoryStore, Mode, RedisConfig, RedisStore, Store,
 };
 use weir_testkit::Redis;
 
@@ -87,6 +88,7 @@ contract! {
     a_reset_frees_everything,
     a_period_after_the_last_call_a_key_is_as_new,
     a_clock_set_back_stands_still,
+    a_counter_is_read_back_without_its_limit,
 }
 
 async fn the_sixteenth_call_waits_for_the_first<S: Store>(f: Fixture<S>) {
@@ -244,18 +246,67 @@ async fn a_clock_set_back_stands_still<S: Store>(f: Fixture<S>) {
     assert!(f.one(check("a", limit, 2)).await.allowed);
 }
 
+async fn a_counter_is_read_back_without_its_limit<S: Inspect>(f: Fixture<S>) {
+    let inspect = async || f.store.inspect(Bytes::from_static(b"a")).await.unwrap().snapshot;
+    assert!(inspect().await.is_empty());
+    for calls in [15, 40, 1000, 5000] {
+        let limit = limit(calls, MINUTE);
+        f.one(check("a", limit, calls - 2)).await;
+        f.clock.advance(Duration::from_secs(20));
+        f.one(check("a", limit, 1)).await;
+        f.clock.advance(Duration::from_secs(10));
+        let snapshot = inspect().await;
+        assert_eq!(snapshot.largest(), Some(Terms::from(limit)));
+        assert_eq!(snapshot.shortest_period(), Some(60_000_000));
+        assert_eq!(snapshot.ages(), Some((30_000_000, 10_000_000)));
+        assert_eq!(snapshot.is_slotted(), calls > 1000);
+        let standing = snapshot.standing(Terms::from(limit));
+        assert_eq!((standing.used, standing.remaining), (calls - 1, 1));
+        assert_eq!((standing.next_slot, standing.reset_after), (30_000_000, 50_000_000));
+        f.clock.advance(Duration::from_secs(50));
+        assert!(inspect().await.is_empty(), "a period after the last call nothing is left");
+    }
+}
+
 /// A key of a store as the subject of a schedule.
 struct Counter<'a, S> {
     fixture: &'a Fixture<S>,
     runtime: &'a tokio::runtime::Runtime,
     key: String,
+    /// Checks so far.
+    checks: usize,
 }
 
-impl<S: Store> Subject for Counter<'_, S> {
+/// Reading a counter back costs a round trip more, so not every check is followed by it.
+const INSPECTED: usize = 3;
+
+impl<S: Inspect> Counter<'_, S> {
+    /// What is read back from the store answers like the store.
+    fn inspect(&self, limit: Limit) {
+        let peek = self.runtime.block_on(self.fixture.one(check(&self.key, limit, 0)));
+        let key = Bytes::copy_from_slice(self.key.as_bytes());
+        let snapshot = self.runtime.block_on(self.fixture.store.inspect(key)).unwrap().snapshot;
+        let standing = snapshot.standing(Terms::from(limit));
+        let micros = |wait: Duration| u64::try_from(wait.as_micros()).unwrap();
+        assert_eq!(
+            (standing.remaining, standing.retry_after, standing.reset_after),
+            (peek.remaining, micros(peek.retry_after), micros(peek.reset_after)),
+            "{limit:?} {snapshot:?}"
+        );
+        assert_eq!(limit.calls.get().saturating_sub(standing.used), peek.remaining, "{snapshot:?}");
+        assert!(standing.next_slot <= standing.reset_after && (standing.next_slot > 0) == (standing.used > 0));
+    }
+}
+
+impl<S: Inspect> Subject for Counter<'_, S> {
     fn check(&mut self, rule: Rule, cost: u64, clock: u64) -> Answer {
         self.fixture.clock.set_micros(clock);
         let limit = limit(rule.calls, Duration::from_micros(rule.period));
         let decision = self.runtime.block_on(self.fixture.one(check(&self.key, limit, cost)));
+        self.checks += 1;
+        if self.checks.is_multiple_of(INSPECTED) {
+            self.inspect(limit);
+        }
         let micros = |wait: Duration| u64::try_from(wait.as_micros()).unwrap();
         Answer {
             allowed: decision.allowed,
@@ -267,7 +318,7 @@ impl<S: Store> Subject for Counter<'_, S> {
 }
 
 /// Random schedules, each on a key of its own of one store.
-fn judge<S: Store>(fixture: fn() -> Fixture<S>, cases: u32, schedules: impl Strategy<Value = Schedule>) {
+fn judge<S: Inspect>(fixture: fn() -> Fixture<S>, cases: u32, schedules: impl Strategy<Value = Schedule>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let fixture = &runtime.block_on(async { fixture() });
     let config = Config { cases, failure_persistence: None, max_shrink_iters: 200, ..Config::default() };
@@ -275,7 +326,7 @@ fn judge<S: Store>(fixture: fn() -> Fixture<S>, cases: u32, schedules: impl Stra
     let result = TestRunner::new(config).run(&schedules, |schedule| {
         next_key.set(next_key.get() + 1);
         let key = format!("schedule {}", next_key.get());
-        run(&schedule, &mut Counter { fixture, runtime: &runtime, key }).map_err(TestCaseError::fail)
+        run(&schedule, &mut Counter { fixture, runtime: &runtime, key, checks: 0 }).map_err(TestCaseError::fail)
     });
     result.unwrap_or_else(|failure| panic!("{failure}"));
 }

@@ -12,6 +12,7 @@ use weir_limiter::{Config, FailureMode};
 use crate::development::address;
 use crate::error::Error;
 use crate::listen::{Address, announce, bind_both};
+use crate::operate;
 use crate::roles::duration;
 use crate::secret_file;
 
@@ -19,11 +20,17 @@ pub(crate) const EXAMPLES: &str = "\
 Examples:
   weir limiter
   weir limiter --listen 0.0.0.0:8081 --store redis://redis:6379 --on-store-failure deny
-  weir limiter --store-file /run/secrets/redis-url";
+  weir limiter --store-file /run/secrets/redis-url
+  weir limiter inspect 60:alice
+  weir limiter top --limiter http://limiter-1:8081,http://limiter-2:8081";
 
 /// The flags of `weir limiter`.
 #[derive(Debug, ClapArgs)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Args {
+    /// Ask running limiters instead of running one
+    #[command(subcommand)]
+    ask: Option<operate::Command>,
     /// Where to serve gRPC
     #[arg(long, value_name = "ADDRESS:PORT", env = "WEIR_LIMITER_LISTEN", default_value = address::LIMITER)]
     listen: SocketAddr,
@@ -42,10 +49,31 @@ pub(crate) struct Args {
     /// How long a store operation may take, e.g. 100ms
     #[arg(long, value_name = "DURATION", env = "WEIR_LIMITER_STORE_TIMEOUT", default_value = "100ms", value_parser = duration)]
     store_timeout: Duration,
+    /// How many keys are counted for `weir limiter top`; 0 counts none
+    #[arg(long, value_name = "N", env = "WEIR_LIMITER_TOP_KEYS", default_value_t = weir_limiter::DEFAULT_TOP_KEYS, value_parser = top_keys)]
+    top_keys: usize,
+}
+
+/// Above this many, memory is better spent on counters.
+const MOST_TOP_KEYS: usize = 100_000;
+
+fn top_keys(text: &str) -> Result<usize, String> {
+    let keys = text.parse().map_err(|_| "write a whole number".to_owned())?;
+    if keys <= MOST_TOP_KEYS { Ok(keys) } else { Err(format!("at most {MOST_TOP_KEYS}")) }
+}
+
+impl Args {
+    /// Whether this runs the role, and does not ask one.
+    pub(crate) fn is_role(&self) -> bool {
+        self.ask.is_none()
+    }
 }
 
 /// Runs the role until `shutdown`.
 pub(crate) async fn run(args: Args, shutdown: CancellationToken) -> Result<(), Error> {
+    if let Some(command) = args.ask {
+        return operate::run(command).await;
+    }
     // Parsed here and not by the command line, which would print a URL that it cannot read, password and all.
     let (store, flag) = match &args.store_file {
         Some(path) => (secret_file::read(path)?, "--store-file"),
@@ -55,6 +83,7 @@ pub(crate) async fn run(args: Args, shutdown: CancellationToken) -> Result<(), E
         store: store.expose_secret().parse().map_err(|source| Error::Store { flag, source })?,
         on_store_failure: args.on_store_failure,
         store_timeout: args.store_timeout,
+        top_keys: args.top_keys,
         ..Config::default()
     };
     let listeners = bind_both(

@@ -15,6 +15,8 @@ pub enum Signal {
     Term,
     /// `SIGINT`: Ctrl-C.
     Int,
+    /// `SIGHUP`: read the configuration again.
+    Hup,
     /// `SIGKILL`: die at once.
     Kill,
     /// `SIGSTOP`: freeze.
@@ -28,6 +30,7 @@ impl Signal {
         match self {
             Self::Term => "-TERM",
             Self::Int => "-INT",
+            Self::Hup => "-HUP",
             Self::Kill => "-KILL",
             Self::Stop => "-STOP",
             Self::Cont => "-CONT",

@@ -14,6 +14,7 @@ mod health;
 mod loadtest;
 mod metrics;
 mod one_command;
+mod operate;
 mod readme;
 mod restarts;
 mod scenario;

@@ -211,7 +211,8 @@ async fn probe(mut client: LimiterClient<Channel>, timeout: Duration) -> bool {
     matches!(tokio::time::timeout(timeout, client.check(request)).await, Ok(Ok(_)))
 }
 
-fn parse(given: &str) -> Result<Uri, EndpointError> {
+/// The address of a limiter, if `given` is of the one form it may have.
+pub(crate) fn parse(given: &str) -> Result<Uri, EndpointError> {
     let wrong = || EndpointError::Address { given: given.to_owned() };
     let uri: Uri = given.trim().parse().map_err(|_| wrong())?;
     match uri.scheme_str() {

@@ -32,7 +32,7 @@ pub(super) fn fit(check: &mut Check) {
 }
 
 /// Long keys become their hash, and all empty ones share a counter.
-pub(super) fn fit_key(key: Bytes) -> Bytes {
+pub(crate) fn fit_key(key: Bytes) -> Bytes {
     match key.len() {
         0 => Bytes::from_static(EMPTY),
         1..=MAX_KEY_BYTES => key,

@@ -72,6 +72,11 @@ impl Shard {
         verdict
     }
 
+    /// What is counted under a key.
+    pub(super) fn window(&self, key: &[u8]) -> Option<Window> {
+        self.counters.get(key).map(|counter| counter.window.clone())
+    }
+
     /// Forgets a key; says whether anything was counted.
     pub(super) fn reset(&mut self, key: &[u8], now: u64) -> bool {
         let existed = self.forget(key).is_some_and(|counter| counter.window.ends_at() > now);

@@ -25,6 +25,10 @@ pub(crate) const MAX_LIMIT_NAME_BYTES: usize = 128;
 pub(crate) const MAX_CALLS: u64 = 1_000_000_000;
 /// What costs more than any limit allows is refused whatever it costs.
 pub(crate) const MAX_COST: u64 = MAX_CALLS;
+/// Limits of an `Inspect` call.
+const MAX_LIMITS: usize = 16;
+/// Keys of each kind in a `Top` answer.
+const MAX_TOP_KEYS: u32 = 1_000;
 const MAX_RENEWAL_PERIOD_MS: u64 = 24 * 60 * 60 * 1_000;
 
 /// One field that is not what it may be.
@@ -47,6 +51,7 @@ enum Place {
     Single,
     List { check: usize },
     Batch { list: usize, check: usize },
+    Limit { index: usize },
 }
 
 impl fmt::Display for Place {
@@ -55,6 +60,7 @@ impl fmt::Display for Place {
             Self::Single => write!(f, "check"),
             Self::List { check } => write!(f, "checks[{check}]"),
             Self::Batch { list, check } => write!(f, "requests[{list}].checks[{check}]"),
+            Self::Limit { index } => write!(f, "limits[{index}]"),
         }
     }
 }
@@ -100,9 +106,34 @@ pub(crate) fn peek(request: v1::PeekRequest) -> Result<Check, Invalid> {
 
 /// The key of a `Reset` call.
 pub(crate) fn reset(request: v1::ResetRequest) -> Result<Bytes, Invalid> {
-    match key_problem(&request.key) {
+    key(request.key)
+}
+
+/// The key and the limits of an `Inspect` call.
+pub(crate) fn inspect(request: v1::InspectRequest) -> Result<(Bytes, Vec<Limit>), Invalid> {
+    let key = key(request.key)?;
+    if request.limits.len() > MAX_LIMITS {
+        let problem = format!("must hold at most {MAX_LIMITS} limits, got {}", request.limits.len());
+        return Err(Invalid { field: "limits".to_owned(), problem });
+    }
+    let limits = request.limits.into_iter().enumerate();
+    let limits = limits.map(|(index, wire)| limit(wire.calls, wire.renewal_period_ms, Place::Limit { index }));
+    Ok((key, limits.collect::<Result<_, _>>()?))
+}
+
+/// The number of keys of a `Top` call.
+pub(crate) fn top(request: v1::TopRequest) -> Result<usize, Invalid> {
+    if (1..=MAX_TOP_KEYS).contains(&request.keys) {
+        return Ok(request.keys as usize);
+    }
+    let problem = format!("must be 1 to {MAX_TOP_KEYS}, got {}", request.keys);
+    Err(Invalid { field: "keys".to_owned(), problem })
+}
+
+fn key(key: Bytes) -> Result<Bytes, Invalid> {
+    match key_problem(&key) {
         Some(problem) => Err(Invalid { field: "key".to_owned(), problem }),
-        None => Ok(request.key),
+        None => Ok(key),
     }
 }
 
@@ -114,20 +145,23 @@ fn check(wire: v1::Check, place: Place) -> Result<Check, Invalid> {
     if let Some(problem) = key_problem(&wire.key) {
         return Err(place.invalid("key", problem));
     }
-    let calls = NonZeroU64::new(wire.calls)
-        .filter(|calls| calls.get() <= MAX_CALLS)
-        .ok_or_else(|| place.invalid("calls", format!("must be 1 to {MAX_CALLS}, got {}", wire.calls)))?;
-    let period = wire.renewal_period_ms;
-    if !(1..=MAX_RENEWAL_PERIOD_MS).contains(&period) {
-        let problem = format!("must be 1 to {MAX_RENEWAL_PERIOD_MS} (24 h), got {period}");
-        return Err(place.invalid("renewal_period_ms", problem));
-    }
+    let limit = limit(wire.calls, wire.renewal_period_ms, place)?;
     let cost = wire.cost.unwrap_or(1);
     if cost > MAX_COST {
         return Err(place.invalid("cost", format!("must be at most {MAX_COST}, got {cost}")));
     }
-    let limit = Limit { calls, renewal_period: Duration::from_millis(period) };
     Ok(Check { limit_name: wire.limit_name.into(), key: wire.key, limit, cost })
+}
+
+fn limit(calls: u64, period: u64, place: Place) -> Result<Limit, Invalid> {
+    let counts = NonZeroU64::new(calls)
+        .filter(|calls| calls.get() <= MAX_CALLS)
+        .ok_or_else(|| place.invalid("calls", format!("must be 1 to {MAX_CALLS}, got {calls}")))?;
+    if !(1..=MAX_RENEWAL_PERIOD_MS).contains(&period) {
+        let problem = format!("must be 1 to {MAX_RENEWAL_PERIOD_MS} (24 h), got {period}");
+        return Err(place.invalid("renewal_period_ms", problem));
+    }
+    Ok(Limit { calls: counts, renewal_period: Duration::from_millis(period) })
 }
 
 fn key_problem(key: &[u8]) -> Option<String> {
@@ -237,6 +271,20 @@ mod tests {
         assert_eq!(peek(v1::PeekRequest { check: None }).unwrap_err().to_string(), "check: is missing");
         let bad = v1::PeekRequest { check: Some(v1::Check { calls: 0, ..good() }) };
         assert_eq!(peek(bad).unwrap_err().to_string(), "check.calls: must be 1 to 1000000000, got 0");
+    }
+
+    #[test]
+    fn an_inspection_names_what_is_wrong() {
+        let key = Bytes::from_static(b"k");
+        let bad = |key: Bytes, limits| inspect(v1::InspectRequest { key, limits }).unwrap_err().to_string();
+        let wire = |calls, renewal_period_ms| v1::Limit { calls, renewal_period_ms };
+        assert_eq!(bad(Bytes::new(), Vec::new()), "key: must be 1 to 1024 bytes, got 0");
+        assert_eq!(bad(key.clone(), vec![wire(5, 1), wire(0, 1)]), "limits[1].calls: must be 1 to 1000000000, got 0");
+        assert_eq!(bad(key.clone(), vec![wire(5, 1); 17]), "limits: must hold at most 16 limits, got 17");
+        let (_, limits) = inspect(v1::InspectRequest { key, limits: vec![wire(5, 60_000)] }).unwrap();
+        assert_eq!(limits[0].renewal_period, Duration::from_secs(60));
+        assert_eq!(top(v1::TopRequest { keys: 1_000 }).unwrap(), 1_000);
+        assert_eq!(top(v1::TopRequest { keys: 0 }).unwrap_err().to_string(), "keys: must be 1 to 1000, got 0");
     }
 
     #[test]

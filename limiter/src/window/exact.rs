@@ -5,12 +5,17 @@ use std::collections::VecDeque;
 use super::Reach;
 
 /// Admission times, oldest first; equal times are admissions of one call or one microsecond.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Exact {
     times: VecDeque<u64>,
 }
 
 impl Exact {
+    /// A log as a store kept it, oldest first.
+    pub(super) fn restored(times: Vec<u64>) -> Self {
+        Self { times: times.into() }
+    }
+
     pub(super) fn newest(&self) -> Option<u64> {
         self.times.back().copied()
     }

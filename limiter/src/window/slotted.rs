@@ -25,7 +25,7 @@ struct Slot {
 }
 
 /// Slots, oldest first.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Slotted {
     /// The total before the first slot.
     base: u64,
@@ -33,6 +33,12 @@ pub(super) struct Slotted {
 }
 
 impl Slotted {
+    /// A log as a store kept it, oldest first: each slot's latest time, and how many admissions it and those before it
+    /// hold.
+    pub(super) fn restored(slots: impl Iterator<Item = (u64, u64)>) -> Self {
+        Self { base: 0, slots: slots.map(|(latest, total)| Slot { latest, total }).collect() }
+    }
+
     /// Takes over a log of single admissions, oldest first.
     pub(super) fn from_times(times: impl Iterator<Item = u64>, now: u64, reach: Reach) -> Self {
         let slots = (1..).zip(times).map(|(total, latest)| Slot { latest, total }).collect();

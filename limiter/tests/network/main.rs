@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, unreachable_pub)]
 
 mod client;
+mod operator;
 mod redis;
 mod service;
 mod support;

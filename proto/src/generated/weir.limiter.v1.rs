@@ -88,6 +88,128 @@ pub struct ResetResponse {
     #[prost(bool, tag = "1")]
     pub existed: bool,
 }
+/// A limit by itself.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Limit {
+    /// 1 to 1,000,000,000.
+    #[prost(uint64, tag = "1")]
+    pub calls: u64,
+    /// 1 ms to 24 h.
+    #[prost(uint64, tag = "2")]
+    pub renewal_period_ms: u64,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct InspectRequest {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub key: ::prost::bytes::Bytes,
+    /// Limits to tell the standing under, besides those the limiter knows of: at most 16.
+    #[prost(message, repeated, tag = "2")]
+    pub limits: ::prost::alloc::vec::Vec<Limit>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct InspectResponse {
+    /// Admissions that still count, over the longest period under which any was admitted. If 0, nothing is counted.
+    #[prost(uint64, tag = "1")]
+    pub used: u64,
+    /// How long ago the first and the last of them were admitted.
+    #[prost(uint64, tag = "2")]
+    pub first_age_ms: u64,
+    #[prost(uint64, tag = "3")]
+    pub last_age_ms: u64,
+    /// The wait until the first of them stops to count, and until none counts any more.
+    #[prost(uint64, tag = "4")]
+    pub next_slot_ms: u64,
+    #[prost(uint64, tag = "5")]
+    pub empty_after_ms: u64,
+    /// What the limits that admitted had at most and at least. Where both periods are equal, it was one limit.
+    #[prost(uint64, tag = "6")]
+    pub largest_calls: u64,
+    #[prost(uint64, tag = "7")]
+    pub shortest_period_ms: u64,
+    #[prost(uint64, tag = "8")]
+    pub longest_period_ms: u64,
+    /// Whether admissions that fell close together were joined, because a limit has more than 1,000 calls.
+    #[prost(bool, tag = "9")]
+    pub slotted: bool,
+    /// Where the key stands under each limit known or asked for.
+    #[prost(message, repeated, tag = "10")]
+    pub standings: ::prost::alloc::vec::Vec<Standing>,
+    /// Refusals that this limiter remembers: until they end it does not ask its store.
+    #[prost(message, repeated, tag = "11")]
+    pub refusals: ::prost::alloc::vec::Vec<KnownRefusal>,
+    /// Who keeps the counter now: MODE_LOCAL if the store does not answer and this is what the replica counted itself.
+    #[prost(enumeration = "Mode", tag = "12")]
+    pub mode: i32,
+}
+/// Where a key stands under one limit.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Standing {
+    #[prost(message, optional, tag = "1")]
+    pub limit: ::core::option::Option<Limit>,
+    /// Admissions within its period.
+    #[prost(uint64, tag = "2")]
+    pub used: u64,
+    #[prost(uint64, tag = "3")]
+    pub remaining: u64,
+    /// 0 if one more call would be admitted, otherwise the wait until it would.
+    #[prost(uint64, tag = "4")]
+    pub retry_after_ms: u64,
+    /// The wait until the first of the admissions stops to count; 0 if there is none.
+    #[prost(uint64, tag = "5")]
+    pub next_slot_ms: u64,
+    /// The wait until the whole limit is available again.
+    #[prost(uint64, tag = "6")]
+    pub reset_after_ms: u64,
+}
+/// Calls of at least `cost` under `limit` are refused from memory for this long.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct KnownRefusal {
+    #[prost(message, optional, tag = "1")]
+    pub limit: ::core::option::Option<Limit>,
+    #[prost(uint64, tag = "2")]
+    pub cost: u64,
+    #[prost(uint64, tag = "3")]
+    pub retry_after_ms: u64,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TopRequest {
+    /// The most keys of each kind: 1 to 1,000.
+    #[prost(uint32, tag = "1")]
+    pub keys: u32,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct TopResponse {
+    /// How far back the counts go.
+    #[prost(uint64, tag = "1")]
+    pub window_ms: u64,
+    /// Those with the most checks first.
+    #[prost(message, repeated, tag = "2")]
+    pub busiest: ::prost::alloc::vec::Vec<TopKey>,
+    /// Those with the most refusals first.
+    #[prost(message, repeated, tag = "3")]
+    pub most_refused: ::prost::alloc::vec::Vec<TopKey>,
+}
+/// A key and how often it was asked about. Peeks are not counted.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TopKey {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub key: ::prost::bytes::Bytes,
+    /// The limit it was last checked under.
+    #[prost(string, tag = "2")]
+    pub limit_name: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "3")]
+    pub limit: ::core::option::Option<Limit>,
+    /// Checks seen, and how many more there can have been before the key was noticed.
+    #[prost(uint64, tag = "4")]
+    pub checks: u64,
+    #[prost(uint64, tag = "5")]
+    pub checks_missed: u64,
+    /// The same of refusals.
+    #[prost(uint64, tag = "6")]
+    pub refused: u64,
+    #[prost(uint64, tag = "7")]
+    pub refused_missed: u64,
+}
 /// Who answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
@@ -313,6 +435,54 @@ pub mod limiter_client {
                 .insert(GrpcMethod::new("weir.limiter.v1.Limiter", "Reset"));
             self.inner.unary(req, path, codec).await
         }
+        /// Says what is counted under one key, without being told its limits. Charges nothing. For operators.
+        pub async fn inspect(
+            &mut self,
+            request: impl tonic::IntoRequest<super::InspectRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::InspectResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/weir.limiter.v1.Limiter/Inspect",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("weir.limiter.v1.Limiter", "Inspect"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// The keys that were checked and refused most in the last minute or two, as far as this limiter saw them. For
+        /// operators. FAILED_PRECONDITION if the limiter does not count them.
+        pub async fn top(
+            &mut self,
+            request: impl tonic::IntoRequest<super::TopRequest>,
+        ) -> std::result::Result<tonic::Response<super::TopResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/weir.limiter.v1.Limiter/Top",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("weir.limiter.v1.Limiter", "Top"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -352,6 +522,17 @@ pub mod limiter_server {
             &self,
             request: tonic::Request<super::ResetRequest>,
         ) -> std::result::Result<tonic::Response<super::ResetResponse>, tonic::Status>;
+        /// Says what is counted under one key, without being told its limits. Charges nothing. For operators.
+        async fn inspect(
+            &self,
+            request: tonic::Request<super::InspectRequest>,
+        ) -> std::result::Result<tonic::Response<super::InspectResponse>, tonic::Status>;
+        /// The keys that were checked and refused most in the last minute or two, as far as this limiter saw them. For
+        /// operators. FAILED_PRECONDITION if the limiter does not count them.
+        async fn top(
+            &self,
+            request: tonic::Request<super::TopRequest>,
+        ) -> std::result::Result<tonic::Response<super::TopResponse>, tonic::Status>;
     }
     /// Counts calls in exact sliding windows: in every half-open interval of `renewal_period_ms`, wherever it starts, at
     /// most `calls` are admitted for a key.
@@ -590,6 +771,92 @@ pub mod limiter_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ResetSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/weir.limiter.v1.Limiter/Inspect" => {
+                    #[allow(non_camel_case_types)]
+                    struct InspectSvc<T: Limiter>(pub Arc<T>);
+                    impl<T: Limiter> tonic::server::UnaryService<super::InspectRequest>
+                    for InspectSvc<T> {
+                        type Response = super::InspectResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::InspectRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Limiter>::inspect(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = InspectSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/weir.limiter.v1.Limiter/Top" => {
+                    #[allow(non_camel_case_types)]
+                    struct TopSvc<T: Limiter>(pub Arc<T>);
+                    impl<T: Limiter> tonic::server::UnaryService<super::TopRequest>
+                    for TopSvc<T> {
+                        type Response = super::TopResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::TopRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Limiter>::top(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = TopSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

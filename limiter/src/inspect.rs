@@ -1,0 +1,49 @@
+//! Reading counters back, for operators.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::check::{Limit, Mode};
+use crate::store::{Store, StoreError};
+use crate::window::Snapshot;
+
+/// A store whose counters can be read as they stand. What decides checks need not be able to: a caller of limiters is a
+/// [`Store`] too.
+pub trait Inspect: Store {
+    /// Everything known of `key`. Charges nothing.
+    ///
+    /// # Errors
+    /// If the store did not answer.
+    fn inspect(&self, key: Bytes) -> impl Future<Output = Result<Inspection, StoreError>> + Send;
+}
+
+/// What is known of a key.
+#[derive(Debug, Clone)]
+pub struct Inspection {
+    /// What is counted under it.
+    pub snapshot: Snapshot,
+    /// Who keeps the counter now.
+    pub mode: Mode,
+    /// Refusals that are answered from memory until they end.
+    pub refusals: Vec<KnownRefusal>,
+}
+
+/// Calls of at least `cost` under `limit` are refused without asking the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KnownRefusal {
+    /// The limit that refused.
+    pub limit: Limit,
+    /// The cost of the call that it refused.
+    pub cost: u64,
+    /// How much longer.
+    pub retry_after: Duration,
+}
+
+impl Inspection {
+    /// What the shared store holds.
+    #[must_use]
+    pub fn exact(snapshot: Snapshot) -> Self {
+        Self { snapshot, mode: Mode::Exact, refusals: Vec::new() }
+    }
+}
