@@ -34,6 +34,8 @@ pub(crate) enum Error {
     DevelopmentSecret { role: &'static str, address: SocketAddr, secrets: String, fix: &'static str },
     #[error("{flag}: {source}")]
     Store { flag: &'static str, source: weir_limiter::StoreConfigError },
+    #[error("--store-ca: cannot read {path}: {source}", path = .path.display())]
+    StoreAuthorities { path: PathBuf, source: io::Error },
     #[error("gateway: {0}")]
     Gateway(#[from] weir_gateway::Error),
     #[error("limiter: {0}")]
@@ -80,6 +82,7 @@ impl Error {
             Self::Bind { .. }
             | Self::Configuration(_)
             | Self::Store { .. }
+            | Self::StoreAuthorities { .. }
             | Self::WebSettings(_)
             | Self::WebAddress(_)
             | Self::SecretFile { .. }

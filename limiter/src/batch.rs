@@ -272,7 +272,7 @@ fn share(callers: Vec<Caller>, answer: Result<Vec<Outcome>, StoreError>) {
 }
 
 /// The same failure for another caller: of the same kind, with its cause as text.
-fn duplicate(error: &StoreError) -> StoreError {
+pub(crate) fn duplicate(error: &StoreError) -> StoreError {
     match error {
         StoreError::Timeout(after) => StoreError::Timeout(*after),
         StoreError::Unavailable(cause) => StoreError::Unavailable(cause.to_string().into()),

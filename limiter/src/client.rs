@@ -2,11 +2,13 @@
 //!
 //! The client is the same layers as the limiter, around other limiters instead of a store: a refusal cache, so that a
 //! flood does not even leave the gateway; degraded modes, so that a dead limiter decides nothing by silence; and
-//! failover between several limiters in between. Whoever decided is in the outcome's [`Mode`](crate::Mode).
+//! failover between several limiters in between, which may come and go. Whoever decided is in the outcome's [`Mode`](crate::Mode).
 
 mod endpoint;
 mod fit;
 mod grpc_store;
+mod members;
+mod resolve;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,6 +31,7 @@ use grpc_store::GrpcStore;
 pub use endpoint::EndpointError;
 pub(crate) use endpoint::parse as parse_endpoint;
 pub(crate) use fit::fit_key;
+pub use resolve::{Resolve, SystemResolver};
 
 /// A limiter answers in a millisecond or two, and within its own store's time-out if that hangs; this is above both.
 const TIMEOUT: Duration = Duration::from_millis(250);
@@ -43,8 +46,11 @@ const REFUSALS: usize = 65_536;
 /// Where the limiters are, and what holds while none answers.
 #[derive(Debug, Clone)]
 pub struct ClientConfig {
-    /// `http://host:port` of each limiter. They share one store, so it does not matter which one answers.
+    /// `http://host:port` of each limiter; a name stands for all its addresses, and is looked up again and again. They
+    /// share one store, so it does not matter which one answers.
     pub endpoints: Vec<String>,
+    /// How names are looked up.
+    pub resolver: Arc<dyn Resolve>,
     /// What holds while none answers.
     pub on_failure: FailureMode,
     /// How long one check may take, trying another limiter included.
@@ -60,6 +66,7 @@ impl Default for ClientConfig {
     fn default() -> Self {
         Self {
             endpoints: vec!["http://127.0.0.1:8081".to_owned()],
+            resolver: Arc::new(SystemResolver),
             on_failure: FailureMode::Local,
             timeout: TIMEOUT,
             refusals: REFUSALS,
@@ -109,7 +116,8 @@ impl Client {
             return Err(ClientError::NoEndpoints);
         }
         let (metrics, endpoint_metrics) = (LayerMetrics::default(), EndpointMetrics::default());
-        let store = GrpcStore::new(&config.endpoints, config.timeout, &endpoint_metrics)?;
+        let resolver = Arc::clone(&config.resolver);
+        let store = GrpcStore::new(&config.endpoints, config.timeout, resolver, endpoint_metrics.clone())?;
         ops.registry(|registry| {
             let registry = registry.sub_registry_with_prefix("limiter_client");
             metrics.register(registry);

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::redis::{Address, AddressError, FORMS};
+
 /// A store on the same network answers in about a millisecond; a hundred of them is a store in trouble, and still a
 /// wait nobody notices.
 const STORE_TIMEOUT: Duration = Duration::from_millis(100);
@@ -33,6 +35,10 @@ pub struct Config {
     pub on_store_failure: FailureMode,
     /// How long one operation of the store may take, waiting for a place in a batch included.
     pub store_timeout: Duration,
+    /// With TLS to the store, the authorities that are believed, in PEM; without, those of the machine.
+    pub store_authorities: Option<Vec<u8>>,
+    /// Replicas that must have a count before it is answered. With fewer in time, the store counts as not answering.
+    pub store_wait_replicas: u32,
     /// How many refusals are remembered, so that they need not be asked for again.
     pub refusals: usize,
     /// The most calls in flight at once; further ones are answered `UNAVAILABLE` at once.
@@ -49,6 +55,8 @@ impl Default for Config {
             store: StoreConfig::Memory,
             on_store_failure: FailureMode::Local,
             store_timeout: STORE_TIMEOUT,
+            store_authorities: None,
+            store_wait_replicas: 0,
             refusals: REFUSALS,
             calls_in_flight: NonZeroUsize::new(CALLS_IN_FLIGHT).expect("the constant is not zero"),
             top_keys: DEFAULT_TOP_KEYS,
@@ -57,7 +65,7 @@ impl Default for Config {
     }
 }
 
-/// Where counters live. `"memory"` and `redis://…` parse to it.
+/// Where counters live. `"memory"`, `redis://…`, `redis-cluster://…` and `redis-sentinel://…` parse to it.
 #[derive(Debug, Clone)]
 pub enum StoreConfig {
     /// In this process: one limiter only, empty after a restart.
@@ -69,18 +77,12 @@ pub enum StoreConfig {
 /// Why a text names no store. It never repeats the text, which may hold a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreConfigError {
-    /// A kind of Redis that is not supported yet.
-    #[error("{scheme}:// is not supported yet: use redis://[user:password@]host:port[/database] or memory")]
-    NotSupportedYet {
-        /// The scheme of the URL.
-        scheme: &'static str,
-    },
     /// Nothing that names a store.
-    #[error("not a store: use memory or redis://[user:password@]host:port[/database]")]
+    #[error("not a store: use memory, {FORMS}")]
     Unknown,
     /// It starts like a Redis URL but is none.
-    #[error("not a Redis URL ({0}): use redis://[user:password@]host:port[/database]")]
-    Url(#[source] url::ParseError),
+    #[error("not a Redis URL: {0}")]
+    Redis(AddressError),
 }
 
 impl FromStr for StoreConfig {
@@ -91,35 +93,23 @@ impl FromStr for StoreConfig {
         if text == "memory" {
             return Ok(Self::Memory);
         }
-        let (scheme, _) = text.split_once("://").ok_or(StoreConfigError::Unknown)?;
-        match scheme {
-            "redis" => {
-                url::Url::parse(text).map_err(StoreConfigError::Url)?;
-                Ok(Self::Redis(text.into()))
-            }
-            "rediss" => Err(StoreConfigError::NotSupportedYet { scheme: "rediss" }),
-            "redis-cluster" => Err(StoreConfigError::NotSupportedYet { scheme: "redis-cluster" }),
-            "redis-sentinel" => Err(StoreConfigError::NotSupportedYet { scheme: "redis-sentinel" }),
-            _ => Err(StoreConfigError::Unknown),
+        match Address::parse(text) {
+            Ok(_) => Ok(Self::Redis(text.into())),
+            Err(AddressError::Scheme) => Err(StoreConfigError::Unknown),
+            Err(error) => Err(StoreConfigError::Redis(error)),
         }
     }
 }
 
 impl StoreConfig {
-    /// The store's name for logs: `memory`, or the Redis URL without user, password and query.
+    /// The store's name for logs: `memory`, or the Redis URL without user and password.
     #[must_use]
     pub fn describe(&self) -> String {
         match self {
             Self::Memory => "memory".to_owned(),
-            Self::Redis(url) => match url::Url::parse(url.expose_secret()) {
-                Ok(url) => format!(
-                    "redis://{}:{}{}",
-                    url.host_str().unwrap_or("127.0.0.1"),
-                    url.port().unwrap_or(6379),
-                    url.path()
-                ),
-                Err(_) => "redis".to_owned(),
-            },
+            Self::Redis(url) => {
+                Address::parse(url.expose_secret()).map_or_else(|_| "redis".to_owned(), |address| address.describe())
+            }
         }
     }
 }
@@ -177,20 +167,20 @@ mod tests {
         let redis: StoreConfig = "redis://user:hunter2@cache.internal/3\n".parse().unwrap();
         assert_eq!(redis.describe(), "redis://cache.internal:6379/3");
         assert!(!format!("{redis:?}").contains("hunter2"));
+        let cluster: StoreConfig = "rediss-cluster://user:hunter2@a,b:7000".parse().unwrap();
+        assert_eq!(cluster.describe(), "rediss-cluster://a:6379,b:7000");
     }
 
     #[test]
     fn what_is_no_store_says_what_would_be_one_and_not_the_password() {
         let message = |text: &str| text.parse::<StoreConfig>().unwrap_err().to_string();
-        assert_eq!(
-            message("rediss://user:hunter2@host"),
-            "rediss:// is not supported yet: use redis://[user:password@]host:port[/database] or memory"
-        );
-        assert!(message("redis-cluster://a,b").starts_with("redis-cluster:// is not supported yet"));
-        assert!(message("redis-sentinel://a").starts_with("redis-sentinel:// is not supported yet"));
-        assert_eq!(message("hunter2"), "not a store: use memory or redis://[user:password@]host:port[/database]");
+        let unknown = message("hunter2");
+        assert!(unknown.starts_with("not a store: use memory, redis://[user:password@]host:port"), "{unknown}");
         let malformed = message("redis://user:hunter2@host:notaport");
-        assert!(malformed.starts_with("not a Redis URL (invalid port number)"), "{malformed}");
+        assert!(
+            malformed.starts_with("not a Redis URL: host 1 of the list is not of the form host:port"),
+            "{malformed}"
+        );
         assert!(!malformed.contains("hunter2"));
     }
 

@@ -28,7 +28,7 @@ mod wire;
 
 pub use batch::{BatchConfig, Batched, QueueFull};
 pub use check::{Check, CheckList, Decision, Limit, Mode, Outcome};
-pub use client::{Client, ClientConfig, ClientError, EndpointError};
+pub use client::{Client, ClientConfig, ClientError, EndpointError, Resolve, SystemResolver};
 pub use clock::{Clock, ManualClock, MonotonicClock};
 pub use config::{Config, DEFAULT_TOP_KEYS, FailureMode, FailureModeError, StoreConfig, StoreConfigError};
 pub use degraded::{DENY_RETRY_AFTER, Defects, Degraded, DegradedConfig};
@@ -36,7 +36,7 @@ pub use inspect::{Inspect, Inspection, KnownRefusal};
 pub use memory::{MemoryConfig, MemoryStore};
 pub use metrics::LayerMetrics;
 pub use operator::{Operator, OperatorError};
-pub use redis::{RedisConfig, RedisStore};
+pub use redis::{AddressError, RedisConfig, RedisStore};
 pub use refusal::RefusalCache;
 pub use run::{Error, run};
 pub use store::{Store, StoreError};

@@ -1,25 +1,32 @@
 //! Counters in Redis: exact over any number of limiters that share it.
 //!
-//! All checks of a call go to Redis as few script calls, each one round trip and atomic (see `redis/check.lua`). Time is
-//! Redis's own. A counter is one string of at most 10 KB that expires when nothing in it matters any more. What Redis
-//! loses is lost: keep the append-only file on, and know that a failover may forget the last moments.
+//! One server, the master that Sentinels know, or a Redis Cluster; with TLS or without.
+//!
+//! All checks of a call go to Redis as few script calls, each one round trip and atomic (see `redis/check.lua`); in a
+//! cluster one call takes keys of one slot (see `redis/cluster/rounds.rs`). Time is Redis's own. A counter is one string of at most 10 KB that expires when nothing in it matters any more. What Redis
+//! loses is lost: keep the append-only file on, and know that a failover may forget the last moments, unless replicas are
+//! waited for.
 //!
 //! Every operation ends within the configured timeout, connecting included. An operation that failed may have been
 //! carried out, so a caller who asks again may be charged twice; never too little is counted.
 
+mod access;
+mod address;
+mod cluster;
 mod failure;
+mod node;
 mod pool;
 mod script;
+mod sentinel;
 mod value;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::redis::{Cmd, FromRedisValue};
+use ::redis::{FromRedisValue, Value};
 use bytes::Bytes;
 use futures_util::future::try_join_all;
-use tokio::time::{Instant, timeout_at};
-use tracing::{Instrument, field};
+use tokio::time::Instant;
 
 use crate::check::{CheckList, Outcome};
 use crate::clock::Clock;
@@ -27,18 +34,32 @@ use crate::inspect::{Inspect, Inspection};
 use crate::key::StoredKey;
 use crate::store::{Store, StoreError};
 use crate::window::Snapshot;
-use failure::Failure;
-use pool::Pool;
+use access::Access;
+use address::{Endpoint, Layout};
+use cluster::{Cluster, rounds, slots};
+use failure::{Failure, store_error};
+use node::{Node, Question, Settings};
+use pool::Source;
 use script::Call;
+use sentinel::Sentinels;
+
+pub use address::AddressError;
+pub(crate) use address::{Address, FORMS};
 
 /// How to reach Redis.
 #[derive(Clone)]
 pub struct RedisConfig {
-    /// `redis://[user:password@]host[:port][/database]`. Redis 7 or newer.
+    /// `redis://[user:password@]host[:port][/database]`, `redis-cluster://…` or `redis-sentinel://…`; with TLS
+    /// `rediss…://`. Redis 7 or newer.
     pub url: String,
+    /// With TLS, the authorities that are believed, in PEM; without, those of the machine.
+    pub authorities: Option<Vec<u8>>,
+    /// Replicas that must have a write before it is answered. With fewer the operation fails, though the master has
+    /// counted it.
+    pub wait_replicas: u32,
     /// The most time one operation may take, connecting included.
     pub timeout: Duration,
-    /// Connections, each shared by any number of operations under way.
+    /// Connections to each server, each shared by any number of operations under way.
     pub connections: u32,
 }
 
@@ -56,7 +77,13 @@ const MOST_CHECKS_PER_CALL: usize = 128;
 
 impl Default for RedisConfig {
     fn default() -> Self {
-        Self { url: "redis://127.0.0.1:6379".to_owned(), timeout: DEFAULT_TIMEOUT, connections: DEFAULT_CONNECTIONS }
+        Self {
+            url: "redis://127.0.0.1:6379".to_owned(),
+            authorities: None,
+            wait_replicas: 0,
+            timeout: DEFAULT_TIMEOUT,
+            connections: DEFAULT_CONNECTIONS,
+        }
     }
 }
 
@@ -66,6 +93,7 @@ impl std::fmt::Debug for RedisConfig {
         f.debug_struct("RedisConfig")
             .field("timeout", &self.timeout)
             .field("connections", &self.connections)
+            .field("wait_replicas", &self.wait_replicas)
             .finish_non_exhaustive()
     }
 }
@@ -73,9 +101,16 @@ impl std::fmt::Debug for RedisConfig {
 /// A [`Store`] in Redis. Clones share the connections.
 #[derive(Clone)]
 pub struct RedisStore {
-    pool: Pool,
+    servers: Servers,
     timeout: Duration,
     clock: Option<Arc<dyn Clock>>,
+}
+
+/// Who is asked.
+#[derive(Clone)]
+enum Servers {
+    One(Node),
+    Cluster(Cluster),
 }
 
 impl std::fmt::Debug for RedisStore {
@@ -88,11 +123,16 @@ impl RedisStore {
     /// A store that starts to connect in the background. Call it in a Tokio runtime.
     ///
     /// # Errors
-    /// [`StoreError::Config`] if the URL or the number of connections makes no sense.
+    /// [`StoreError::Config`] if the URL, the authorities or the number of connections make no sense.
     pub fn new(config: RedisConfig) -> Result<Self, StoreError> {
-        let timeout = config.timeout;
-        let pool = Pool::new(config)?;
-        Ok(Self { pool, timeout, clock: None })
+        let RedisConfig { url, authorities, wait_replicas: replicas, timeout, connections } = config;
+        if connections == 0 {
+            return Err(StoreError::Config("connections must be at least 1".to_owned()));
+        }
+        let address = Address::parse(&url).map_err(|error| StoreError::Config(error.to_string()))?;
+        let access = Access::new(&address, authorities.as_deref())?;
+        let settings = Settings { timeout, connections, replicas };
+        Ok(Self { servers: servers(address, access, settings)?, timeout, clock: None })
     }
 
     /// As [`RedisStore::new`], with a clock instead of Redis's own, for tests only: it must show a time in the future,
@@ -104,75 +144,90 @@ impl RedisStore {
         Ok(Self { clock: Some(Arc::new(clock)), ..Self::new(config)? })
     }
 
-    /// Asks whether Redis answers, for readiness.
+    /// Asks whether Redis answers, for readiness; in a cluster, the node of one slot.
     ///
     /// # Errors
     /// Why it does not.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        let _: String = self.run("PING", 1, &::redis::cmd("PING"), self.deadline()).await?;
+        let _: Value = self.command("PING", &::redis::cmd("PING"), 0).await?;
         Ok(())
     }
 
-    async fn evaluate(&self, lists: &[CheckList]) -> Result<Vec<Outcome>, StoreError> {
+    /// Decides lists on one server, in one round trip.
+    async fn evaluate(
+        &self,
+        node: &Node,
+        asking: bool,
+        lists: &[CheckList],
+        deadline: Instant,
+    ) -> Result<Vec<Outcome>, Failure> {
         let call = Call::new(lists, self.clock.as_deref().map(Clock::now_micros));
-        let deadline = self.deadline();
-        let answer: Result<Vec<i64>, Failure> = match self.run("EVALSHA", lists.len(), &call.by_hash(), deadline).await
-        {
+        let batch = lists.len();
+        let by_hash = Question { name: "EVALSHA", batch, command: &call.by_hash(), asking };
+        let answer = match node.ask(by_hash, deadline).await {
             // Redis forgets scripts when it restarts. Sending the source also makes it remember.
-            Err(Failure::NoScript) => self.run("EVAL", lists.len(), &call.by_source(), deadline).await,
-            other => other,
+            Err(Failure::NoScript) => {
+                let by_source = Question { name: "EVAL", batch, command: &call.by_source(), asking };
+                node.ask(by_source, deadline).await?
+            }
+            other => other?,
         };
-        script::outcomes(lists, &answer?)
+        let numbers: Vec<i64> = ::redis::from_redis_value(answer).map_err(::redis::RedisError::from)?;
+        Ok(script::outcomes(lists, &numbers)?)
+    }
+
+    /// Decides lists whose keys all have one slot.
+    async fn evaluate_slot(
+        &self,
+        cluster: &Cluster,
+        slot: u16,
+        lists: &[CheckList],
+        deadline: Instant,
+    ) -> Result<Vec<Outcome>, StoreError> {
+        let answers = chunks(lists).map(|chunk| {
+            cluster.ask(slot, deadline, move |node, asking| async move {
+                self.evaluate(&node, asking, chunk, deadline).await
+            })
+        });
+        Ok(try_join_all(answers).await?.into_iter().flatten().collect())
+    }
+
+    /// A command about one key, or about none.
+    async fn command<T>(&self, name: &'static str, command: &::redis::Cmd, slot: u16) -> Result<T, StoreError>
+    where
+        T: FromRedisValue,
+    {
+        let deadline = self.deadline();
+        let question = Question { name, batch: 1, command, asking: false };
+        let answer = match &self.servers {
+            Servers::One(node) => node.ask(question, deadline).await?,
+            Servers::Cluster(cluster) => {
+                let ask = |node: Node, asking| async move { node.ask(Question { asking, ..question }, deadline).await };
+                cluster.ask(slot, deadline, ask).await?
+            }
+        };
+        ::redis::from_redis_value(answer).map_err(|error| StoreError::Protocol(error.to_string()))
     }
 
     fn deadline(&self) -> Instant {
         Instant::now() + self.timeout
     }
+}
 
-    /// One round trip, as one span.
-    async fn run<T>(&self, name: &'static str, batch: usize, command: &Cmd, deadline: Instant) -> Result<T, Failure>
-    where
-        T: FromRedisValue,
-    {
-        let server = self.pool.server();
-        let span = tracing::info_span!(
-            "redis",
-            otel.name = name,
-            otel.kind = "client",
-            db.system.name = "redis",
-            db.operation.name = name,
-            db.namespace = server.database,
-            weir.lists = batch,
-            server.address = server.address,
-            server.port = server.port,
-            error.type = field::Empty,
-            otel.status_code = field::Empty,
-        );
-        let answer = self.ask(command, deadline).instrument(span.clone()).await;
-        if let Err(Failure::Store(error)) = &answer {
-            span.record("error.type", failure::kind_of(error)).record("otel.status_code", "ERROR");
+fn servers(address: Address, access: Access, settings: Settings) -> Result<Servers, StoreError> {
+    let source = match address.layout {
+        Layout::Cluster(seeds) => return Ok(Servers::Cluster(Cluster::new(seeds, access, settings))),
+        Layout::Single(endpoint) => Source::Server(Box::new(client(&access, &endpoint)?), endpoint),
+        Layout::Sentinel { sentinels, master, credentials } => {
+            let sentinels = Sentinels::new(&sentinels, &master, &credentials, &access);
+            Source::Master(Arc::new(sentinels.map_err(store_error)?))
         }
-        answer
-    }
+    };
+    Ok(Servers::One(Node::new(source, settings)))
+}
 
-    async fn ask<T: FromRedisValue>(&self, command: &Cmd, deadline: Instant) -> Result<T, Failure> {
-        let late = |_| Failure::Store(StoreError::Timeout(self.timeout));
-        let mut connection = timeout_at(deadline, self.pool.get()).await.map_err(late)??;
-        match timeout_at(deadline, command.query_async(connection.redis())).await {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) => {
-                if failure::needs_reconnect(&error) {
-                    connection.give_up();
-                }
-                Err(error.into())
-            }
-            Err(elapsed) => {
-                // Slow, or cut off without notice? A new connection finds out.
-                connection.give_up();
-                Err(late(elapsed))
-            }
-        }
-    }
+fn client(access: &Access, endpoint: &Endpoint) -> Result<::redis::Client, StoreError> {
+    access.client(endpoint).map_err(|error| StoreError::Config(error.to_string()))
 }
 
 /// Splits lists so that no script call runs long: Redis serves nobody else meanwhile.
@@ -190,24 +245,37 @@ fn chunks(lists: &[CheckList]) -> impl Iterator<Item = &[CheckList]> {
 
 impl Store for RedisStore {
     async fn check(&self, lists: Vec<CheckList>) -> Result<Vec<Outcome>, StoreError> {
-        let answers = try_join_all(chunks(&lists).map(|chunk| self.evaluate(chunk))).await?;
-        Ok(answers.into_iter().flatten().collect())
+        let deadline = self.deadline();
+        match &self.servers {
+            Servers::One(node) => {
+                let answers = chunks(&lists).map(|chunk| self.evaluate(node, false, chunk, deadline));
+                Ok(try_join_all(answers).await?.into_iter().flatten().collect())
+            }
+            Servers::Cluster(cluster) => {
+                let ask = |slot, runs: Vec<CheckList>| async move {
+                    self.evaluate_slot(cluster, slot, &runs, deadline).await
+                };
+                rounds::decide(&lists, ask).await
+            }
+        }
     }
 
     async fn reset(&self, key: Bytes) -> Result<bool, StoreError> {
+        let stored = StoredKey::new(&key);
         let mut delete = ::redis::cmd("DEL");
-        delete.arg(StoredKey::new(&key).as_bytes());
-        let deleted: u64 = self.run("DEL", 1, &delete, self.deadline()).await?;
+        delete.arg(stored.as_bytes());
+        let deleted: u64 = self.command("DEL", &delete, slots::slot_of(stored.as_bytes())).await?;
         Ok(deleted > 0)
     }
 }
 
 impl Inspect for RedisStore {
     async fn inspect(&self, key: Bytes) -> Result<Inspection, StoreError> {
+        let stored = StoredKey::new(&key);
         let mut command = ::redis::cmd("EVAL");
-        command.arg(INSPECT).arg(1).arg(StoredKey::new(&key).as_bytes());
-        let answer: (u64, u64, Option<Vec<u8>>) = self.run("EVAL", 1, &command, self.deadline()).await?;
-        let (seconds, micros, value) = answer;
+        command.arg(INSPECT).arg(1).arg(stored.as_bytes());
+        let slot = slots::slot_of(stored.as_bytes());
+        let (seconds, micros, value): (u64, u64, Option<Vec<u8>>) = self.command("EVAL", &command, slot).await?;
         let now = self.clock.as_deref().map_or(seconds * 1_000_000 + micros, Clock::now_micros);
         let snapshot = value.map_or_else(|| Ok(Snapshot::default()), |value| value::read(&value, now))?;
         Ok(Inspection::exact(snapshot))

@@ -49,7 +49,7 @@ const GRACE: Duration = Duration::from_millis(50);
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The store cannot be used, and waiting will not help.
-    #[error("the store at {store} cannot be used")]
+    #[error("the store at {store} cannot be used: {source}")]
     Store {
         /// The store, without its password.
         store: String,
@@ -103,7 +103,13 @@ type RedisLayers = RefusalCache<Degraded<Batched<RedisStore>>>;
 async fn redis(url: &str, config: &Config, ops: &Ops) -> Result<Arc<RedisLayers>, StoreError> {
     let metrics = LayerMetrics::default();
     ops.registry(|registry| metrics.register(registry.sub_registry_with_prefix("limiter")));
-    let redis = RedisConfig { url: url.to_owned(), timeout: config.store_timeout, connections: REDIS_CONNECTIONS };
+    let redis = RedisConfig {
+        url: url.to_owned(),
+        authorities: config.store_authorities.clone(),
+        wait_replicas: config.store_wait_replicas,
+        timeout: config.store_timeout,
+        connections: REDIS_CONNECTIONS,
+    };
     let batches = BatchConfig { timeout: config.store_timeout + GRACE, ..BatchConfig::default() };
     let batched = Batched::new(RedisStore::new(redis)?, batches, metrics.batch_lists.clone());
     let watch = DegradedConfig {

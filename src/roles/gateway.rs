@@ -37,7 +37,7 @@ pub(crate) struct Args {
     /// The configuration folder: policy.xml, apis/, backends/, named values/
     #[arg(long, value_name = "DIR", env = "WEIR_GATEWAY_CONFIG", default_value = "config")]
     config: PathBuf,
-    /// The limiters
+    /// The limiters; a name stands for all its addresses
     #[arg(
         long,
         value_name = "URL,…",

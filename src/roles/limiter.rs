@@ -21,6 +21,8 @@ Examples:
   weir limiter
   weir limiter --listen 0.0.0.0:8081 --store redis://redis:6379 --on-store-failure deny
   weir limiter --store-file /run/secrets/redis-url
+  weir limiter --store rediss-sentinel://10.0.0.1,10.0.0.2,10.0.0.3/mymaster --store-ca ca.pem --store-wait-replicas 1
+  weir limiter --store redis-cluster://redis-1:6379,redis-2:6379,redis-3:6379
   weir limiter inspect 60:alice
   weir limiter top --limiter http://limiter-1:8081,http://limiter-2:8081";
 
@@ -37,12 +39,19 @@ pub(crate) struct Args {
     /// Where to serve /healthz, /readyz and /metrics
     #[arg(long, value_name = "ADDRESS:PORT", env = "WEIR_LIMITER_OPS_LISTEN", default_value = address::LIMITER_OPS)]
     ops_listen: SocketAddr,
-    /// Where counters live: memory, or a Redis, e.g. redis://host:6379 or redis://user:password@host:6379/0
+    /// Where counters live: memory, or redis://[user:password@]host:port[/db], redis-cluster://…@host:port,…,
+    /// redis-sentinel://…@host:port,…/master-name; with TLS rediss://, rediss-cluster://, rediss-sentinel://
     #[arg(long, value_name = "STORE", env = "WEIR_LIMITER_STORE", default_value = "memory", hide_env_values = true)]
     store: SecretString,
     /// Read the store's URL from a file, because it may hold a password
     #[arg(long, value_name = "FILE", env = "WEIR_LIMITER_STORE_FILE", conflicts_with = "store")]
     store_file: Option<PathBuf>,
+    /// With TLS to the store: believe these authorities (PEM) instead of the machine's
+    #[arg(long, value_name = "FILE", env = "WEIR_LIMITER_STORE_CA")]
+    store_ca: Option<PathBuf>,
+    /// Replicas that must have a count before it is answered; with fewer in time, the store counts as not answering
+    #[arg(long, value_name = "NUMBER", env = "WEIR_LIMITER_STORE_WAIT_REPLICAS", default_value_t = 0)]
+    store_wait_replicas: u32,
     /// While the store does not answer: `local` enforces the limits in this replica's memory, `allow` admits, `deny` refuses
     #[arg(long, value_name = "local|allow|deny", env = "WEIR_LIMITER_ON_STORE_FAILURE", default_value = "local")]
     on_store_failure: FailureMode,
@@ -84,6 +93,8 @@ pub(crate) async fn run(args: Args, shutdown: CancellationToken) -> Result<(), E
         on_store_failure: args.on_store_failure,
         store_timeout: args.store_timeout,
         top_keys: args.top_keys,
+        store_authorities: args.store_ca.map(read_authorities).transpose()?,
+        store_wait_replicas: args.store_wait_replicas,
         ..Config::default()
     };
     let listeners = bind_both(
@@ -92,4 +103,8 @@ pub(crate) async fn run(args: Args, shutdown: CancellationToken) -> Result<(), E
     )?;
     announce("limiter", "http", &listeners);
     Ok(weir_limiter::run(config, listeners, shutdown).await?)
+}
+
+fn read_authorities(path: PathBuf) -> Result<Vec<u8>, Error> {
+    std::fs::read(&path).map_err(|source| Error::StoreAuthorities { path, source })
 }

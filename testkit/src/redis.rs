@@ -1,12 +1,21 @@
-//! A real Redis server on a port of its own.
+//! A Redis server of the test's own.
 
+mod cluster;
+mod sentinel;
+
+use std::net::SocketAddr;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use redis::{Client, TlsCertificates};
 use tempfile::TempDir;
 
+use crate::certificates::Certificates;
 use crate::process::{Process, Signal};
 use crate::wait::free_port;
+
+pub use cluster::RedisCluster;
+pub use sentinel::RedisSentinel;
 
 /// How long a start may take on a machine under load.
 const START_LIMIT: Duration = Duration::from_secs(30);
@@ -16,7 +25,8 @@ const START_LIMIT: Duration = Duration::from_secs(30);
 pub struct Redis {
     process: Process,
     port: u16,
-    append_only: bool,
+    arguments: Vec<String>,
+    certificates: Option<Certificates>,
     directory: TempDir,
 }
 
@@ -27,7 +37,7 @@ impl Redis {
     /// If `redis-server` is not installed or does not answer.
     #[must_use]
     pub fn start() -> Self {
-        Self::launch(false)
+        Self::start_with(&[])
     }
 
     /// Starts a server that writes every change to its append-only file before it answers.
@@ -36,19 +46,44 @@ impl Redis {
     /// As [`Redis::start`].
     #[must_use]
     pub fn start_with_aof() -> Self {
-        Self::launch(true)
+        Self::start_with(&["--appendonly", "yes", "--appendfsync", "always"])
     }
 
-    /// `redis://127.0.0.1:PORT`
+    /// Starts a server with arguments of its own.
+    ///
+    /// # Panics
+    /// As [`Redis::start`].
+    #[must_use]
+    pub fn start_with(arguments: &[&str]) -> Self {
+        Self::launch(arguments, None)
+    }
+
+    /// Starts a server that speaks TLS only.
+    ///
+    /// # Panics
+    /// As [`Redis::start`], and if it is built without TLS.
+    #[must_use]
+    pub fn start_with_tls(certificates: &Certificates, arguments: &[&str]) -> Self {
+        Self::launch(arguments, Some(certificates.clone()))
+    }
+
+    /// `redis://127.0.0.1:PORT`, or `rediss://…`.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.port)
+        let scheme = if self.certificates.is_some() { "rediss" } else { "redis" };
+        format!("{scheme}://127.0.0.1:{}", self.port)
     }
 
     /// The port.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// The address.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], self.port))
     }
 
     /// The process id.
@@ -67,15 +102,18 @@ impl Redis {
     /// # Panics
     /// If it does not come back.
     pub fn restart(&mut self) {
-        self.process.kill();
+        self.restart_unready();
         let start = Instant::now();
-        loop {
-            self.process = spawn(self.port, self.append_only, &self.directory);
-            if wait_until_ready(&mut self.process, self.port) {
-                return;
-            }
+        while !self.wait_until_ready() {
             assert!(start.elapsed() < START_LIMIT, "redis-server did not come back on port {}", self.port);
+            self.restart_unready();
         }
+    }
+
+    /// As [`Redis::restart`], with more arguments from now on, and without waiting for an answer.
+    pub fn restart_unready_with(&mut self, arguments: &[&str]) {
+        self.arguments.extend(arguments.iter().map(|&argument| argument.to_owned()));
+        self.restart_unready();
     }
 
     /// Freezes it (`SIGSTOP`): connections stay, nothing answers.
@@ -94,13 +132,33 @@ impl Redis {
     /// If the server does not answer.
     #[must_use]
     pub fn calls_of(&self, command: &str) -> u64 {
-        let mut connection = self.connection();
-        let info: String = redis::cmd("INFO").arg("commandstats").query(&mut connection).expect("INFO answers");
-        let prefix = format!("cmdstat_{command}:calls=");
-        info.lines()
-            .find_map(|line| line.strip_prefix(&prefix))
-            .and_then(|rest| rest.split(',').next()?.parse().ok())
-            .unwrap_or(0)
+        let line = self.info("commandstats", &format!("cmdstat_{command}"));
+        let calls = line.and_then(|rest| rest.strip_prefix("calls=")?.split(',').next()?.parse().ok());
+        calls.unwrap_or(0)
+    }
+
+    /// A field of a section of `INFO`.
+    ///
+    /// # Panics
+    /// If the server does not answer.
+    #[must_use]
+    pub fn info(&self, section: &str, field: &str) -> Option<String> {
+        // A server that changes its role hangs up on its clients once.
+        let ask = || redis::cmd("INFO").arg(section).query::<String>(&mut self.connection());
+        let info = ask().or_else(|_| ask()).expect("INFO answers");
+        let value = info.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+        value.map(|value| value.trim().to_owned())
+    }
+
+    /// Runs one command, its words separated by blanks.
+    ///
+    /// # Panics
+    /// If the server refuses it.
+    pub fn run<T: redis::FromRedisValue>(&self, command: &str) -> T {
+        let words: Vec<&str> = command.split_whitespace().collect();
+        let mut command = redis::cmd(words[0]);
+        command.arg(&words[1..]);
+        command.query(&mut self.connection()).unwrap_or_else(|error| panic!("{words:?}: {error}"))
     }
 
     /// A blocking connection of its own.
@@ -109,54 +167,79 @@ impl Redis {
     /// If the server does not accept.
     #[must_use]
     pub fn connection(&self) -> redis::Connection {
-        let client = redis::Client::open(self.url()).expect("the URL is well-formed");
-        client.get_connection_with_timeout(START_LIMIT).expect("redis-server accepts connections")
+        self.client().get_connection_with_timeout(START_LIMIT).expect("redis-server accepts connections")
     }
 
-    fn launch(append_only: bool) -> Self {
-        let directory = tempfile::tempdir().expect("a temporary directory can be made");
-        let start = Instant::now();
-        loop {
-            // Another test may take the port first: then the server ends at once and the next port is tried.
-            let port = free_port();
-            let mut process = spawn(port, append_only, &directory);
-            if wait_until_ready(&mut process, port) {
-                return Self { process, port, append_only, directory };
+    fn client(&self) -> Client {
+        let client = match &self.certificates {
+            Some(certificates) => {
+                let root_cert = Some(certificates.authority().to_vec());
+                Client::build_with_tls(self.url(), TlsCertificates { client_tls: None, root_cert })
             }
+            None => Client::open(self.url()),
+        };
+        client.expect("the URL is well-formed")
+    }
+
+    fn launch(arguments: &[&str], certificates: Option<Certificates>) -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory can be made");
+        let arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
+        let start = Instant::now();
+        let port = free_port();
+        let process = spawn(port, &arguments, certificates.as_ref(), &directory);
+        let mut server = Self { process, port, arguments, certificates, directory };
+        // Another test may take the port first: then the server ends at once and the next port is tried.
+        while !server.wait_until_ready() {
             assert!(
                 start.elapsed() < START_LIMIT,
                 "redis-server does not start: is it installed (apt install redis-server)?"
             );
+            server.port = free_port();
+            server.restart_unready();
         }
+        server
+    }
+
+    fn restart_unready(&mut self) {
+        self.process.kill();
+        self.process = spawn(self.port, &self.arguments, self.certificates.as_ref(), &self.directory);
+    }
+
+    /// Whether *this* server answers (and not another one that owns the port).
+    fn wait_until_ready(&mut self) -> bool {
+        let client = self.client();
+        let start = Instant::now();
+        while start.elapsed() < START_LIMIT && !self.process.has_ended() {
+            let answer = client
+                .get_connection_with_timeout(Duration::from_secs(1))
+                .and_then(|mut connection| redis::cmd("INFO").arg("server").query::<String>(&mut connection));
+            match answer {
+                Ok(info) => return info.lines().any(|line| line.trim() == format!("process_id:{}", self.process.id())),
+                Err(_) => std::thread::sleep(Duration::from_millis(10)),
+            }
+        }
+        false
     }
 }
 
-fn spawn(port: u16, append_only: bool, directory: &TempDir) -> Process {
+fn spawn(port: u16, arguments: &[String], certificates: Option<&Certificates>, directory: &TempDir) -> Process {
     Process::start("redis-server", |command| {
-        command
-            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--loglevel", "warning"])
-            .args(["--appendonly", if append_only { "yes" } else { "no" }, "--appendfsync", "always"])
-            .arg("--dir")
-            .arg(directory.path())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-    })
-}
-
-/// Whether *this* server answers (and not another one that owns the port).
-fn wait_until_ready(process: &mut Process, port: u16) -> bool {
-    let client = redis::Client::open(format!("redis://127.0.0.1:{port}")).expect("the URL is well-formed");
-    let start = Instant::now();
-    while start.elapsed() < START_LIMIT && !process.has_ended() {
-        let answer = client
-            .get_connection_with_timeout(Duration::from_secs(1))
-            .and_then(|mut connection| redis::cmd("INFO").arg("server").query::<String>(&mut connection));
-        match answer {
-            Ok(info) => return info.lines().any(|line| line.trim() == format!("process_id:{}", process.id())),
-            Err(_) => std::thread::sleep(Duration::from_millis(10)),
+        let listen = port.to_string();
+        command.args(["--bind", "127.0.0.1", "--save", "", "--loglevel", "warning"]);
+        match certificates {
+            Some(certificates) => {
+                command.args(["--port", "0", "--tls-port", &listen, "--tls-auth-clients", "no"]);
+                command.arg("--tls-cert-file").arg(certificates.certificate_file());
+                command.arg("--tls-key-file").arg(certificates.key_file());
+                command.arg("--tls-ca-cert-file").arg(certificates.authority_file());
+                command.args(["--tls-replication", "yes", "--tls-cluster", "yes"]);
+            }
+            None => {
+                command.args(["--port", &listen]);
+            }
         }
-    }
-    false
+        command.arg("--dir").arg(directory.path()).args(arguments).stdout(Stdio::null()).stderr(Stdio::null());
+    })
 }
 
 #[cfg(test)]
@@ -166,11 +249,19 @@ mod tests {
     #[test]
     fn append_only_data_survives_a_kill() {
         let mut server = Redis::start_with_aof();
-        let () = redis::cmd("SET").arg("k").arg("v").query(&mut server.connection()).unwrap();
+        let () = server.run("SET k v");
         server.kill();
         server.restart();
-        let value: String = redis::cmd("GET").arg("k").query(&mut server.connection()).unwrap();
-        assert_eq!(value, "v");
+        assert_eq!(server.run::<String>("GET k"), "v");
         assert_eq!(server.calls_of("get"), 1);
+    }
+
+    #[test]
+    fn tls_is_spoken_to_who_believes_the_authority() {
+        let certificates = Certificates::new();
+        let server = Redis::start_with_tls(&certificates, &[]);
+        assert_eq!(server.run::<String>("PING"), "PONG");
+        let stranger = Client::open(server.url()).unwrap();
+        assert!(stranger.get_connection_with_timeout(START_LIMIT).is_err());
     }
 }

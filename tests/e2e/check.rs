@@ -43,7 +43,7 @@ fn a_folder_without_apis_is_pointed_out() {
 #[test]
 fn a_store_url_that_cannot_be_read_is_not_repeated() {
     let output = Command::new(env!("CARGO_BIN_EXE_weir"))
-        .args(["limiter", "--listen=127.0.0.1:0", "--ops-listen=127.0.0.1:0", "--store=redis-cluster://u:pa55word@h"])
+        .args(["limiter", "--listen=127.0.0.1:0", "--ops-listen=127.0.0.1:0", "--store=redis-ring://u:pa55word@h"])
         .output()
         .unwrap();
     let text = String::from_utf8_lossy(&output.stderr).into_owned();

@@ -18,6 +18,7 @@ mod operate;
 mod readme;
 mod restarts;
 mod scenario;
+mod store;
 mod support;
 mod token_attacks;
 mod traces;

@@ -1,13 +1,18 @@
 //! One limiter, as a client sees it: a connection that is made when needed, and a circuit.
+//!
+//! A call that brought no answer makes it suspected: it is asked for a sign of life at once, and left out if it gives
+//! none. So one that is dead or cut off is left out after two time-outs at most, however few calls there are.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
+use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 use tonic::transport::{Channel, Endpoint as Address, Uri};
 use tonic::{Code, Response, Status};
@@ -57,6 +62,15 @@ impl EndpointMetrics {
     pub(super) fn register(&self, registry: &mut Registry) {
         registry.register("endpoint_up", "1 while the limiter at this address answers", self.up.clone());
     }
+
+    /// A limiter that is gone for good.
+    pub(super) fn forget(&self, address: SocketAddr) {
+        self.up.remove(&label(address));
+    }
+}
+
+fn label(address: SocketAddr) -> [(&'static str, Arc<str>); 1] {
+    [("endpoint", format!("http://{address}").into())]
 }
 
 /// A call that brought no answer.
@@ -69,19 +83,29 @@ pub(super) struct Failure {
 }
 
 pub(super) struct Endpoint {
+    address: SocketAddr,
     client: LimiterClient<Channel>,
-    /// Where it leads, for spans.
-    host: Box<str>,
-    port: Option<u16>,
-    circuit: Circuit,
+    circuit: Arc<Circuit>,
     in_flight: AtomicUsize,
+    timeout: Duration,
+    /// It brought no answer, and is being asked for a sign of life.
+    suspected: Arc<AtomicBool>,
+    /// Told of every call that brought no answer.
+    failed: Arc<Notify>,
 }
 
 impl Endpoint {
-    pub(super) fn new(given: &str, timeout: Duration, metrics: &EndpointMetrics) -> Result<Self, EndpointError> {
-        let uri = parse(given)?;
-        let (host, port) = (uri.host().unwrap_or_default().into(), uri.port_u16());
+    /// The limiter at `address`, which is one of those that `origin` names.
+    pub(super) fn new(
+        address: SocketAddr,
+        origin: &Uri,
+        timeout: Duration,
+        failed: Arc<Notify>,
+        metrics: &EndpointMetrics,
+    ) -> Self {
+        let uri: Uri = format!("http://{address}").parse().expect("an address is an authority");
         let channel = Address::from(uri)
+            .origin(origin.clone())
             // Half the time: the other half is for another limiter.
             .connect_timeout(timeout / 2)
             .http2_keep_alive_interval(PING_EVERY)
@@ -95,31 +119,57 @@ impl Endpoint {
             let client = probed.clone();
             Box::pin(async move { probe(client, timeout).await }) as BoxFuture<'static, bool>
         };
-        let address: Arc<str> = given.into();
-        let up = metrics.up.get_or_create_owned(&[("endpoint", Arc::clone(&address))]);
+        let up = metrics.up.get_or_create_owned(&label(address));
         up.set(1);
         let tell = move |change: Change<'_>| {
             up.set(matches!(change, Change::Closed).into());
             match change {
-                Change::Opened(why) => tracing::warn!(endpoint = &*address, why, "a limiter does not answer"),
-                Change::Closed => tracing::info!(endpoint = &*address, "a limiter answers again"),
+                Change::Opened(why) => tracing::warn!(endpoint = %address, why, "a limiter does not answer"),
+                Change::Closed => tracing::info!(endpoint = %address, "a limiter answers again"),
             }
         };
-        Ok(Self {
+        Self {
+            address,
             client,
-            host,
-            port,
-            circuit: Circuit::new(CircuitConfig::default(), probe, tell),
+            circuit: Arc::new(Circuit::new(CircuitConfig::default(), probe, tell)),
             in_flight: AtomicUsize::new(0),
-        })
+            timeout,
+            suspected: Arc::default(),
+            failed,
+        }
+    }
+
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
     }
 
     pub(super) fn is_up(&self) -> bool {
         !self.circuit.is_open()
     }
 
+    pub(super) fn is_suspected(&self) -> bool {
+        self.suspected.load(Ordering::Relaxed)
+    }
+
     pub(super) fn in_flight(&self) -> usize {
         self.in_flight.load(Ordering::Relaxed)
+    }
+
+    /// Counts a call that brought no answer, and asks for a sign of life unless that is under way.
+    fn suspect(&self, why: String) {
+        self.circuit.failure(&why);
+        self.failed.notify_one();
+        if self.circuit.is_open() || self.suspected.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let (client, timeout) = (self.client.clone(), self.timeout);
+        let (circuit, suspected) = (Arc::clone(&self.circuit), Arc::clone(&self.suspected));
+        tokio::spawn(async move {
+            if !probe(client, timeout).await {
+                circuit.open(&why);
+            }
+            suspected.store(false, Ordering::Relaxed);
+        });
     }
 
     /// Makes one call, until `deadline`, as one span.
@@ -149,7 +199,7 @@ impl Endpoint {
                 record_failure(&span, Code::DeadlineExceeded);
                 let error = StoreError::Timeout(started.elapsed());
                 tracing::debug!(after = ?started.elapsed(), "a limiter was too slow");
-                self.circuit.failure(&error);
+                self.suspect(error.to_string());
                 Err(Failure { error, try_another: false })
             }
         }
@@ -165,8 +215,8 @@ impl Endpoint {
             rpc.system.name = "grpc",
             rpc.method = full_name(method),
             rpc.response.status_code = Empty,
-            server.address = &*self.host,
-            server.port = self.port,
+            server.address = %self.address.ip(),
+            server.port = self.address.port(),
             error.type = Empty,
         )
     }
@@ -181,7 +231,7 @@ impl Endpoint {
         // Whether a status came from the limiter or stands for a connection that broke cannot be told apart, and need
         // not be. The call may have been charged: asking again can then charge it twice, which refuses a little early.
         // Not asking would leave it to the degraded mode, which can admit too many.
-        self.circuit.failure(&describe(&status));
+        self.suspect(describe(&status));
         Failure { error: StoreError::Unavailable(Box::new(status)), try_another: true }
     }
 }
@@ -189,6 +239,7 @@ impl Endpoint {
 impl std::fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Endpoint")
+            .field("address", &self.address)
             .field("up", &self.is_up())
             .field("in_flight", &self.in_flight())
             .finish_non_exhaustive()

@@ -1,9 +1,11 @@
 //! Limiters as a [`Store`].
 //!
-//! Every call goes to the limiter with the fewest calls in flight, and once more to another one if the first brought no
+//! Every call goes to the limiter with the fewest calls in flight, and to another one, up to two more, if that brought no
 //! answer, unless it says that the request is wrong. Never after a time-out. Limiters that do not answer are left
 //! out until a probe finds them back.
 
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -17,36 +19,47 @@ use weir_proto::limiter::v1::limiter_client::LimiterClient;
 use weir_telemetry::propagation;
 
 use super::endpoint::{Endpoint, EndpointError, EndpointMetrics};
+use super::members::Members;
+use super::resolve::Resolve;
 use crate::check::{Check, CheckList, Outcome};
 use crate::store::{Store, StoreError};
 use crate::wire::{check_to_wire, outcome_from_wire};
 
+/// Limiters one call may be made on: when several die together, a third may be well.
+const MOST_TRIES: usize = 3;
+
 /// The limiters to choose from.
 #[derive(Debug)]
 pub(super) struct GrpcStore {
-    endpoints: Vec<Endpoint>,
+    members: Members,
     timeout: Duration,
     /// Where the next choice starts to look, so that equally loaded limiters take turns.
     turn: AtomicUsize,
 }
 
 impl GrpcStore {
-    pub(super) fn new(given: &[String], timeout: Duration, metrics: &EndpointMetrics) -> Result<Self, EndpointError> {
-        let endpoints = given.iter().map(|given| Endpoint::new(given, timeout, metrics)).collect::<Result<_, _>>()?;
-        Ok(Self { endpoints, timeout, turn: AtomicUsize::new(0) })
+    pub(super) fn new(
+        given: &[String],
+        timeout: Duration,
+        resolver: Arc<dyn Resolve>,
+        metrics: EndpointMetrics,
+    ) -> Result<Self, EndpointError> {
+        let members = Members::new(given, timeout, resolver, metrics)?;
+        Ok(Self { members, timeout, turn: AtomicUsize::new(0) })
     }
 
-    /// The least loaded limiter that is up, if possible not the one at `tried`.
-    fn choose(&self, tried: Option<usize>) -> Option<usize> {
-        let count = self.endpoints.len();
-        let start = self.turn.fetch_add(1, Ordering::Relaxed) % count;
-        (0..count)
-            .map(|offset| (start + offset) % count)
-            .filter(|&index| self.endpoints[index].is_up())
-            .min_by_key(|&index| (tried == Some(index), self.endpoints[index].in_flight()))
+    /// The least loaded limiter that is up, if possible none of those `tried`, and none that is suspected.
+    fn choose<'a>(&self, members: &'a [Arc<Endpoint>], tried: &[SocketAddr]) -> Option<&'a Arc<Endpoint>> {
+        let start = self.turn.fetch_add(1, Ordering::Relaxed) % members.len().max(1);
+        let (before, after) = members.split_at(start);
+        after
+            .iter()
+            .chain(before)
+            .filter(|endpoint| endpoint.is_up())
+            .min_by_key(|endpoint| (tried.contains(&endpoint.address()), endpoint.is_suspected(), endpoint.in_flight()))
     }
 
-    /// Makes a call on one limiter, or on two.
+    /// Makes a call on one limiter, or on a few in turn.
     async fn call<T, F>(
         &self,
         method: &'static str,
@@ -56,14 +69,23 @@ impl GrpcStore {
         F: Future<Output = Result<Response<T>, Status>>,
     {
         let deadline = Instant::now() + self.timeout;
-        let first = self.choose(None).ok_or_else(|| StoreError::Unavailable("no limiter answers".into()))?;
-        let failure = match self.endpoints[first].call(method, deadline, &make).await {
-            Ok(answer) => return Ok(answer),
-            Err(failure) => failure,
-        };
-        match self.choose(Some(first)).filter(|_| failure.try_another) {
-            Some(second) => self.endpoints[second].call(method, deadline, &make).await.map_err(|failure| failure.error),
-            None => Err(failure.error),
+        let mut tried = Vec::new();
+        let mut last = StoreError::Unavailable("no limiter answers".into());
+        loop {
+            // Anew each time: the limiters may have changed because one failed.
+            let members = self.members.known(deadline).await;
+            let Some(endpoint) = self.choose(&members, &tried) else { return Err(last) };
+            match endpoint.call(method, deadline, &make).await {
+                Ok(answer) => return Ok(answer),
+                Err(failure) => {
+                    tried.push(endpoint.address());
+                    // A single limiter is asked twice: its connection may have been closed while it was idle.
+                    if !failure.try_another || tried.len() >= members.len().clamp(2, MOST_TRIES) {
+                        return Err(failure.error);
+                    }
+                    last = failure.error;
+                }
+            }
         }
     }
 
@@ -98,7 +120,11 @@ impl Store for GrpcStore {
     /// waits end; it is an error only if that is true of all.
     async fn reset(&self, key: Bytes) -> Result<bool, StoreError> {
         let deadline = Instant::now() + self.timeout;
-        let resets = self.endpoints.iter().map(|endpoint| {
+        let members = self.members.known(deadline).await;
+        if members.is_empty() {
+            return Err(StoreError::Unavailable("no limiter is known: does its name have an address?".into()));
+        }
+        let resets = members.iter().map(|endpoint| {
             let message = v1::ResetRequest { key: key.clone() };
             endpoint.call("Reset", deadline, |mut client| async move { client.reset(request(message)).await })
         });

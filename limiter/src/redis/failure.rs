@@ -9,6 +9,12 @@ use crate::store::StoreError;
 pub(super) enum Failure {
     /// Redis does not know the script (any more).
     NoScript,
+    /// Another node of the cluster has the slot now.
+    Moved(String),
+    /// The slot is on its way to another node, which has this key already.
+    Ask(String),
+    /// The slot is on its way to another node, which has some of the keys already.
+    TryAgain,
     Store(StoreError),
 }
 
@@ -20,10 +26,14 @@ impl From<StoreError> for Failure {
 
 impl From<RedisError> for Failure {
     fn from(error: RedisError) -> Self {
-        if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) {
-            return Self::NoScript;
+        let other = || error.redirect_node().map(|(node, _)| node.to_owned()).unwrap_or_default();
+        match error.kind() {
+            ErrorKind::Server(ServerErrorKind::NoScript) => Self::NoScript,
+            ErrorKind::Server(ServerErrorKind::Moved) => Self::Moved(other()),
+            ErrorKind::Server(ServerErrorKind::Ask) => Self::Ask(other()),
+            ErrorKind::Server(ServerErrorKind::TryAgain) => Self::TryAgain,
+            _ => Self::Store(store_error(error)),
         }
-        Self::Store(store_error(error))
     }
 }
 
@@ -31,6 +41,9 @@ impl From<Failure> for StoreError {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::NoScript => Self::Protocol("Redis does not know a script it was just sent".to_owned()),
+            Failure::Moved(_) | Failure::Ask(_) | Failure::TryAgain => {
+                Self::Config("this Redis is a node of a Redis Cluster: use redis-cluster://host:port".to_owned())
+            }
             Failure::Store(error) => error,
         }
     }
@@ -53,6 +66,8 @@ pub(super) fn store_error(error: RedisError) -> StoreError {
             | Server::ClusterDown
             | Server::TryAgain,
         ) => StoreError::Refused(error.to_string()),
+        // Nobody has elected a master yet, or the Sentinels are wrong about it: that passes.
+        ErrorKind::MasterNameNotFoundBySentinel => StoreError::Unavailable(Box::new(error)),
         _ if error.code() == Some("OOM") => StoreError::Full,
         _ if error.code().is_some_and(|code| REFUSALS.contains(&code)) => StoreError::Refused(error.to_string()),
         ErrorKind::InvalidClientConfig => StoreError::Config(error.to_string()),

@@ -11,16 +11,50 @@ use std::time::Duration;
 
 use bb8::{ErrorSink, ManageConnection, RunError};
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, ConnectionAddr, RedisError};
+use redis::{AsyncConnectionConfig, Client, RedisError};
 use tokio::sync::watch;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::RedisConfig;
+use super::address::Endpoint;
 use super::failure::store_error;
+use super::node::Settings;
+use super::sentinel::Sentinels;
 use crate::store::StoreError;
 
 /// Connecting goes on in the background when the operation that needed it has given up, so a server that is far away
 /// is reached all the same.
 const LONGEST_CONNECT: Duration = Duration::from_secs(1);
+
+/// Where connections come from.
+pub(super) enum Source {
+    /// A server that stays the right one.
+    Server(Box<Client>, Endpoint),
+    /// Whoever is the master of this name when a connection is made.
+    Master(Arc<Sentinels>),
+}
+
+impl Source {
+    fn server(&self) -> Server {
+        match self {
+            Self::Server(client, endpoint) => {
+                let database = client.get_connection_info().redis_settings().db().to_string();
+                Server { address: endpoint.host.clone(), port: Some(endpoint.port), database }
+            }
+            Self::Master(sentinels) => Server {
+                address: sentinels.master().to_owned(),
+                port: None,
+                database: sentinels.database().to_string(),
+            },
+        }
+    }
+
+    async fn connect(&self, config: &AsyncConnectionConfig) -> Result<MultiplexedConnection, RedisError> {
+        match self {
+            Self::Server(client, _) => client.get_multiplexed_async_connection_with_config(config).await,
+            Self::Master(sentinels) => sentinels.connect(config).await,
+        }
+    }
+}
 
 /// Where the connections lead, for spans.
 #[derive(Debug)]
@@ -38,28 +72,30 @@ pub(super) struct Pool {
     failed: watch::Receiver<Option<RedisError>>,
     server: Arc<Server>,
     timeout: Duration,
+    /// Ends the listening to Sentinels with the last clone.
+    _stop_listening: Option<Arc<DropGuard>>,
 }
 
 impl Pool {
     /// Starts to connect in the background.
-    pub(super) fn new(config: RedisConfig) -> Result<Self, StoreError> {
-        if config.connections == 0 {
-            return Err(StoreError::Config("connections must be at least 1".to_owned()));
-        }
-        let client = Client::open(config.url)
-            .map_err(|error| StoreError::Config(format!("not a Redis URL (redis://host:port): {error}")))?;
-        let server = Arc::new(server_of(&client));
+    pub(super) fn new(source: Source, settings: Settings) -> Self {
+        let server = Arc::new(source.server());
         let (failures, failed) = watch::channel(None);
+        let generation = Arc::new(AtomicU64::default());
+        let stop_listening = match &source {
+            Source::Server(..) => None,
+            Source::Master(sentinels) => Some(Arc::new(listen(Arc::clone(sentinels), Arc::clone(&generation)))),
+        };
         let connections = bb8::Pool::builder()
-            .max_size(config.connections)
-            .min_idle(config.connections)
+            .max_size(settings.connections)
+            .min_idle(settings.connections)
             .max_lifetime(None)
             .idle_timeout(None)
-            .connection_timeout(config.timeout)
+            .connection_timeout(settings.timeout)
             .retry_connection(false)
             .error_sink(Box::new(Failures(failures)))
-            .build_unchecked(Connector { client, generation: Arc::default(), timeout: config.timeout });
-        Ok(Self { connections, failed, server, timeout: config.timeout })
+            .build_unchecked(Connector { source, generation, timeout: settings.timeout });
+        Self { connections, failed, server, timeout: settings.timeout, _stop_listening: stop_listening }
     }
 
     pub(super) fn server(&self) -> &Server {
@@ -85,13 +121,15 @@ impl Pool {
     }
 }
 
-fn server_of(client: &Client) -> Server {
-    let info = client.get_connection_info();
-    let (address, port) = match info.addr() {
-        ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. } => (host.clone(), Some(*port)),
-        other => (other.to_string(), None),
+/// Has all connections replaced when the master changes, until the guard is dropped.
+fn listen(sentinels: Arc<Sentinels>, generation: Arc<AtomicU64>) -> DropGuard {
+    let stop = CancellationToken::new();
+    let switched = move || {
+        generation.fetch_add(1, Ordering::Relaxed);
     };
-    Server { address, port, database: info.redis_settings().db().to_string() }
+    let listening = async move { sentinels.listen(switched).await };
+    tokio::spawn(stop.clone().run_until_cancelled_owned(listening));
+    stop.drop_guard()
 }
 
 /// A shared connection. Clones are the same one.
@@ -120,7 +158,7 @@ impl Connection {
 }
 
 struct Connector {
-    client: Client,
+    source: Source,
     /// Rises with every failure; connections of an older generation are not used again.
     generation: Arc<AtomicU64>,
     timeout: Duration,
@@ -139,11 +177,12 @@ impl ManageConnection for Connector {
 
     async fn connect(&self) -> Result<Connection, ConnectError> {
         let generation = self.generation.load(Ordering::Relaxed);
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(self.timeout.max(LONGEST_CONNECT)))
-            .set_response_timeout(None); // every operation has its own deadline
-        let redis = self.client.get_multiplexed_async_connection_with_config(&config).await;
-        let redis = redis.map_err(ConnectError::Redis)?;
+        let longest = self.timeout.max(LONGEST_CONNECT);
+        let config = AsyncConnectionConfig::new().set_connection_timeout(Some(longest)).set_response_timeout(None); // every operation has its own deadline
+        // Sentinels are asked one after the other for several things, each with a limit of its own: one for all of it.
+        let redis = tokio::time::timeout(longest, self.source.connect(&config)).await;
+        let late = |_| RedisError::from(std::io::Error::from(std::io::ErrorKind::TimedOut));
+        let redis = redis.map_err(late).flatten().map_err(ConnectError::Redis)?;
         Ok(Connection { redis, generation, current: Arc::clone(&self.generation) })
     }
 

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, unreachable_pub)]
 
 mod client;
+mod members;
 mod operator;
 mod redis;
 mod service;

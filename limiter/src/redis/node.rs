@@ -1,0 +1,157 @@
+//! One server that takes writes: a pool of connections, and a deadline for everything that is asked of it.
+
+use std::time::Duration;
+
+use redis::aio::ConnectionLike as _;
+use redis::{Cmd, Pipeline, RedisError, RedisResult, Value};
+use tokio::time::{Instant, timeout_at};
+use tracing::{Instrument, field};
+
+use super::failure::{self, Failure};
+use super::pool::{Pool, Source};
+use crate::store::StoreError;
+
+/// What holds for every server of a store.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Settings {
+    /// The most time one operation may take, connecting included.
+    pub(super) timeout: Duration,
+    /// Connections to one server.
+    pub(super) connections: u32,
+    /// Replicas that must have a write before it is answered.
+    pub(super) replicas: u32,
+}
+
+impl Settings {
+    /// How long replicas may take: what is left is for the round trip.
+    fn replica_patience(&self) -> Duration {
+        (self.timeout / 2).max(Duration::from_millis(1))
+    }
+}
+
+/// One command, and how it stands in traces.
+#[derive(Clone, Copy)]
+pub(super) struct Question<'a> {
+    pub(super) name: &'static str,
+    /// Lists it decides.
+    pub(super) batch: usize,
+    pub(super) command: &'a Cmd,
+    /// The slot is on its way to this server: it answers only who says so.
+    pub(super) asking: bool,
+}
+
+/// A server. Clones share its connections.
+#[derive(Clone)]
+pub(super) struct Node {
+    pool: Pool,
+    settings: Settings,
+}
+
+impl Node {
+    /// Starts to connect in the background.
+    pub(super) fn new(source: Source, settings: Settings) -> Self {
+        Self { pool: Pool::new(source, settings), settings }
+    }
+
+    /// One round trip, as one span. It ends by `deadline`.
+    pub(super) async fn ask(&self, question: Question<'_>, deadline: Instant) -> Result<Value, Failure> {
+        let server = self.pool.server();
+        let span = tracing::info_span!(
+            "redis",
+            otel.name = question.name,
+            otel.kind = "client",
+            db.system.name = "redis",
+            db.operation.name = question.name,
+            db.namespace = server.database,
+            weir.lists = question.batch,
+            server.address = server.address,
+            server.port = server.port,
+            error.type = field::Empty,
+            otel.status_code = field::Empty,
+        );
+        let answer = self.exchange(question, deadline).instrument(span.clone()).await;
+        if let Err(Failure::Store(error)) = &answer {
+            span.record("error.type", failure::kind_of(error)).record("otel.status_code", "ERROR");
+        }
+        answer
+    }
+
+    async fn exchange(&self, question: Question<'_>, deadline: Instant) -> Result<Value, Failure> {
+        let late = |_| Failure::Store(StoreError::Timeout(self.settings.timeout));
+        let mut connection = timeout_at(deadline, self.pool.get()).await.map_err(late)??;
+        let plain = !question.asking && self.settings.replicas == 0;
+        let answer = async {
+            if plain {
+                question.command.query_async(connection.redis()).await.map(Answer::of)
+            } else {
+                self.in_company(question, connection.redis()).await
+            }
+        };
+        match timeout_at(deadline, answer).await {
+            Ok(Ok(answer)) => answer.confirmed(self.settings.replicas),
+            Ok(Err(error)) => {
+                if failure::needs_reconnect(&error) {
+                    connection.give_up();
+                }
+                Err(error.into())
+            }
+            Err(elapsed) => {
+                // Slow, or cut off without notice? A new connection finds out.
+                connection.give_up();
+                Err(late(elapsed))
+            }
+        }
+    }
+
+    /// The command with ASKING before it, or WAIT behind it: both speak of the connection they are sent on, so they
+    /// leave together.
+    async fn in_company(
+        &self,
+        question: Question<'_>,
+        connection: &mut redis::aio::MultiplexedConnection,
+    ) -> RedisResult<Answer> {
+        let mut pipeline = Pipeline::with_capacity(3);
+        if question.asking {
+            pipeline.cmd("ASKING");
+        }
+        pipeline.add_command(question.command.clone());
+        let waits = self.settings.replicas > 0;
+        if waits {
+            let patience = u64::try_from(self.settings.replica_patience().as_millis()).unwrap_or(u64::MAX);
+            pipeline.cmd("WAIT").arg(self.settings.replicas).arg(patience);
+        }
+        let sent = 1 + usize::from(question.asking) + usize::from(waits);
+        let mut values = connection.req_packed_commands(&pipeline, 0, sent).await?.into_iter();
+        let missing = || RedisError::from((redis::ErrorKind::Parse, "fewer answers than commands"));
+        if question.asking {
+            values.next().ok_or_else(missing)?.extract_error()?;
+        }
+        let value = values.next().ok_or_else(missing)?.extract_error()?;
+        let replicas = match values.next() {
+            Some(value) => Some(redis::from_redis_value(value.extract_error()?)?),
+            None => None,
+        };
+        Ok(Answer { value, replicas })
+    }
+}
+
+/// What a server answered, and how many replicas have what it wrote, if that was asked.
+struct Answer {
+    value: Value,
+    replicas: Option<u32>,
+}
+
+impl Answer {
+    fn of(value: Value) -> Self {
+        Self { value, replicas: None }
+    }
+
+    fn confirmed(self, wanted: u32) -> Result<Value, Failure> {
+        match self.replicas {
+            Some(replicas) if replicas < wanted => Err(Failure::Store(StoreError::Refused(format!(
+                "{replicas} of {wanted} replicas confirmed the write in time: see --store-wait-replicas"
+            )))),
+            _ => Ok(self.value),
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! The Redis store while its servers, their cluster and the network fail: nothing admits more than the limit, apart from
+//! what `docs/limiter.md` says is lost. Every test prints its figures.
+#![allow(clippy::unwrap_used, unreachable_pub)]
+
+mod access;
+mod cluster;
+mod load;
+mod network;
+mod sentinel;
+mod server;

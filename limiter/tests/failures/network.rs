@@ -1,0 +1,67 @@
+//! A network that is slow, or swallows everything and tells nobody. No operation outlasts the store's time-out.
+
+use std::time::{Duration, Instant};
+
+use weir_limiter::{RedisConfig, RedisStore, Store as _, StoreError};
+use weir_testkit::{Network, Proxy, Redis};
+
+use crate::load::{HOUR, Load, check, config, until_served};
+
+const TIMEOUT: Duration = Duration::from_millis(200);
+
+/// What a machine under load adds, and still far below the five seconds of the delay.
+const SLACK: Duration = Duration::from_secs(2);
+
+async fn behind_proxy(redis: &Redis) -> (Proxy, RedisStore) {
+    let proxy = Proxy::start(redis.address()).await;
+    let url = format!("redis://{}", proxy.address());
+    let store = RedisStore::new(RedisConfig { timeout: TIMEOUT, ..config(url) }).unwrap();
+    until_served(&store, "k0").await;
+    (proxy, store)
+}
+
+async fn cut(network: Network) {
+    let redis = Redis::start();
+    let (proxy, store) = behind_proxy(&redis).await;
+    let load = Load::on_keys(&store, "k", 10, 15, HOUR);
+    proxy.set(network);
+    for n in 0..6 {
+        let began = Instant::now();
+        let error = store.check(vec![vec![check("k0", 15, HOUR)]]).await.unwrap_err();
+        assert!(matches!(error, StoreError::Timeout(_) | StoreError::Unavailable(_)), "{n}: {error:?}");
+        assert!(began.elapsed() < TIMEOUT + SLACK, "{n}: {:?}", began.elapsed());
+        let began = Instant::now();
+        assert!(store.reset("other".into()).await.is_err());
+        assert!(began.elapsed() < TIMEOUT + SLACK, "{n}: {:?}", began.elapsed());
+    }
+    proxy.set(Network::Forward);
+    until_served(&store, "k0").await;
+    let report = load.stop().await;
+    println!("{network:?}: {report}");
+    assert!(report.worst_window <= 15 && report.most() <= 15, "{report}");
+    assert!(report.failed > 0 && report.slowest < TIMEOUT + SLACK, "{report}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redis_that_answers_after_five_seconds_delays_no_call_beyond_the_timeout() {
+    cut(Network::Delay(Duration::from_secs(5))).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_black_hole_delays_no_call_beyond_the_timeout() {
+    cut(Network::Swallow).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_network_that_swallows_the_greeting_delays_no_call_either() {
+    let redis = Redis::start();
+    let proxy = Proxy::start(redis.address()).await;
+    proxy.set(Network::Swallow);
+    let url = format!("redis://{}", proxy.address());
+    let store = RedisStore::new(RedisConfig { timeout: TIMEOUT, ..config(url) }).unwrap();
+    let began = Instant::now();
+    assert!(store.check(vec![vec![check("k", 15, HOUR)]]).await.is_err());
+    assert!(began.elapsed() < TIMEOUT + SLACK, "{:?}", began.elapsed());
+    proxy.set(Network::Forward);
+    until_served(&store, "k").await;
+}
