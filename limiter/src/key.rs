@@ -12,13 +12,16 @@ const HASHED: &[u8; 5] = b"weir#";
 /// A counter's name, without allocation.
 #[derive(Clone, Copy)]
 pub(crate) struct StoredKey {
-    bytes: [u8; PLAIN.len() + LONGEST_PLAIN],
+    bytes: [u8; Self::LONGEST],
     len: usize,
 }
 
 impl StoredKey {
+    /// The most bytes a name has.
+    pub(crate) const LONGEST: usize = PLAIN.len() + LONGEST_PLAIN;
+
     pub(crate) fn new(key: &[u8]) -> Self {
-        let mut name = Self { bytes: [0; PLAIN.len() + LONGEST_PLAIN], len: 0 };
+        let mut name = Self { bytes: [0; Self::LONGEST], len: 0 };
         if key.len() <= LONGEST_PLAIN {
             name.push(PLAIN);
             name.push(key);

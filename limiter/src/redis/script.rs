@@ -17,26 +17,61 @@ static SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(SOURCE));
 /// A larger cost is refused like this one: no limit's calls reach it.
 const MOST_COST: u64 = window::MOST + 1;
 
-/// Integers the script returns for one check.
-const FIELDS: usize = 4;
+/// Bytes of a packed kind, and of a check's reference to one.
+const KIND: usize = 16;
+const REFERENCE: usize = 3;
+
+/// Set in the reference of a list's first check.
+const STARTS_LIST: u32 = 1 << 23;
+
+/// How many kinds back a check looks for its own. A batch has a few kinds, over and over; a kind that is sent twice
+/// costs its bytes, so looking further would not pay.
+const LOOK_BACK: usize = 16;
+
+/// What the script returns in front of a decision that is written out.
+const ALLOWED: i64 = -1;
+const REFUSED: i64 = -2;
 
 /// One call of the script.
 pub(super) struct Call<'a> {
     lists: &'a [CheckList],
+    /// One per key.
+    checks: usize,
+    /// The checks' references, then their kinds.
     packed: Vec<u8>,
     now: Option<u64>,
 }
 
 impl<'a> Call<'a> {
     pub(super) fn new(lists: &'a [CheckList], now: Option<u64>) -> Self {
-        let mut packed = Vec::with_capacity(lists.iter().map(|list| 4 + 15 * list.len()).sum());
+        let checks = lists.iter().map(Vec::len).sum::<usize>();
+        let mut packed = Vec::with_capacity(REFERENCE * checks + 4 * KIND);
+        packed.resize(REFERENCE * checks, 0);
+        let mut call = Self { lists, checks, packed, now };
+        let mut at = 0;
         for list in lists {
-            packed.extend_from_slice(&(list.len() as u32).to_le_bytes());
+            let mut start = STARTS_LIST;
             for check in list {
-                pack(check, &mut packed);
+                let reference = call.kind_of(check) | start;
+                call.packed[at..at + REFERENCE].copy_from_slice(&reference.to_le_bytes()[..REFERENCE]);
+                at += REFERENCE;
+                start = 0;
             }
         }
-        Self { lists, packed, now }
+        call
+    }
+
+    /// The number of the check's kind, which is added if it is new.
+    fn kind_of(&mut self, check: &Check) -> u32 {
+        let kind = pack(check);
+        let kinds = self.packed[REFERENCE * self.checks..].chunks_exact(KIND);
+        let known = kinds.len();
+        let number =
+            kinds.enumerate().rev().take(LOOK_BACK).find(|(_, other)| *other == kind).map(|(number, _)| number);
+        if number.is_none() {
+            self.packed.extend_from_slice(&kind);
+        }
+        number.unwrap_or(known) as u32
     }
 
     pub(super) fn by_hash(&self) -> Cmd {
@@ -48,8 +83,10 @@ impl<'a> Call<'a> {
     }
 
     fn command(&self, name: &str, script: &str) -> Cmd {
-        let mut command = redis::cmd(name);
-        command.arg(script).arg(self.lists.iter().map(Vec::len).sum::<usize>());
+        let keys: usize = self.lists.iter().flatten().map(|check| check.key.len().min(StoredKey::LONGEST)).sum();
+        let bytes = script.len() + keys + StoredKey::LONGEST + self.packed.len();
+        let mut command = Cmd::with_capacity(self.checks + 5, bytes);
+        command.arg(name).arg(script).arg(self.checks);
         for check in self.lists.iter().flatten() {
             command.arg(StoredKey::new(&check.key).as_bytes());
         }
@@ -61,37 +98,58 @@ impl<'a> Call<'a> {
     }
 }
 
-fn pack(check: &Check, packed: &mut Vec<u8>) {
+/// What a check asks, apart from its key.
+fn pack(check: &Check) -> [u8; KIND] {
     let terms = Terms::from(check.limit);
-    for number in [terms.calls, terms.period, check.cost.min(MOST_COST)] {
-        packed.extend_from_slice(&number.to_le_bytes()[..5]);
-    }
+    let mut kind = [0; KIND];
+    kind[..5].copy_from_slice(&terms.calls.to_le_bytes()[..5]);
+    kind[5..10].copy_from_slice(&terms.period.to_le_bytes()[..5]);
+    kind[10..].copy_from_slice(&check.cost.min(MOST_COST).to_le_bytes()[..6]);
+    kind
 }
 
 /// Reads the script's answer to `lists`.
-pub(super) fn outcomes(lists: &[CheckList], mut answer: &[i64]) -> Result<Vec<Outcome>, StoreError> {
-    let outcomes = lists.iter().map(|list| next_outcome(list, &mut answer)).collect::<Option<Vec<_>>>();
+pub(super) fn outcomes(lists: &[CheckList], answer: &[i64]) -> Result<Vec<Outcome>, StoreError> {
+    let mut numbers = answer.iter().copied();
+    let outcomes = lists.iter().map(|list| next_outcome(list, &mut numbers)).collect::<Option<Vec<_>>>();
     outcomes
-        .filter(|_| answer.is_empty())
+        .filter(|_| numbers.next().is_none())
         .ok_or_else(|| StoreError::Protocol("the script's answer does not match the checks it was asked".to_owned()))
 }
 
-fn next_outcome(list: &[Check], answer: &mut &[i64]) -> Option<Outcome> {
-    let decided = usize::try_from(*answer.split_off_first()?).ok()?;
-    let numbers = answer.split_off(..decided.checked_mul(FIELDS)?)?;
-    let checks = list.get(..decided)?;
-    let decisions = checks.iter().zip(numbers.chunks_exact(FIELDS)).map(decision).collect::<Option<Vec<_>>>()?;
-    let complete = decided == list.len() || decisions.last().is_some_and(|last| !last.allowed);
-    complete.then_some(Outcome { decisions, mode: Mode::Exact })
+/// Up to the first refusal, which ends a list.
+fn next_outcome(list: &[Check], numbers: &mut impl Iterator<Item = i64>) -> Option<Outcome> {
+    let mut decisions = Vec::with_capacity(list.len());
+    for check in list {
+        let decision = next_decision(check, numbers)?;
+        decisions.push(decision);
+        if !decision.allowed {
+            break;
+        }
+    }
+    Some(Outcome { decisions, mode: Mode::Exact })
 }
 
-fn decision((check, numbers): (&Check, &[i64])) -> Option<Decision> {
-    let number = |index: usize| u64::try_from(*numbers.get(index)?).ok();
-    Some(Decision {
-        allowed: number(0)? == 1,
+fn next_decision(check: &Check, numbers: &mut impl Iterator<Item = i64>) -> Option<Decision> {
+    let mut decision = Decision {
+        allowed: true,
         limit: check.limit.calls.get(),
-        remaining: number(1)?,
-        retry_after: Duration::from_micros(number(2)?),
-        reset_after: Duration::from_micros(number(3)?),
-    })
+        remaining: 0,
+        retry_after: Duration::ZERO,
+        reset_after: Duration::from_micros(Terms::from(check.limit).period),
+    };
+    let first = numbers.next()?;
+    if let Ok(remaining) = u64::try_from(first) {
+        return Some(Decision { remaining, ..decision });
+    }
+    decision.allowed = match first {
+        ALLOWED => true,
+        REFUSED => false,
+        _ => return None,
+    };
+    let mut number = || u64::try_from(numbers.next()?).ok();
+    decision.remaining = number()?;
+    decision.retry_after = Duration::from_micros(number()?);
+    decision.reset_after = Duration::from_micros(number()?);
+    Some(decision)
 }
