@@ -13,7 +13,7 @@ use tonic::Status;
 use weir_proto::limiter::v1::limiter_server::{Limiter, LimiterServer};
 use weir_proto::limiter::v1::{
     CheckBatchRequest, CheckBatchResponse, CheckRequest, CheckResponse, Decision, Mode, PeekRequest, PeekResponse,
-    ResetRequest, ResetResponse,
+    RefundRequest, RefundResponse, ResetRequest, ResetResponse,
 };
 
 /// Starts [`upstream`].
@@ -60,7 +60,7 @@ struct Empty;
 impl Limiter for Empty {
     async fn check(&self, request: tonic::Request<CheckRequest>) -> Result<tonic::Response<CheckResponse>, Status> {
         let decision =
-            |_| Decision { allowed: true, limit: 15, remaining: 14, retry_after_ms: 0, reset_after_ms: 60_000 };
+            |_| Decision { allowed: true, limit: 15, remaining: 14, reset_after_ms: 60_000, ..Decision::default() };
         let decisions = request.into_inner().checks.iter().map(decision).collect();
         Ok(tonic::Response::new(CheckResponse { allowed: true, decisions, mode: Mode::Exact.into() }))
     }
@@ -73,6 +73,10 @@ impl Limiter for Empty {
     }
 
     async fn peek(&self, _: tonic::Request<PeekRequest>) -> Result<tonic::Response<PeekResponse>, Status> {
+        Err(Status::unimplemented("a baseline"))
+    }
+
+    async fn refund(&self, _: tonic::Request<RefundRequest>) -> Result<tonic::Response<RefundResponse>, Status> {
         Err(Status::unimplemented("a baseline"))
     }
 

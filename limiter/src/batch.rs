@@ -21,7 +21,8 @@ use tracing::{Instrument, Span};
 
 use crate::check::{CheckList, Outcome};
 use crate::inspect::{Inspect, Inspection};
-use crate::store::{Store, StoreError};
+use crate::store::{LeaseAsk, Refund, Store, StoreError, Unused};
+use crate::window::Grant;
 
 /// How much travels together.
 #[derive(Debug, Clone)]
@@ -123,6 +124,18 @@ impl<S: Store> Store for Batched<S> {
 
     async fn reset(&self, key: Bytes) -> Result<bool, StoreError> {
         self.shared.store.reset(key).await
+    }
+
+    async fn refund(&self, refund: Refund) -> Result<u64, StoreError> {
+        self.shared.store.refund(refund).await
+    }
+
+    async fn lease(&self, ask: LeaseAsk) -> Result<Grant, StoreError> {
+        self.shared.store.lease(ask).await
+    }
+
+    async fn give_back(&self, unused: Unused) -> Result<u64, StoreError> {
+        self.shared.store.give_back(unused).await
     }
 }
 

@@ -54,6 +54,9 @@ pub struct Decision {
     pub retry_after: Duration,
     /// The wait until the whole limit is available again, if nothing is admitted meanwhile.
     pub reset_after: Duration,
+    /// Of a refusal that may end before `retry_after`, because another replica may give back what it leased: how long it
+    /// holds for certain. Otherwise none.
+    pub recheck_after: Option<Duration>,
 }
 
 /// Who decided.

@@ -22,8 +22,8 @@ use crate::config::FailureMode;
 use crate::degraded::{Defects, Degraded, DegradedConfig};
 use crate::metrics::{LayerMetrics, ReadGauge};
 use crate::refusal::RefusalCache;
-use crate::service::MAX_CHECKS_PER_LIST;
-use crate::store::{Store, StoreError};
+use crate::service::{MAX_CHECKS_PER_LIST, MAX_COST};
+use crate::store::{Admitted, Refund, Store, StoreError};
 
 use endpoint::EndpointMetrics;
 use grpc_store::GrpcStore;
@@ -87,12 +87,16 @@ pub enum ClientError {
     /// No limiter confirmed the reset.
     #[error("no limiter confirmed the reset; the key may be reset all the same")]
     Reset(#[source] StoreError),
+    /// No limiter confirmed the refund.
+    #[error("no limiter confirmed the refund; it may be done all the same, so do not repeat it")]
+    Refund(#[source] StoreError),
 }
 
 /// Asks limiters. Clones share everything.
 #[derive(Debug, Clone)]
 pub struct Client {
     layers: Arc<Layers>,
+    timeout: Duration,
 }
 
 #[derive(Debug)]
@@ -130,7 +134,7 @@ impl Client {
         } else {
             Layers::Direct(around(store, &config, &metrics, ops))
         };
-        let client = Self { layers: Arc::new(layers) };
+        let client = Self { layers: Arc::new(layers), timeout: config.timeout + GRACE };
         client.register_gauges(ops);
         Ok(client)
     }
@@ -176,6 +180,28 @@ impl Client {
             Layers::Batching(store) => store.reset(key).await,
         };
         answer.map_err(ClientError::Reset)
+    }
+
+    /// Takes `cost` admissions of `key` back that should not count after all; says how many were. Not for what a degraded
+    /// mode admitted. With [`Admitted::Within`] give the time since before the check was asked; what the refund may take
+    /// on its way is added here.
+    ///
+    /// This client and every limiter that can be reached forget the refusals of the key. Other clients hold to the waits
+    /// they were told.
+    ///
+    /// # Errors
+    /// If no limiter confirmed it. Do not repeat it then: twice is too much.
+    pub async fn refund(&self, key: Bytes, cost: u64, admitted: Admitted) -> Result<u64, ClientError> {
+        let admitted = match admitted {
+            Admitted::Last => Admitted::Last,
+            Admitted::Within(age) => Admitted::Within(age + self.timeout),
+        };
+        let refund = Refund { key: fit::fit_key(key), cost: cost.min(MAX_COST), admitted };
+        let answer = match &*self.layers {
+            Layers::Direct(store) => store.refund(refund).await,
+            Layers::Batching(store) => store.refund(refund).await,
+        };
+        answer.map_err(ClientError::Refund)
     }
 
     async fn ask(&self, list: CheckList) -> Outcome {

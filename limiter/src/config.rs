@@ -39,6 +39,8 @@ pub struct Config {
     pub store_authorities: Option<Vec<u8>>,
     /// Replicas that must have a count before it is answered. With fewer in time, the store counts as not answering.
     pub store_wait_replicas: u32,
+    /// Limits of more calls than this are leased: taken ahead many at a time where a key is hot. None is without it.
+    pub lease_calls_above: Option<u64>,
     /// How many refusals are remembered, so that they need not be asked for again.
     pub refusals: usize,
     /// The most calls in flight at once; further ones are answered `UNAVAILABLE` at once.
@@ -57,6 +59,7 @@ impl Default for Config {
             store_timeout: STORE_TIMEOUT,
             store_authorities: None,
             store_wait_replicas: 0,
+            lease_calls_above: None,
             refusals: REFUSALS,
             calls_in_flight: NonZeroUsize::new(CALLS_IN_FLIGHT).expect("the constant is not zero"),
             top_keys: DEFAULT_TOP_KEYS,

@@ -20,8 +20,9 @@ use crate::config::FailureMode;
 use crate::inspect::{Inspect, Inspection};
 use crate::memory::{MemoryConfig, MemoryStore};
 use crate::metrics::LayerMetrics;
-use crate::store::{Store, StoreError};
+use crate::store::{LeaseAsk, Refund, Store, StoreError, Unused};
 use crate::throttle::Throttle;
+use crate::window::Grant;
 
 /// The Retry-After of a refusal in mode [`Mode::Deny`]. Nobody knows when the store comes back; a second is polite to
 /// clients and soon enough after the probe that finds it back.
@@ -187,6 +188,27 @@ impl<S: Store> Store for Degraded<S> {
         let stored = within(self.config.timeout, self.store.reset(key)).await?;
         Ok(local || stored)
     }
+
+    /// While the circuit is open in mode `local`, from what this replica counted by itself. Otherwise, like a reset,
+    /// never pretended.
+    async fn refund(&self, refund: Refund) -> Result<u64, StoreError> {
+        if self.circuit.is_open() && self.config.mode == FailureMode::Local {
+            return self.local.refund(refund).await;
+        }
+        within(self.config.timeout, self.store.refund(refund)).await
+    }
+
+    /// None while the circuit is open: what is admitted then is not the store's.
+    async fn lease(&self, ask: LeaseAsk) -> Result<Grant, StoreError> {
+        if self.circuit.is_open() {
+            return Ok(Grant::default());
+        }
+        within(self.config.timeout, self.store.lease(ask)).await
+    }
+
+    async fn give_back(&self, unused: Unused) -> Result<u64, StoreError> {
+        within(self.config.timeout, self.store.give_back(unused)).await
+    }
 }
 
 impl<S: Inspect> Inspect for Degraded<S> {
@@ -252,6 +274,7 @@ fn allow(list: &[Check]) -> Outcome {
         remaining: check.limit.calls.get().saturating_sub(check.cost),
         retry_after: Duration::ZERO,
         reset_after: Duration::ZERO,
+        recheck_after: None,
     };
     Outcome { decisions: list.iter().map(admit).collect(), mode: Mode::Allow }
 }
@@ -264,6 +287,7 @@ fn deny(list: &[Check]) -> Outcome {
         remaining: 0,
         retry_after: DENY_RETRY_AFTER,
         reset_after: DENY_RETRY_AFTER,
+        recheck_after: None,
     };
     Outcome { decisions: list.first().map(refuse).into_iter().collect(), mode: Mode::Deny }
 }

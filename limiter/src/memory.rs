@@ -20,8 +20,8 @@ use crate::check::{Check, CheckList, Mode, Outcome};
 use crate::clock::{Clock, MonotonicClock};
 use crate::inspect::{Inspect, Inspection};
 use crate::key::StoredKey;
-use crate::store::{Store, StoreError};
-use crate::window::{Snapshot, Terms};
+use crate::store::{LeaseAsk, Refund, Store, StoreError, Unused};
+use crate::window::{Admitted, Grant, Snapshot, Terms};
 use shard::{Room, Shard};
 
 /// Enough that a machine's cores seldom meet in one; as many as fit the bit mask that says which ones a list needs.
@@ -125,6 +125,29 @@ impl<C: Clock> Store for MemoryStore<C> {
         let key = StoredKey::new(&key);
         let mut shard = self.shards[self.shard_of(&key)].lock();
         Ok(shard.reset(key.as_bytes(), self.clock.now_micros()))
+    }
+
+    /// Never fails.
+    async fn refund(&self, refund: Refund) -> Result<u64, StoreError> {
+        let key = StoredKey::new(&refund.key);
+        let mut shard = self.shards[self.shard_of(&key)].lock();
+        let now = self.clock.now_micros();
+        Ok(shard.refund(key.as_bytes(), refund.cost, refund.admitted.at(now), now))
+    }
+
+    /// Never fails.
+    async fn lease(&self, ask: LeaseAsk) -> Result<Grant, StoreError> {
+        let key = StoredKey::new(&ask.key);
+        let mut shard = self.shards[self.shard_of(&key)].lock();
+        Ok(shard.lease(key.as_bytes(), Terms::from(ask.limit), ask.wanted, self.clock.now_micros()))
+    }
+
+    /// Never fails.
+    async fn give_back(&self, unused: Unused) -> Result<u64, StoreError> {
+        let key = StoredKey::new(&unused.key);
+        let mut shard = self.shards[self.shard_of(&key)].lock();
+        let admitted = Admitted::Since(unused.recorded);
+        Ok(shard.refund(key.as_bytes(), unused.units, admitted, self.clock.now_micros()))
     }
 }
 

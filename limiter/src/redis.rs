@@ -2,10 +2,10 @@
 //!
 //! One server, the master that Sentinels know, or a Redis Cluster; with TLS or without.
 //!
-//! All checks of a call go to Redis as few script calls, each one round trip and atomic (see `redis/check.lua`); in a
-//! cluster one call takes keys of one slot (see `redis/cluster/rounds.rs`). Time is Redis's own. A counter is one string of at most 10 KB that expires when nothing in it matters any more. What Redis
-//! loses is lost: keep the append-only file on, and know that a failover may forget the last moments, unless replicas are
-//! waited for.
+//! All checks of a call go to Redis as few script calls, each one round trip and atomic (see `redis/log.lua` and
+//! `redis/check.lua`); in a cluster one call takes keys of one slot (see `redis/cluster/rounds.rs`). Time is Redis's own.
+//! A counter is one string of at most 10 KB that expires when nothing in it matters any more. What Redis loses is lost:
+//! keep the append-only file on, and know that a failover may forget the last moments, unless replicas are waited for.
 //!
 //! Every operation ends within the configured timeout, connecting included. An operation that failed may have been
 //! carried out, so a caller who asks again may be charged twice; never too little is counted.
@@ -15,6 +15,7 @@ mod address;
 mod cluster;
 mod failure;
 mod node;
+mod one_key;
 mod pool;
 mod script;
 mod sentinel;
@@ -32,13 +33,14 @@ use crate::check::{CheckList, Outcome};
 use crate::clock::Clock;
 use crate::inspect::{Inspect, Inspection};
 use crate::key::StoredKey;
-use crate::store::{Store, StoreError};
-use crate::window::Snapshot;
+use crate::store::{LeaseAsk, Refund, Store, StoreError, Unused};
+use crate::window::{Grant, Snapshot};
 use access::Access;
 use address::{Endpoint, Layout};
 use cluster::{Cluster, rounds, slots};
 use failure::{Failure, store_error};
 use node::{Node, Question, Settings};
+use one_key::KeyCall;
 use pool::Source;
 use script::Call;
 use sentinel::Sentinels;
@@ -199,12 +201,39 @@ impl RedisStore {
     {
         let deadline = self.deadline();
         let question = Question { name, batch: 1, command, asking: false };
-        let answer = match &self.servers {
-            Servers::One(node) => node.ask(question, deadline).await?,
-            Servers::Cluster(cluster) => {
-                let ask = |node: Node, asking| async move { node.ask(Question { asking, ..question }, deadline).await };
-                cluster.ask(slot, deadline, ask).await?
+        let ask = |node: Node, asking| async move { node.ask(Question { asking, ..question }, deadline).await };
+        self.ask_owner(slot, deadline, ask).await
+    }
+
+    /// Runs one of the scripts that are about a single key.
+    async fn on_one_key<T: FromRedisValue>(&self, call: KeyCall) -> Result<T, StoreError> {
+        let (now, deadline) = (self.clock.as_deref().map(Clock::now_micros), self.deadline());
+        let (by_hash, by_source) = (&call.by_hash(now), &call.by_source(now));
+        let ask = |node: Node, asking| async move {
+            match node.ask(Question { name: "EVALSHA", batch: 1, command: by_hash, asking }, deadline).await {
+                Err(Failure::NoScript) => {
+                    node.ask(Question { name: "EVAL", batch: 1, command: by_source, asking }, deadline).await
+                }
+                answer => answer,
             }
+        };
+        self.ask_owner(call.slot(), deadline, ask).await
+    }
+
+    /// Asks the server that holds a slot.
+    async fn ask_owner<T, F>(
+        &self,
+        slot: u16,
+        deadline: Instant,
+        ask: impl Fn(Node, bool) -> F,
+    ) -> Result<T, StoreError>
+    where
+        T: FromRedisValue,
+        F: Future<Output = Result<Value, Failure>>,
+    {
+        let answer = match &self.servers {
+            Servers::One(node) => ask(node.clone(), false).await?,
+            Servers::Cluster(cluster) => cluster.ask(slot, deadline, ask).await?,
         };
         ::redis::from_redis_value(answer).map_err(|error| StoreError::Protocol(error.to_string()))
     }
@@ -266,6 +295,23 @@ impl Store for RedisStore {
         delete.arg(stored.as_bytes());
         let deleted: u64 = self.command("DEL", &delete, slots::slot_of(stored.as_bytes())).await?;
         Ok(deleted > 0)
+    }
+
+    async fn refund(&self, refund: Refund) -> Result<u64, StoreError> {
+        if refund.cost == 0 {
+            return Ok(0);
+        }
+        self.on_one_key(KeyCall::refund(&refund)).await
+    }
+
+    async fn lease(&self, ask: LeaseAsk) -> Result<Grant, StoreError> {
+        let Some(call) = KeyCall::lease(&ask) else { return Ok(Grant::default()) };
+        let (units, recorded, remaining) = self.on_one_key(call).await?;
+        Ok(Grant { units, recorded, remaining })
+    }
+
+    async fn give_back(&self, unused: Unused) -> Result<u64, StoreError> {
+        self.on_one_key(KeyCall::give_back(&unused)).await
     }
 }
 

@@ -1,7 +1,7 @@
 //! Refusing from memory what the store has refused already.
 //!
-//! A refusal says when a call of its cost could be admitted at the earliest. Until then only a [`Store::reset`] makes
-//! room, so the same check, or a dearer one, can be refused without asking: a flood costs the store nothing. What would
+//! A refusal says when a call of its cost could be admitted at the earliest. Until then only a [`Store::reset`] or a
+//! [`Store::refund`] makes room, so the same check, or a dearer one, can be refused without asking: a flood costs the store nothing. What would
 //! be decided differently is never answered here: a smaller cost, another limit on the same key, or a call after its
 //! Retry-After asks the store.
 //!
@@ -9,8 +9,10 @@
 //! - Only [`Mode::Exact`] refusals are remembered: what a degraded mode refused ends with the outage.
 //! - A list is answered from here alone only if its *first* check is known to be refused. A later one is not sent, but
 //!   the checks before it are, because they are charged whatever comes after them.
-//! - `reset` through this cache forgets the key, also for answers still under way. A reset through another replica is
-//!   seen when the wait ends.
+//! - `reset` and `refund` through this cache forget the key, also for answers still under way. One through another
+//!   replica is seen when the wait ends, or when somebody refunds a cost of 0 here, which only forgets.
+//! - Where limits are leased, another replica may give back what it holds: under those a refusal is remembered for no
+//!   longer than a lease lasts, and [`Decision::recheck_after`] tells other caches so.
 //! - Where limits of different periods share a key, a store may forget early what only the longer one would count; a
 //!   refusal that was told holds all the same.
 //! - A refusal of a dearer call than the remembered one carries the remembered wait: a lower bound. `remaining` is as
@@ -27,7 +29,9 @@ use tokio::time::Instant;
 
 use crate::check::{Check, CheckList, Decision, Limit, Mode, Outcome};
 use crate::inspect::{Inspect, Inspection, KnownRefusal};
-use crate::store::{Store, StoreError};
+use crate::lease::span_of;
+use crate::store::{LeaseAsk, Refund, Store, StoreError, Unused};
+use crate::window::Grant;
 
 /// Limits remembered for one key. Policies put one or two on a key; more than these are asked for again.
 const LIMITS_PER_KEY: usize = 8;
@@ -37,9 +41,11 @@ const LIMITS_PER_KEY: usize = 8;
 pub struct RefusalCache<S> {
     store: S,
     known: Cache<Bytes, Arc<[Refusal]>>,
-    /// Grows with every reset, so that an answer that was under way meanwhile is not remembered.
+    /// Grows with every reset and refund, so that an answer that was under way meanwhile is not remembered.
     resets: AtomicU64,
     hits: Counter,
+    /// Limits of more calls are leased.
+    leases_above: u64,
 }
 
 /// A call of at least `cost` under `limit` cannot be admitted before `until`.
@@ -48,6 +54,8 @@ struct Refusal {
     limit: Limit,
     cost: u64,
     until: Instant,
+    /// What is leased may be given back before `until`: from here on the store is asked again.
+    holds_until: Instant,
     resets_at: Instant,
     remaining: u64,
 }
@@ -62,7 +70,13 @@ impl<S: Store> RefusalCache<S> {
     /// Remembers the refusals of about `capacity` keys; forgetting one early only costs a question. `hits` counts what
     /// was answered from memory.
     pub fn new(store: S, capacity: usize, hits: Counter) -> Self {
-        Self { store, known: Cache::new(capacity), resets: AtomicU64::new(0), hits }
+        Self { store, known: Cache::new(capacity), resets: AtomicU64::new(0), hits, leases_above: u64::MAX }
+    }
+
+    /// Other replicas lease limits of more than `calls`: refusals under them hold for a lease's span, and say so.
+    #[must_use]
+    pub fn with_leases_above(self, calls: u64) -> Self {
+        Self { leases_above: calls, ..self }
     }
 
     /// The store behind the cache.
@@ -91,11 +105,15 @@ impl<S: Store> RefusalCache<S> {
     }
 
     /// Remembers the refusal an outcome ends with, if it does.
-    fn learn(&self, list: &[Check], outcome: &Outcome, asked_at: Instant, resets: u64) {
-        let (Mode::Exact, Some(decision)) = (outcome.mode, outcome.decisions.last()) else { return };
-        let Some(check) = list.get(outcome.decisions.len() - 1) else { return };
+    fn learn(&self, list: &[Check], outcome: &mut Outcome, asked_at: Instant, resets: u64) {
+        let place = outcome.decisions.len().saturating_sub(1);
+        let (Mode::Exact, Some(decision)) = (outcome.mode, outcome.decisions.last_mut()) else { return };
+        let Some(check) = list.get(place) else { return };
         if decision.allowed || decision.retry_after.is_zero() {
             return;
+        }
+        if let Some(span) = span_of(check.limit, self.leases_above) {
+            decision.recheck_after = Some(decision.retry_after.min(span));
         }
         self.remember(&check.key, Refusal::new(check, decision, asked_at));
         // A reset first counts, then forgets: either it forgets what was just written, or it has been counted.
@@ -109,7 +127,7 @@ impl<S: Store> RefusalCache<S> {
         let now = Instant::now();
         let old = self.known.peek(key);
         let mut refusals: Vec<Refusal> = old.iter().flat_map(|old| old.iter().copied()).collect();
-        refusals.retain(|known| known.until > now && known.limit != new.limit);
+        refusals.retain(|known| known.holds_until > now && known.limit != new.limit);
         if refusals.len() == LIMITS_PER_KEY {
             refusals.remove(0);
         }
@@ -130,13 +148,18 @@ impl Refusal {
             limit: check.limit,
             cost: effective_cost(check),
             until: asked_at + decision.retry_after,
+            holds_until: asked_at + decision.recheck_after.unwrap_or(decision.retry_after),
             resets_at: asked_at + decision.reset_after,
             remaining: decision.remaining,
         }
     }
 
     fn holds(&self, check: &Check, now: Instant) -> bool {
-        self.limit == check.limit && effective_cost(check) >= self.cost && now < self.until
+        self.limit == check.limit && effective_cost(check) >= self.cost && now < self.holds_until
+    }
+
+    fn is_full(&self, limit: Limit, now: Instant) -> bool {
+        self.limit == limit && self.cost == 1 && now < self.holds_until
     }
 
     fn decision(&self, now: Instant) -> Decision {
@@ -149,6 +172,7 @@ impl Refusal {
             remaining: self.remaining,
             retry_after: wait(self.until),
             reset_after: wait(self.resets_at),
+            recheck_after: (self.holds_until < self.until).then(|| wait(self.holds_until)),
         }
     }
 }
@@ -173,11 +197,11 @@ impl<S: Store> Store for RefusalCache<S> {
         let mut planned = plans.iter();
         asked.retain(|_| !planned.next().is_some_and(nothing_to_ask));
 
-        let outcomes = if asked.is_empty() { Vec::new() } else { self.store.check(asked.clone()).await? };
+        let mut outcomes = if asked.is_empty() { Vec::new() } else { self.store.check(asked.clone()).await? };
         if outcomes.len() != asked.len() {
             return Err(StoreError::Protocol(format!("{} answers to {} lists", outcomes.len(), asked.len())));
         }
-        for (list, outcome) in asked.iter().zip(&outcomes) {
+        for (list, outcome) in asked.iter().zip(&mut outcomes) {
             self.learn(list, outcome, asked_at, resets);
         }
         Ok(self.complete(plans, outcomes))
@@ -187,6 +211,26 @@ impl<S: Store> Store for RefusalCache<S> {
         // Also if the caller goes away or the store fails: the counter may be gone all the same.
         let _forget = ForgetOnDrop { cache: self, key: key.clone() };
         self.store.reset(key).await
+    }
+
+    async fn refund(&self, refund: Refund) -> Result<u64, StoreError> {
+        let _forget = ForgetOnDrop { cache: self, key: refund.key.clone() };
+        self.store.refund(refund).await
+    }
+
+    /// None while a refusal is known: there is no room for a single call.
+    async fn lease(&self, ask: LeaseAsk) -> Result<Grant, StoreError> {
+        let now = Instant::now();
+        let full = |known: Arc<[Refusal]>| known.iter().any(|refusal| refusal.is_full(ask.limit, now));
+        if self.known.get(&ask.key).is_some_and(full) {
+            return Ok(Grant::default());
+        }
+        self.store.lease(ask).await
+    }
+
+    async fn give_back(&self, unused: Unused) -> Result<u64, StoreError> {
+        let _forget = ForgetOnDrop { cache: self, key: unused.key.clone() };
+        self.store.give_back(unused).await
     }
 }
 

@@ -16,6 +16,7 @@ use crate::batch::{BatchConfig, Batched};
 use crate::config::{Config, StoreConfig};
 use crate::degraded::{Defects, Degraded, DegradedConfig};
 use crate::inspect::Inspect;
+use crate::lease::{LeaseMetrics, Leased};
 use crate::memory::{MemoryConfig, MemoryStore};
 use crate::metrics::{LayerMetrics, ReadGauge, ServiceMetrics};
 use crate::redis::{RedisConfig, RedisStore};
@@ -79,6 +80,10 @@ pub async fn run(config: Config, listeners: Listeners, shutdown: CancellationTok
     let description = config.store.describe();
     tracing::info!(store = description, on_store_failure = config.on_store_failure.as_str(), "the limiter starts");
     match config.store.clone() {
+        StoreConfig::Memory if config.lease_calls_above.is_some() => {
+            tracing::warn!("leases save round trips to Redis: with the store in memory they change nothing");
+            serve(memory(&ops), &config, listeners, ops, shutdown).await
+        }
         StoreConfig::Memory => serve(memory(&ops), &config, listeners, ops, shutdown).await,
         StoreConfig::Redis(url) => {
             let store = redis(url.expose_secret(), &config, &ops).await;
@@ -98,7 +103,7 @@ fn memory(ops: &Ops) -> Arc<MemoryStore> {
     store
 }
 
-type RedisLayers = RefusalCache<Degraded<Batched<RedisStore>>>;
+type RedisLayers = Leased<RefusalCache<Degraded<Batched<RedisStore>>>>;
 
 async fn redis(url: &str, config: &Config, ops: &Ops) -> Result<Arc<RedisLayers>, StoreError> {
     let metrics = LayerMetrics::default();
@@ -121,15 +126,22 @@ async fn redis(url: &str, config: &Config, ops: &Ops) -> Result<Arc<RedisLayers>
     let degraded = Degraded::new(batched, watch, ops.readiness("store"), metrics.clone());
     degraded.probe().await?;
 
-    let cache = Arc::new(RefusalCache::new(degraded, config.refusals, metrics.refusal_cache_hits.clone()));
-    let (refusals, local) = (Arc::clone(&cache), Arc::clone(&cache));
+    let lease_calls_above = config.lease_calls_above.unwrap_or(u64::MAX);
+    let cache = RefusalCache::new(degraded, config.refusals, metrics.refusal_cache_hits.clone());
+    let lease_metrics = LeaseMetrics::default();
+    let cache = cache.with_leases_above(lease_calls_above);
+    let layers = Arc::new(Leased::new(cache, lease_calls_above, lease_metrics.clone()));
+    let (refusals, local) = (Arc::clone(&layers), Arc::clone(&layers));
     ops.registry(|registry| {
+        if config.lease_calls_above.is_some() {
+            lease_metrics.register(registry.sub_registry_with_prefix("limiter"));
+        }
         let help = "Keys with a remembered refusal";
-        ReadGauge::register(registry, "limiter_refusal_cache_keys", help, move || refusals.len() as u64);
+        ReadGauge::register(registry, "limiter_refusal_cache_keys", help, move || refusals.store().len() as u64);
         let help = "Keys in this replica's memory, counted while the store did not answer";
-        ReadGauge::register(registry, "limiter_memory_keys", help, move || local.store().local_keys() as u64);
+        ReadGauge::register(registry, "limiter_memory_keys", help, move || local.store().store().local_keys() as u64);
     });
-    Ok(cache)
+    Ok(layers)
 }
 
 async fn serve<S: Inspect>(

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU64;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,7 +12,8 @@ use tokio::sync::watch;
 use crate::check::{Check, CheckList, Decision, Limit, Mode, Outcome};
 use crate::clock::ManualClock;
 use crate::memory::{MemoryConfig, MemoryStore};
-use crate::store::{Store, StoreError};
+use crate::store::{LeaseAsk, Refund, Store, StoreError, Unused};
+use crate::window::Grant;
 
 /// How the store behaves towards the next calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +38,8 @@ pub(crate) struct ScriptedStore {
     behaviour: watch::Sender<Behaviour>,
     calls: Arc<AtomicUsize>,
     sent: Arc<Mutex<Vec<usize>>>,
+    leases: Arc<AtomicUsize>,
+    given_back: Arc<AtomicU64>,
     /// Reported with every answer.
     pub(crate) mode: Arc<Mutex<Mode>>,
 }
@@ -50,6 +53,8 @@ impl ScriptedStore {
             behaviour: watch::Sender::new(Behaviour::Answer),
             calls: Arc::default(),
             sent: Arc::default(),
+            leases: Arc::default(),
+            given_back: Arc::default(),
             mode: Arc::new(Mutex::new(Mode::Exact)),
         }
     }
@@ -61,6 +66,16 @@ impl ScriptedStore {
     /// Calls so far, answered or not.
     pub(crate) fn calls(&self) -> usize {
         self.calls.load(Ordering::SeqCst)
+    }
+
+    /// Questions for admissions ahead so far, answered or not.
+    pub(crate) fn leases(&self) -> usize {
+        self.leases.load(Ordering::SeqCst)
+    }
+
+    /// What was given back of leases so far.
+    pub(crate) fn given_back(&self) -> u64 {
+        self.given_back.load(Ordering::SeqCst)
     }
 
     /// How many lists each call had.
@@ -106,6 +121,20 @@ impl Store for ScriptedStore {
 
     async fn reset(&self, key: Bytes) -> Result<bool, StoreError> {
         self.act(self.store.reset(key)).await
+    }
+
+    async fn refund(&self, refund: Refund) -> Result<u64, StoreError> {
+        self.act(self.store.refund(refund)).await
+    }
+
+    async fn lease(&self, ask: LeaseAsk) -> Result<Grant, StoreError> {
+        self.leases.fetch_add(1, Ordering::SeqCst);
+        self.act(self.store.lease(ask)).await
+    }
+
+    async fn give_back(&self, unused: Unused) -> Result<u64, StoreError> {
+        self.given_back.fetch_add(unused.units, Ordering::SeqCst);
+        self.act(self.store.give_back(unused)).await
     }
 }
 

@@ -192,6 +192,16 @@ impl<S: Inspect> Limiter for LimiterService<S> {
         };
         self.serve("Top", &metadata, work).await
     }
+
+    async fn refund(&self, request: Request<v1::RefundRequest>) -> Result<Response<v1::RefundResponse>, Status> {
+        let (metadata, _, message) = request.into_parts();
+        let work = async {
+            let refund = validate::refund(message)?;
+            let refunded = self.store.refund(refund).await.map_err(|error| self.status(&error))?;
+            Ok(v1::RefundResponse { refunded })
+        };
+        self.serve("Refund", &metadata, work).await
+    }
 }
 
 /// A server span in the caller's trace. Without an exporter there is none, and this costs nothing.
@@ -213,3 +223,6 @@ fn span(method: &'static str, metadata: &MetadataMap) -> Span {
 fn is_our_fault(code: Code) -> bool {
     matches!(code, Code::Internal | Code::Unavailable | Code::ResourceExhausted | Code::Unknown)
 }
+
+#[cfg(test)]
+mod tests;

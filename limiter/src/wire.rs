@@ -6,7 +6,7 @@ use weir_proto::limiter::v1;
 
 use crate::check::{Check, Decision, Limit, Mode, Outcome};
 use crate::inspect::{Inspection, KnownRefusal};
-use crate::store::StoreError;
+use crate::store::{Admitted, Refund, StoreError};
 use crate::top::{Report, TopKey};
 use crate::window::Terms;
 
@@ -25,6 +25,14 @@ pub(crate) fn check_to_wire(check: &Check) -> v1::Check {
     }
 }
 
+pub(crate) fn refund_to_wire(refund: &Refund) -> v1::RefundRequest {
+    let admitted_within_ms = match refund.admitted {
+        Admitted::Last => None,
+        Admitted::Within(age) => Some(millis(age)),
+    };
+    v1::RefundRequest { key: refund.key.clone(), cost: Some(refund.cost), admitted_within_ms }
+}
+
 pub(crate) fn decision_to_wire(decision: &Decision) -> v1::Decision {
     v1::Decision {
         allowed: decision.allowed,
@@ -32,6 +40,7 @@ pub(crate) fn decision_to_wire(decision: &Decision) -> v1::Decision {
         remaining: decision.remaining,
         retry_after_ms: millis(decision.retry_after),
         reset_after_ms: millis(decision.reset_after),
+        recheck_after_ms: decision.recheck_after.map_or(0, millis),
     }
 }
 
@@ -153,6 +162,7 @@ fn decision_from_wire(decision: v1::Decision) -> Decision {
         remaining: decision.remaining,
         retry_after: Duration::from_millis(decision.retry_after_ms),
         reset_after: Duration::from_millis(decision.reset_after_ms),
+        recheck_after: (decision.recheck_after_ms > 0).then(|| Duration::from_millis(decision.recheck_after_ms)),
     }
 }
 
@@ -162,7 +172,14 @@ mod tests {
     use super::*;
 
     fn decision(allowed: bool) -> v1::Decision {
-        v1::Decision { allowed, limit: 15, remaining: 0, retry_after_ms: 23_000, reset_after_ms: 60_000 }
+        v1::Decision {
+            allowed,
+            limit: 15,
+            remaining: 0,
+            retry_after_ms: 23_000,
+            reset_after_ms: 60_000,
+            recheck_after_ms: 59,
+        }
     }
 
     fn response(allowed: bool, decisions: &[bool]) -> v1::CheckResponse {

@@ -14,12 +14,13 @@ use oracle::{Answer, Rule};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use schedule::{
-    START, Schedule, Subject, any_calls, exact_calls, few_calls, long_exact_schedules, long_schedules, many_calls, run,
-    schedules,
+    START, Schedule, Subject, any_calls, changing_schedules, exact_calls, few_calls, long_exact_schedules,
+    long_schedules, many_calls, refund_schedules, run, schedules,
 };
 use weir_limiter::window::Terms;
 use weir_limiter::{
-    Check, Decision, Inspect, Limit, ManualClock, MemoryConfig, MemoryStore, Mode, RedisConfig, RedisStore, Store,
+    Admitted, Check, Decision, Inspect, Limit, ManualClock, MemoryConfig, MemoryStore, Mode, RedisConfig, RedisStore,
+    Refund, Store,
 };
 use weir_testkit::Redis;
 
@@ -315,6 +316,18 @@ impl<S: Inspect> Subject for Counter<'_, S> {
             reset_after: micros(decision.reset_after),
         }
     }
+
+    fn reset(&mut self, clock: u64) -> bool {
+        self.fixture.clock.set_micros(clock);
+        self.runtime.block_on(self.fixture.store.reset(self.key.clone().into())).unwrap()
+    }
+
+    fn refund(&mut self, units: u64, age: Option<u64>, clock: u64) -> u64 {
+        self.fixture.clock.set_micros(clock);
+        let admitted = age.map_or(Admitted::Last, |age| Admitted::Within(Duration::from_micros(age)));
+        let refund = Refund { key: self.key.clone().into(), cost: units, admitted };
+        self.runtime.block_on(self.fixture.store.refund(refund)).unwrap()
+    }
 }
 
 /// Random schedules, each on a key of its own of one store.
@@ -335,6 +348,31 @@ fn judge<S: Inspect>(fixture: fn() -> Fixture<S>, cases: u32, schedules: impl St
 fn memory_agrees_with_the_oracle() {
     judge(memory, 200, schedules(few_calls(), 1));
     judge(memory, 200, schedules(any_calls(), 3));
+}
+
+#[test]
+fn memory_agrees_with_the_oracle_on_limits_that_change() {
+    judge(memory, 200, changing_schedules(few_calls()));
+    judge(memory, 200, changing_schedules(any_calls()));
+}
+
+#[test]
+fn memory_agrees_with_the_oracle_on_refunds() {
+    judge(memory, 200, refund_schedules(1_u64..16));
+    judge(memory, 200, refund_schedules(any_calls()));
+}
+
+#[test]
+fn redis_agrees_with_the_oracle_on_limits_that_change() {
+    judge(redis, 150, changing_schedules(few_calls()));
+    judge(redis, 150, changing_schedules(any_calls()));
+}
+
+#[test]
+fn redis_agrees_with_the_oracle_on_refunds() {
+    judge(redis, 200, refund_schedules(1_u64..16));
+    judge(redis, 150, refund_schedules(exact_calls()));
+    judge(redis, 200, refund_schedules(many_calls()));
 }
 
 #[test]

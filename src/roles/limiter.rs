@@ -58,6 +58,10 @@ pub(crate) struct Args {
     /// How long a store operation may take, e.g. 100ms
     #[arg(long, value_name = "DURATION", env = "WEIR_LIMITER_STORE_TIMEOUT", default_value = "100ms", value_parser = duration)]
     store_timeout: Duration,
+    /// Lease hot keys under limits of more calls than this: take calls ahead, many in one round trip. For keys that are
+    /// called thousands of times a second; limits of up to 1,000 calls, or a period below 10 s, are never leased
+    #[arg(long, value_name = "CALLS", env = "WEIR_LIMITER_LEASE_CALLS_ABOVE")]
+    lease_calls_above: Option<u64>,
     /// How many keys are counted for `weir limiter top`; 0 counts none
     #[arg(long, value_name = "N", env = "WEIR_LIMITER_TOP_KEYS", default_value_t = weir_limiter::DEFAULT_TOP_KEYS, value_parser = top_keys)]
     top_keys: usize,
@@ -95,6 +99,7 @@ pub(crate) async fn run(args: Args, shutdown: CancellationToken) -> Result<(), E
         top_keys: args.top_keys,
         store_authorities: args.store_ca.map(read_authorities).transpose()?,
         store_wait_replicas: args.store_wait_replicas,
+        lease_calls_above: args.lease_calls_above,
         ..Config::default()
     };
     let listeners = bind_both(

@@ -180,6 +180,10 @@ impl Store for Picky {
     async fn reset(&self, key: Bytes) -> Result<bool, StoreError> {
         self.0.reset(key).await
     }
+
+    async fn refund(&self, refund: Refund) -> Result<u64, StoreError> {
+        self.0.refund(refund).await
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -213,6 +217,10 @@ impl Store for Panicking {
 
     async fn reset(&self, _key: Bytes) -> Result<bool, StoreError> {
         Ok(false)
+    }
+
+    async fn refund(&self, _refund: Refund) -> Result<u64, StoreError> {
+        Ok(0)
     }
 }
 

@@ -22,8 +22,8 @@ use super::endpoint::{Endpoint, EndpointError, EndpointMetrics};
 use super::members::Members;
 use super::resolve::Resolve;
 use crate::check::{Check, CheckList, Outcome};
-use crate::store::{Store, StoreError};
-use crate::wire::{check_to_wire, outcome_from_wire};
+use crate::store::{Refund, Store, StoreError};
+use crate::wire::{check_to_wire, outcome_from_wire, refund_to_wire};
 
 /// Limiters one call may be made on: when several die together, a third may be well.
 const MOST_TRIES: usize = 3;
@@ -139,6 +139,25 @@ impl Store for GrpcStore {
             }
         }
         Ok(existed)
+    }
+
+    /// One limiter is told, and told once: a refund whose answer was lost may have been carried out, and twice would be
+    /// too much. Then the others are told to forget the key's refusals; one that cannot be reached remembers them until
+    /// their waits end.
+    async fn refund(&self, refund: Refund) -> Result<u64, StoreError> {
+        let deadline = Instant::now() + self.timeout;
+        let first = self.choose(None).ok_or_else(|| StoreError::Unavailable("no limiter answers".into()))?;
+        let message = refund_to_wire(&refund);
+        let told = |index: usize, message: v1::RefundRequest| {
+            self.endpoints[index]
+                .call(deadline, |mut client| async move { client.refund(request(message)).await })
+                .instrument(span("Refund"))
+        };
+        let refunded = told(first, message.clone()).await.map_err(|failure| failure.error)?.refunded;
+        let others = (0..self.endpoints.len()).filter(|&index| index != first && self.endpoints[index].is_up());
+        let forget = v1::RefundRequest { cost: Some(0), ..message };
+        join_all(others.map(|index| told(index, forget.clone()))).await;
+        Ok(refunded)
     }
 }
 

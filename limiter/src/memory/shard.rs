@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::sync::Arc;
 
-use crate::window::{Terms, Verdict, Window};
+use crate::window::{Admitted, Grant, Terms, Verdict, Window};
 
 /// What a key costs besides its name and its log: the counter, its place in the table, its ticket.
 const BYTES_PER_KEY: usize = 192;
@@ -85,6 +85,31 @@ impl Shard {
             self.tickets.retain(|Reverse(ticket)| counters.get(&ticket.key).is_some_and(|c| c.due == ticket.due));
         }
         existed
+    }
+
+    /// Takes admissions back; a key of which nothing is left is forgotten.
+    pub(super) fn refund(&mut self, key: &[u8], units: u64, admitted: Admitted, now: u64) -> u64 {
+        let Some(counter) = self.counters.get_mut(key) else { return 0 };
+        let before = counter.window.heap_bytes();
+        let taken = counter.window.refund(units, admitted, now);
+        self.bytes = (self.bytes + counter.window.heap_bytes()).saturating_sub(before);
+        if counter.window.ends_at() == 0 {
+            self.reset(key, now);
+        }
+        taken
+    }
+
+    /// Admits calls ahead on a key that counts already; a fresh one is not hot yet.
+    pub(super) fn lease(&mut self, key: &[u8], terms: Terms, wanted: u64, now: u64) -> Grant {
+        let full = self.bytes >= self.room.bytes;
+        let Some(counter) = self.counters.get_mut(key) else { return Grant::default() };
+        if full && counter.window.would_grow(terms, wanted, now) {
+            return Grant::default();
+        }
+        let before = counter.window.heap_bytes();
+        let grant = counter.window.lease(terms, wanted, now);
+        self.bytes = (self.bytes + counter.window.heap_bytes()).saturating_sub(before);
+        grant
     }
 
     fn check_fresh(&mut self, key: &[u8], terms: Terms, cost: u64, now: u64) -> Verdict {

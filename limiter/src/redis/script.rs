@@ -1,4 +1,5 @@
-//! Packing a call of the script, and reading its answer. The format stands at the top of `check.lua`.
+//! Packing a call of the script, and reading its answer. The format stands at the top of `check.lua`, that of a
+//! counter at the top of `log.lua`.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use crate::key::StoredKey;
 use crate::store::StoreError;
 use crate::window::{self, Terms};
 
-const SOURCE: &str = include_str!("check.lua");
+const SOURCE: &str = concat!(include_str!("log.lua"), include_str!("check.lua"));
 
 static SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(SOURCE));
 
@@ -137,6 +138,7 @@ fn next_decision(check: &Check, numbers: &mut impl Iterator<Item = i64>) -> Opti
         remaining: 0,
         retry_after: Duration::ZERO,
         reset_after: Duration::from_micros(Terms::from(check.limit).period),
+        recheck_after: None,
     };
     let first = numbers.next()?;
     if let Ok(remaining) = u64::try_from(first) {

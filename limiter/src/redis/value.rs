@@ -1,7 +1,7 @@
-//! Reading a counter's string, whose format stands at the top of `check.lua`.
+//! Reading a counter's string, whose format stands at the top of `log.lua`.
 
 use crate::store::StoreError;
-use crate::window::{EXACT_CALLS, Snapshot, Terms};
+use crate::window::{Snapshot, Terms};
 
 /// Times are kept modulo this many microseconds.
 const TIMES: u64 = 1 << 48;
@@ -9,8 +9,10 @@ const TIMES: u64 = 1 << 48;
 /// Totals are kept modulo this.
 const TOTALS: u64 = 1 << 53;
 
-/// Logs of more entries hold a hint behind the header.
-const SHORT: u64 = 32;
+/// The forms of a log.
+const SHORT: u8 = b'E';
+const LONG: u8 = b'L';
+const SLOTTED: u8 = b'S';
 
 /// What the string says at `now`.
 ///
@@ -24,22 +26,32 @@ pub(super) fn read(value: &[u8], now: u64) -> Result<Snapshot, StoreError> {
 
 fn parse(value: &[u8], now: u64) -> Option<Snapshot> {
     let mut rest = value;
+    let form = number(&mut rest, 1)? as u8;
     let (calls, shortest, longest) = (number(&mut rest, 5)?, number(&mut rest, 5)?, number(&mut rest, 5)?);
-    let count = number(&mut rest, 2)?;
-    let exact = calls <= EXACT_CALLS;
-    let base = if exact { 0 } else { number(&mut rest, 7)? };
-    if count > SHORT {
-        number(&mut rest, 2)?;
-    }
     let most = Terms { calls, period: longest };
     let time = |rest: &mut &[u8]| Some(absolute(number(rest, 6)?, now));
-    if exact {
-        let times = (0..count).map(|_| time(&mut rest)).collect::<Option<Vec<u64>>>()?;
+    if form == SHORT {
+        let mut times = Vec::new();
+        while !rest.is_empty() {
+            times.push(time(&mut rest)?);
+        }
         return Some(Snapshot::of_times(times, most, shortest, now));
     }
-    let slots = (0..count).map(|_| Some((time(&mut rest)?, number(&mut rest, 7)?.wrapping_sub(base) % TOTALS)));
-    let slots = slots.collect::<Option<Vec<_>>>()?;
-    Some(Snapshot::of_slots(slots.into_iter(), most, shortest, now))
+    let count = number(&mut rest, 2)?;
+    let (_left, _places, _newest) = (number(&mut rest, 2)?, number(&mut rest, 2)?, number(&mut rest, 6)?);
+    let (base, _total) = (number(&mut rest, 7)?, number(&mut rest, 7)?);
+    match form {
+        LONG => {
+            let times = (0..count).map(|_| time(&mut rest)).collect::<Option<Vec<u64>>>()?;
+            Some(Snapshot::of_times(times, most, shortest, now))
+        }
+        SLOTTED => {
+            let slots = (0..count).map(|_| Some((time(&mut rest)?, number(&mut rest, 7)?.wrapping_sub(base) % TOTALS)));
+            let slots = slots.collect::<Option<Vec<_>>>()?;
+            Some(Snapshot::of_slots(slots.into_iter(), most, shortest, now))
+        }
+        _ => None,
+    }
 }
 
 /// Takes a little-endian number of so many bytes off the front.
@@ -81,11 +93,10 @@ mod tests {
     #[test]
     fn a_counter_of_two_admissions_is_read_back() {
         let now = 3 * TIMES + 1_000_000;
-        let mut value = Vec::new();
-        for (number, bytes) in [(15_u64, 5), (60_000_000, 5), (60_000_000, 5), (2, 2), (100_000, 6), (900_000, 6)] {
+        let mut value = vec![SHORT];
+        for (number, bytes) in [(15_u64, 5), (60_000_000, 5), (60_000_000, 5), (100_000, 6), (900_000, 6)] {
             value.extend_from_slice(&number.to_le_bytes()[..bytes]);
         }
-        value.extend_from_slice(&[0; 12]); // room for more
         let snapshot = read(&value, now).unwrap();
         assert_eq!(snapshot.largest(), Some(Terms { calls: 15, period: 60_000_000 }));
         assert_eq!(snapshot.ages(), Some((900_000, 100_000)));

@@ -281,3 +281,67 @@ proptest! {
         runtime.block_on(compare(steps));
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_that_a_lease_may_end_is_remembered_for_a_span_and_says_so() {
+    let store = ScriptedStore::new();
+    let cache = RefusalCache::new(store.clone(), 1_000, Counter::default()).with_leases_above(10_000);
+    let wide = limit(20_000, 64);
+    decide(&cache, cost("k", wide, 20_000)).await;
+    let span = Duration::from_micros(62_500);
+    let refused = decide(&cache, check("k", wide)).await;
+    assert_eq!((refused.retry_after, refused.recheck_after), (Duration::from_secs(64), Some(span)));
+    store.advance(Duration::from_micros(60_000)).await;
+    let known = decide(&cache, check("k", wide)).await;
+    assert_eq!((store.calls(), known.recheck_after), (2, Some(Duration::from_micros(2_500))));
+    store.advance(Duration::from_micros(2_500)).await;
+    decide(&cache, check("k", wide)).await;
+    assert_eq!(store.calls(), 3, "the store is asked again");
+
+    // A cache before this one holds to what it says.
+    let before = RefusalCache::new(cache, 1_000, Counter::default());
+    assert!(decide(&before, check("k", wide)).await.recheck_after.is_some());
+    store.advance(span).await;
+    decide(&before, check("k", wide)).await;
+    assert_eq!(store.calls(), 4);
+    // Limits that are not leased are remembered as ever.
+    let small = limit(2, 64);
+    decide(&before, cost("s", small, 2)).await;
+    assert_eq!(decide(&before, check("s", small)).await.recheck_after, None);
+    store.advance(span * 2).await;
+    assert_eq!((decide(&before, check("s", small)).await.recheck_after, store.calls()), (None, 6));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refund_is_seen_at_once_here_and_elsewhere_when_the_wait_ends_or_a_refund_of_nothing_comes() {
+    let (here, store) = exhausted().await;
+    let elsewhere = RefusalCache::new(store.clone(), 1_000, Counter::default());
+    let told = RefusalCache::new(store.clone(), 1_000, Counter::default());
+    let refund = |cost| Refund { key: "k".into(), cost, admitted: crate::store::Admitted::Last };
+    for cache in [&elsewhere, &told] {
+        assert!(!decide(cache, check("k", limit(2, 10))).await.allowed);
+    }
+    assert_eq!(here.refund(refund(1)).await.unwrap(), 1);
+    assert_eq!(told.refund(refund(0)).await.unwrap(), 0);
+    assert!(!decide(&elsewhere, check("k", limit(2, 10))).await.allowed, "it holds to the wait it knows");
+    assert!(decide(&here, cost("k", limit(2, 10), 0)).await.allowed);
+    assert!(decide(&told, cost("k", limit(2, 10), 0)).await.allowed);
+    store.advance(Duration::from_secs(10)).await;
+    assert!(decide(&elsewhere, check("k", limit(2, 10))).await.allowed, "not a moment longer");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_on_its_way_when_a_refund_comes_is_not_remembered() {
+    let (cache, store) = cached();
+    decide(&store, cost("k", limit(2, 10), 2)).await;
+    store.behave(Behaviour::Hold);
+    let refund = Refund { key: "k".into(), cost: 1, admitted: crate::store::Admitted::Last };
+    let refunded = async {
+        tokio::task::yield_now().await;
+        store.behave(Behaviour::Answer);
+        cache.refund(refund).await.unwrap()
+    };
+    let (refused, refunded) = tokio::join!(decide(&cache, check("k", limit(2, 10))), refunded);
+    assert_eq!((refused.allowed, refunded), (false, 1));
+    assert!(decide(&cache, check("k", limit(2, 10))).await.allowed);
+}

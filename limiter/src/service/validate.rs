@@ -10,6 +10,7 @@ use tonic::Status;
 use weir_proto::limiter::v1;
 
 use crate::check::{Check, CheckList, Limit};
+use crate::store::{Admitted, Refund};
 
 /// A list is evaluated in one go, so its length bounds how long others wait. A policy has a handful.
 pub(crate) const MAX_CHECKS_PER_LIST: usize = 64;
@@ -135,6 +136,18 @@ fn key(key: Bytes) -> Result<Bytes, Invalid> {
         Some(problem) => Err(Invalid { field: "key".to_owned(), problem }),
         None => Ok(key),
     }
+}
+
+/// What a `Refund` call takes back.
+pub(crate) fn refund(request: v1::RefundRequest) -> Result<Refund, Invalid> {
+    let key = reset(v1::ResetRequest { key: request.key })?;
+    let cost = request.cost.unwrap_or(1);
+    if cost > MAX_COST {
+        let problem = format!("must be at most {MAX_COST}, got {cost}");
+        return Err(Invalid { field: "cost".to_owned(), problem });
+    }
+    let within = |millis| Admitted::Within(Duration::from_millis(millis));
+    Ok(Refund { key, cost, admitted: request.admitted_within_ms.map_or(Admitted::Last, within) })
 }
 
 fn check(wire: v1::Check, place: Place) -> Result<Check, Invalid> {
@@ -285,6 +298,20 @@ mod tests {
         assert_eq!(limits[0].renewal_period, Duration::from_secs(60));
         assert_eq!(top(v1::TopRequest { keys: 1_000 }).unwrap(), 1_000);
         assert_eq!(top(v1::TopRequest { keys: 0 }).unwrap_err().to_string(), "keys: must be 1 to 1000, got 0");
+    }
+
+    #[test]
+    fn a_refund_needs_a_key_and_takes_one_back_unless_it_says_how_many() {
+        let message = |request| refund(request).unwrap_err().to_string();
+        assert_eq!(message(v1::RefundRequest::default()), "key: must be 1 to 1024 bytes, got 0");
+        let good = v1::RefundRequest { key: Bytes::from_static(b"k"), ..v1::RefundRequest::default() };
+        let costly = v1::RefundRequest { cost: Some(MAX_COST + 1), ..good.clone() };
+        assert_eq!(message(costly), "cost: must be at most 1000000000, got 1000000001");
+        let key = Bytes::from_static(b"k");
+        assert_eq!(refund(good.clone()).unwrap(), Refund { key: key.clone(), cost: 1, admitted: Admitted::Last });
+        let old = v1::RefundRequest { cost: Some(3), admitted_within_ms: Some(1_500), ..good };
+        let admitted = Admitted::Within(Duration::from_millis(1_500));
+        assert_eq!(refund(old).unwrap(), Refund { key, cost: 3, admitted });
     }
 
     #[test]

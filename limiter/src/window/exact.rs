@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::Reach;
+use super::{Admitted, Reach};
 
 /// Admission times, oldest first; equal times are admissions of one call or one microsecond.
 #[derive(Debug, Clone, Default)]
@@ -36,15 +36,34 @@ impl Exact {
 
     /// `cost` is at most the limit's calls, so at most [`super::EXACT_CALLS`].
     pub(super) fn admit(&mut self, now: u64, cost: u64, reach: Reach) {
-        while self.times.front().is_some_and(|time| time + reach.longest <= now) {
-            self.times.pop_front();
-        }
+        self.forget_until(now, reach.longest);
         let (keep, cost) = (reach.calls as usize, cost as usize);
         for _ in keep..self.times.len() + cost {
             self.times.pop_front();
         }
         self.grow(cost, keep);
         self.times.extend(std::iter::repeat_n(now, cost));
+    }
+
+    /// Takes up to `units` admissions back; says how many.
+    pub(super) fn take_back(&mut self, units: u64, admitted: Admitted, now: u64, longest: u64) -> u64 {
+        self.forget_until(now, longest);
+        let count = self.times.len();
+        let units = usize::try_from(units).map_or(count, |units| units.min(count));
+        let before = match admitted {
+            Admitted::Last => count,
+            Admitted::Since(moment) => self.times.partition_point(|time| *time < moment),
+        };
+        let first = before.min(count - units);
+        self.times.drain(first..first + units);
+        units as u64
+    }
+
+    /// Forgets what has left the longest period.
+    fn forget_until(&mut self, now: u64, longest: u64) {
+        while self.times.front().is_some_and(|time| time + longest <= now) {
+            self.times.pop_front();
+        }
     }
 
     /// Makes room for `more`, doubling, but never beyond what will ever be kept.

@@ -9,7 +9,7 @@
 
 use std::collections::VecDeque;
 
-use super::Reach;
+use super::{Admitted, Reach};
 
 /// One period needs at most 257 slots, several periods at most two sets of them (see [`Slotted::coarsen`]); with this
 /// much above that, coarsening is rare.
@@ -63,19 +63,51 @@ impl Slotted {
         self.slots.get(index).map(|slot| slot.latest)
     }
 
-    pub(super) fn admit(&mut self, now: u64, cost: u64, reach: Reach) {
-        while let Some(oldest) = self.slots.front().filter(|slot| slot.latest + reach.longest <= now) {
-            self.base = oldest.total;
-            self.slots.pop_front();
-        }
+    /// Remembers a call that was decided at `now` as made at `moment`, which is not before the newest.
+    pub(super) fn admit(&mut self, now: u64, moment: u64, cost: u64, reach: Reach) {
+        self.forget_until(now, reach.longest);
         let total = self.total().wrapping_add(cost);
         let cell = cell_of(reach.shortest);
-        if self.newest().is_some_and(|newest| newest / cell == now / cell) {
+        if self.newest().is_some_and(|newest| newest / cell == moment / cell) {
             self.slots.pop_back();
         } else if self.slots.len() >= MAX_SLOTS {
             self.coarsen(now, reach);
         }
-        self.slots.push_back(Slot { latest: now, total });
+        self.slots.push_back(Slot { latest: moment, total });
+    }
+
+    /// Takes up to `units` admissions back; says how many. What is left in a slot keeps its latest moment: late, never
+    /// early.
+    pub(super) fn take_back(&mut self, units: u64, admitted: Admitted, now: u64, longest: u64) -> u64 {
+        self.forget_until(now, longest);
+        let count = self.total().wrapping_sub(self.base);
+        let units = units.min(count);
+        let before = match admitted {
+            Admitted::Last => count,
+            Admitted::Since(moment) => {
+                // The slot that holds the moment's admissions is the first that ends with it or later.
+                let holder = self.slots.partition_point(|slot| slot.latest < moment);
+                self.total_of(holder).wrapping_sub(self.base)
+            }
+        };
+        let first = before.min(count - units);
+        let (base, mut previous) = (self.base, self.base);
+        self.slots.retain_mut(|slot| {
+            let nth = slot.total.wrapping_sub(base);
+            slot.total = slot.total.wrapping_sub(nth.saturating_sub(first).min(units));
+            let holds_any = slot.total != previous;
+            previous = slot.total;
+            holds_any
+        });
+        units
+    }
+
+    /// Forgets what has left the longest period.
+    fn forget_until(&mut self, now: u64, longest: u64) {
+        while let Some(oldest) = self.slots.front().filter(|slot| slot.latest + longest <= now) {
+            self.base = oldest.total;
+            self.slots.pop_front();
+        }
     }
 
     /// Merges slots that share a cell: of the shortest period while they still matter to it, of the longest period

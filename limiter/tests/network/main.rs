@@ -2,8 +2,10 @@
 #![allow(clippy::unwrap_used, unreachable_pub)]
 
 mod client;
+mod lease;
 mod members;
 mod operator;
 mod redis;
+mod refund;
 mod service;
 mod support;

@@ -40,6 +40,8 @@ pub(crate) struct Oracle {
     /// The largest calls and the longest period that admitted since anything last counted.
     calls: u64,
     longest: u64,
+    /// How much later than the newest admission a window may believe it to be.
+    uncertain: u64,
 }
 
 /// Up to this many calls a window is exact.
@@ -51,10 +53,14 @@ impl Oracle {
         self.all.iter().map(|admission| admission.time).collect()
     }
 
+    /// The times of admissions that still count.
+    pub(crate) fn counting(&self, clock: u64) -> Vec<u64> {
+        self.times().into_iter().filter(|time| time + self.longest > clock).collect()
+    }
+
     /// Says what is wrong with a verdict, if anything, and takes note of it.
     pub(crate) fn judge(&mut self, rule: Rule, cost: u64, clock: u64, answer: Answer) -> Result<(), String> {
-        let last = self.all.last().map_or(0, |admission| admission.time);
-        if !self.all.is_empty() && last + self.longest <= clock {
+        if self.has_ended(clock) {
             // Nothing counts any more. Only the next admission makes that final: a clock may be set back before it.
             let mut fresh = Self::default();
             fresh.judge(rule, cost, clock, answer)?;
@@ -63,7 +69,7 @@ impl Oracle {
             }
             return Ok(());
         }
-        let now = clock.max(self.all.last().map_or(clock, |admission| admission.time));
+        let now = self.now(clock);
         let fail = |what: &str, expected: String| {
             Err(format!(
                 "{what}: expected {expected} of {rule:?} cost {cost} at {clock} (now {now}), got {answer:?}; last {:?}",
@@ -88,14 +94,18 @@ impl Oracle {
         if answer.remaining + charged < low || answer.remaining + charged > high {
             return fail("remaining", format!("{low}..={high} before charging {charged}"));
         }
-        let newest = if charged > 0 { Some(now) } else { self.all.last().map(|a| a.time) };
-        let reset = newest.filter(|time| time + rule.period > now).map_or(0, |time| time + rule.period - clock);
-        if answer.reset_after != reset {
-            return fail("reset_after", reset.to_string());
+        let recorded = self.all.last().map_or(now, |last| last.time.max(now));
+        let newest = if charged > 0 { Some(recorded) } else { self.all.last().map(|a| a.time) };
+        let counts_until = |time: u64| if time + rule.period > now { time + rule.period - clock } else { 0 };
+        let reset = newest.map_or(0, counts_until);
+        // Of a slot that lost its newest admission the window knows no more than that it was in it.
+        let latest_reset = newest.map_or(0, |time| counts_until(time + self.uncertain));
+        if answer.reset_after < reset || answer.reset_after > latest_reset {
+            return fail("reset_after", format!("{reset}..={latest_reset}"));
         }
         let (early, latest) = match (answer.allowed, wanted > rule.calls) {
             (true, _) => (0, 0),
-            (false, true) => (reset, reset),
+            (false, true) => (reset, latest_reset),
             (false, false) => {
                 let early = first_fit(&sure, rule, wanted, now) - clock;
                 (early, first_fit(&self.all, rule, wanted, now).max(now) + late - clock)
@@ -105,9 +115,58 @@ impl Oracle {
             return fail("retry_after", format!("{early}..={latest}"));
         }
         if charged > 0 {
-            self.admit(Admission { time: now, cost, rule });
+            self.admit(Admission { time: recorded, cost, rule });
         }
         self.no_interval_is_over()
+    }
+
+    /// Takes note of a reset, and says what is wrong with its answer.
+    pub(crate) fn judge_reset(&mut self, clock: u64, existed: bool) -> Result<(), String> {
+        // A store may still hold what does not count any more; it must not lose what does.
+        let counts = self.all.last().is_some_and(|last| last.time + self.longest > clock);
+        *self = Self::default();
+        if counts && !existed { Err("the key counted, but the reset found nothing".to_owned()) } else { Ok(()) }
+    }
+
+    /// Takes note of a refund, and says what is wrong with its answer. `of` is the moment of the admission it is for;
+    /// without one it is for the newest.
+    pub(crate) fn judge_refund(&mut self, units: u64, of: Option<u64>, clock: u64, taken: u64) -> Result<(), String> {
+        let now = self.now(clock);
+        let longest = self.longest;
+        let gone = self.has_ended(clock) || of.is_some_and(|moment| moment + longest <= now);
+        // What still counts at least, and at most.
+        let live = |admissions: &[Admission], late| used(admissions, longest + late, now);
+        let sure: Vec<_> = self.sure.iter().copied().collect();
+        let (least, most) = if gone { (0, 0) } else { (live(&sure, 0), live(&self.all, self.lateness())) };
+        if taken < units.min(least) || taken > units.min(most) {
+            return Err(format!("took {taken} of {units} back at {clock}: {least}..={most} count"));
+        }
+        if taken == 0 {
+            return Ok(());
+        }
+        if self.calls > EXACT {
+            self.uncertain = self.lateness();
+        }
+        let late = self.lateness();
+        self.all.retain(|a| a.time + longest + late > now);
+        take_back(&mut self.all, units, of);
+        let mut sure: Vec<_> = self.sure.drain(..).collect();
+        take_back(&mut sure, units, of);
+        self.sure = sure.into();
+        if self.all.is_empty() {
+            *self = Self::default();
+        }
+        Ok(())
+    }
+
+    fn has_ended(&self, clock: u64) -> bool {
+        self.all.last().is_some_and(|last| last.time + self.longest + self.uncertain <= clock)
+    }
+
+    /// The key's time. A window that may hold admissions ahead of time believes a clock that is a little behind.
+    fn now(&self, clock: u64) -> u64 {
+        let ahead = if self.calls > EXACT { (self.longest / 1024).min(100_000) } else { 0 };
+        self.all.last().map_or(clock, |last| clock.max(last.time - ahead))
     }
 
     /// How much later than due an admission may leave the window: a slot's span.
@@ -155,6 +214,21 @@ impl Oracle {
 
 fn used(admissions: &[Admission], period: u64, now: u64) -> u64 {
     admissions.iter().filter(|a| a.time + period > now).map(|a| a.cost).sum()
+}
+
+/// Takes the newest units away, or the oldest of those since a moment, and of those before it the newest.
+fn take_back(admissions: &mut Vec<Admission>, units: u64, of: Option<u64>) {
+    let mut left = units;
+    let mut take = |admission: &mut Admission| {
+        let taken = left.min(admission.cost);
+        admission.cost -= taken;
+        left -= taken;
+    };
+    let since = of.map_or(admissions.len(), |moment| admissions.partition_point(|a| a.time < moment));
+    let (before, from) = admissions.split_at_mut(since);
+    from.iter_mut().for_each(&mut take);
+    before.iter_mut().rev().for_each(&mut take);
+    admissions.retain(|a| a.cost > 0);
 }
 
 /// The first moment, from `now` on, at which `wanted` more fit.

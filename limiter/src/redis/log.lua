@@ -1,0 +1,222 @@
+-- What the scripts have in common: the format of a counter, reading and writing one. It stands before each of them, in
+-- one text.
+--
+-- A counter is one string: a header, then a log of entries, oldest first.
+--   header  form (1 byte), largest calls, shortest period, longest period that admitted (5 bytes each)
+--   'E'     exact, at most SHORT entries: the time of every admission (6 bytes)
+--   'L'     exact, longer: a state, then entries as above, then room for more
+--   'S'     slotted, for more than EXACT_CALLS: a state, then one entry per slot, the time of its latest admission (6)
+--           and the total up to and including it (7), then room for more
+--   state   entries (2), how many of them had left the window last time, which is where to look first (2), entries
+--           there is room for (2), time of the newest (6), total before the first entry (7), total (7)
+-- An admission of a slotted log may have been taken ahead: then its time is still to come, by no more than ahead_of the
+-- longest period. window.rs says why that keeps the promise.
+-- Times are kept modulo 2^48 microseconds (nine years), totals modulo 2^53 (a Lua number holds no more).
+--
+-- What things cost decides how it is done. A command called from here takes 0.5 to 1.5 us, and so does a number that
+-- becomes text for it; a string costs 2 ns per byte each time it is made, a table 0.4 us. So a short log is read and
+-- written as a whole, with two commands and no table. Of a longer one only what is needed is read, and what is added is
+-- written in place; when its room is used up it is written anew without what has been forgotten.
+
+local call, pack, unpack = redis.call, struct.pack, struct.unpack
+local byte, find, format, rep, sub = string.byte, string.find, string.format, string.rep, string.sub
+local ceil, floor, max, min = math.ceil, math.floor, math.max, math.min
+
+local EXACT_CALLS = 1000
+local HEADER, STATE, STATE_AT = 16, 26, '16' -- sizes of a log's parts, and where the state stands
+local TIMES, TOTALS = 2 ^ 48, 2 ^ 53
+local SHORT, SHORT_READ = 32, '207' -- HEADER + 6 * SHORT, less one: the whole of any short log
+local AROUND = 64     -- bytes read before and after an entry that is looked up in a long log
+local MAX_SLOTS = 640 -- twice what two periods need, so that coarsening is rare
+
+local clock = tonumber(ARGV[2])
+if not clock then
+  local time = call('TIME')
+  clock = time[1] * 1000000 + time[2]
+end
+local stamp = pack('<I6', clock % TIMES)
+
+-- When a key may expire if its newest admission is at `now`, in milliseconds; never early.
+local function expiry(now, longest)
+  return format('%.0f', ceil((now + longest) / 1000))
+end
+
+-- The most that an admission may be recorded ahead of time under limits of this period.
+local function ahead_of(period)
+  return min(floor(period / 1024), 100000)
+end
+
+-- A string that holds the i-th oldest entry, and where in it.
+local function entry(log, i)
+  local at = log.start + (i - 1) * log.width
+  if at < log.from or at + log.width > log.from + #log.part then
+    log.from = max(at - AROUND, 0)
+    log.part = call('GETRANGE', log.key, log.from, at + AROUND)
+  end
+  return log.part, at - log.from + 1
+end
+
+-- Microseconds since the i-th oldest entry.
+local function age(log, i)
+  return (log.now - unpack('<I6', entry(log, i))) % TIMES
+end
+
+-- The running total after the i oldest entries.
+local function total(log, i)
+  if log.exact then return i end
+  if i == 0 then return log.base end
+  local part, at = entry(log, i)
+  return (unpack('<I7', part, at + 6))
+end
+
+local function has_left(log, i, period)
+  return age(log, i) >= period + log.ahead
+end
+
+local function is_before(log, i, count)
+  return (total(log, i) - log.base) % TOTALS < count
+end
+
+-- The last i for which holds(log, i, bound), which is true up to some i and false from there on: looked for from a
+-- guess outwards.
+local function last(log, guess, holds, bound)
+  local low, high, i, step = 0, log.count, guess, 1
+  while low < high do
+    if i == 0 or holds(log, i, bound) then
+      low, i = i, i + step
+      if i > high then break end
+      if not holds(log, i, bound) then high = i - 1 break end
+    else
+      high, i = i - 1, i - step
+      if i < 1 then break end
+      if holds(log, i, bound) then low = i break end
+    end
+    step = step * 2
+  end
+  while low < high do
+    local middle = ceil((low + high) / 2)
+    if holds(log, middle, bound) then low = middle else high = middle - 1 end
+  end
+  return low
+end
+
+local function empty(key)
+  return { key = key, part = '', from = 0, start = HEADER, width = 6, exact = true, now = clock, ahead = 0, idle = 0,
+    count = 0, left = 0, places = 0, base = 0, total = 0, largest = 0, shortest = math.huge, longest = 0 }
+end
+
+-- What is known of a key, of which `part` is the beginning: nothing once its last admission has left the longest period.
+local function load(key, part)
+  if part == '' then return empty(key) end
+  local form, largest, shortest, longest = unpack('<c1I5I5I5', part)
+  local exact, start, width = form ~= 'S', HEADER, 6
+  local count, left, places, newest, base, total = 0, 0, 0, 0, 0, 0
+  if form == 'E' then
+    count = (#part - HEADER) / 6
+    newest, total = unpack('<I6', part, #part - 5), count
+  elseif form == 'L' or form == 'S' then
+    count, left, places, newest, base, total = unpack('<I2I2I2I6I7I7', part, HEADER + 1)
+    start, width = HEADER + STATE, exact and 6 or 13
+  else
+    error('something that is no counter stands under the name of one')
+  end
+  -- Time never runs backwards for a key: a clock behind the newest entry waits there, unless that was taken ahead. `now`
+  -- is never before the newest entry; the key's own time is `ahead` before it.
+  local now, ahead, idle = clock, 0, (clock - newest + TIMES / 2) % TIMES - TIMES / 2
+  if idle >= longest then return empty(key) end
+  if idle < 0 then
+    if not exact then ahead = min(-idle, ahead_of(longest)) end
+    now, idle = clock - idle, 0
+  end
+  return { key = key, part = part, from = 0, start = start, width = width, exact = exact,
+    now = now, ahead = ahead, idle = idle,
+    count = count, left = left, places = places, base = base, total = total,
+    largest = largest, shortest = shortest, longest = longest }
+end
+
+-- The largest power of two of microseconds that is at most 1/128 of the period. Slots do not cross its multiples.
+local function cell_of(period)
+  local _, exponent = math.frexp(max(period / 128, 1))
+  return 2 ^ (exponent - 1)
+end
+
+-- The entries from..upto as slots, merged where they share a cell: of the shortest period while they matter to it, of
+-- the longest afterwards. Merging is dropping all but the last, which has the latest time and the total.
+local function merged(log, from, upto)
+  local fine, coarse = cell_of(log.shortest), cell_of(log.longest)
+  local slots, size, cell = {}, nil, nil
+  for i = from, upto do
+    local since = age(log, i)
+    local own_size = since >= log.shortest + log.ahead and coarse or fine
+    local own_cell = floor((log.now - since) / own_size)
+    if own_size ~= size or own_cell ~= cell then slots[#slots + 1] = '' end
+    size, cell = own_size, own_cell
+    slots[#slots] = pack('<I6I7', (log.now - since) % TIMES, total(log, i))
+  end
+  return table.concat(slots)
+end
+
+-- Writes `entries` behind the first `keep` ones, in place. `left` entries have left the window.
+local function write_in_place(log, keep, entries, left, expires)
+  local key = log.key
+  call('SETRANGE', key, log.start + keep * log.width, entries)
+  call('SETRANGE', key, STATE_AT, pack('<I2I2I2I6I7I7', keep + #entries / log.width, left, log.places,
+    log.now % TIMES, log.base, log.total))
+  call('PEXPIREAT', key, expires)
+end
+
+-- A log of these entries, of which the newest is of this time, as a whole.
+local function written(log, entries, newest)
+  local slotted = log.largest > EXACT_CALLS
+  local width = slotted and 13 or 6
+  local count = #entries / width
+  local short = not slotted and count <= SHORT
+  local header = pack('<c1I5I5I5', short and 'E' or slotted and 'S' or 'L', log.largest, log.shortest, log.longest)
+  if short then return header .. entries end
+  local places = count + ceil(count / 8)
+  if not slotted then log.base, log.total = 0, count end
+  local state = pack('<I2I2I2I6I7I7', count, log.left, places, newest, log.base, log.total)
+  return header .. state .. entries .. rep('\0', (places - count) * width)
+end
+
+-- Writes the whole log anew: the first `keep` entries, less what has been forgotten, and `entries`.
+local function write_anew(log, keep, entries, left, expires)
+  if log.places > 0 then log.part, log.from = call('GET', log.key), 0 end
+  local slotted = log.largest > EXACT_CALLS
+  local drop = min(last(log, left, has_left, log.longest), keep)
+  if not slotted then drop = max(drop, keep + #entries / 6 - log.largest) end
+  local base, kept = total(log, drop), nil
+  if slotted and keep > 0 and (log.exact or keep - drop >= MAX_SLOTS) then
+    kept, left = merged(log, drop + 1, keep), drop
+  else
+    kept = sub(log.part, log.start + drop * log.width + 1, log.start + keep * log.width)
+  end
+
+  log.base, log.left = base, max(left - drop, 0)
+  call('SET', log.key, written(log, kept .. entries, log.now % TIMES), 'PXAT', expires)
+end
+
+local function admit(log, kind, left)
+  local calls, period, cost = kind.calls, kind.period, kind.cost
+  local same = calls <= log.largest and period >= log.shortest and period <= log.longest
+  if not same then
+    log.largest, log.shortest, log.longest =
+      max(log.largest, calls), min(log.shortest, period), max(log.longest, period)
+  end
+  local time = log.now == clock and stamp or pack('<I6', log.now % TIMES)
+  local keep, entries = log.count, nil
+  log.total = (log.total + cost) % TOTALS
+  if log.largest <= EXACT_CALLS then
+    entries = rep(time, cost)
+  else
+    local cell = cell_of(log.shortest)
+    if keep > 0 and floor((log.now - log.idle) / cell) == floor(log.now / cell) then
+      keep = keep - 1 -- the newest slot takes this call in
+    end
+    entries = time .. pack('<I7', log.total)
+  end
+  local usual = log.now == clock and log.longest == period
+  local expires = usual and kind.expires or expiry(log.now, log.longest)
+  local in_place = same and keep + #entries / log.width <= log.places
+  return (in_place and write_in_place or write_anew)(log, keep, entries, left, expires)
+end
