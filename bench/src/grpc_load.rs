@@ -1,80 +1,174 @@
-//! A closed-loop gRPC load on the limiter's contract: many calls under way on a few HTTP/2 connections.
+//! A gRPC load on the limiter's contract: calls as fast as they are answered, or at a rate of their own.
+//!
+//! Every call is kept with the moments between which the limiter decided it, for latencies and for [`crate::verify`].
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use tonic::transport::Channel;
-use weir_proto::limiter::v1::limiter_client::LimiterClient;
+use prost::Message;
 use weir_proto::limiter::v1::{Check, CheckRequest};
+
+use crate::http2;
 
 /// HTTP/2 connections, as a few gateways would hold.
 const CONNECTIONS: usize = 4;
 /// Calls under way on each.
 const CALLS_PER_CONNECTION: usize = 16;
 
-/// What came back.
-pub(crate) struct Outcome {
-    pub(crate) per_second: f64,
-    pub(crate) allowed: usize,
-    pub(crate) refused: usize,
+const PATH: &str = "/weir.limiter.v1.Limiter/Check";
+
+/// One call.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Call {
+    /// Which message it sent.
+    pub(crate) message: usize,
+    /// When it should have been sent, which is when it was unless the load had a rate.
+    pub(crate) due: Instant,
+    /// Before it was sent.
+    pub(crate) sent: Instant,
+    /// After it was answered.
+    pub(crate) received: Instant,
+    pub(crate) allowed: bool,
 }
 
-/// Two counters, as the scenario's policy has: the address (300 in 120 s) and the subject (15 in 60 s).
-pub(crate) fn two_counters(n: usize) -> CheckRequest {
-    let check = |name: &str, key: String, calls, renewal_period_ms| Check {
+/// What came back.
+pub(crate) struct Outcome {
+    pub(crate) calls: Vec<Call>,
+    pub(crate) elapsed: Duration,
+}
+
+impl Outcome {
+    pub(crate) fn per_second(&self) -> f64 {
+        self.calls.len() as f64 / self.elapsed.as_secs_f64()
+    }
+
+    pub(crate) fn allowed(&self) -> usize {
+        self.calls.iter().filter(|call| call.allowed).count()
+    }
+
+    pub(crate) fn refused(&self) -> usize {
+        self.calls.len() - self.allowed()
+    }
+}
+
+/// A message of checks, ready to be sent.
+pub(crate) fn message(checks: Vec<Check>) -> Vec<u8> {
+    CheckRequest { checks }.encode_to_vec()
+}
+
+/// One check of cost 1.
+pub(crate) fn check(name: &str, key: String, calls: u64, renewal_period: Duration) -> Check {
+    Check {
         limit_name: name.to_owned(),
         key: key.into_bytes().into(),
         calls,
-        renewal_period_ms,
+        renewal_period_ms: renewal_period.as_millis() as u64,
         cost: None,
-    };
-    CheckRequest {
-        checks: vec![
-            check("address", format!("120:10.{}.{}.{}", n >> 16 & 255, n >> 8 & 255, n & 255), 300, 120_000),
-            check("subject", format!("60:0d9c1b1e-6f7a-4f3d-9a54-{n:012x}"), 15, 60_000),
-        ],
     }
 }
 
-/// Makes `total` calls; call `n` sends `request(n)`.
-pub(crate) async fn run(
-    url: &str,
-    total: usize,
-    request: impl Fn(usize) -> CheckRequest + Send + Sync + 'static,
-) -> Outcome {
-    let request = Arc::new(request);
-    let next = Arc::new(AtomicUsize::new(0));
-    let (allowed, refused) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-    let mut channels = Vec::new();
-    for _ in 0..CONNECTIONS {
-        let endpoint = Channel::from_shared(url.to_owned()).expect("a URL").timeout(Duration::from_secs(30));
-        channels.push(endpoint.tcp_nodelay(true).connect().await.expect("the limiter accepts"));
-    }
+/// A message of two counters, as the scenario's policy has: the address (300 in 120 s) and the subject (15 in 60 s).
+pub(crate) fn two_counters(n: usize) -> Vec<u8> {
+    message(vec![
+        check("address", format!("120:{}", address(n)), 300, Duration::from_secs(120)),
+        check("subject", format!("60:{}", subject(n)), 15, Duration::from_secs(60)),
+    ])
+}
+
+pub(crate) fn address(n: usize) -> String {
+    format!("10.{}.{}.{}", n >> 16 & 255, n >> 8 & 255, n & 255)
+}
+
+pub(crate) fn subject(n: usize) -> String {
+    format!("0d9c1b1e-6f7a-4f3d-9a54-{n:012x}")
+}
+
+/// Makes `total` calls, each connection its next ones as soon as answers are in; the messages in turn.
+pub(crate) fn closed_loop(address: &str, messages: &[Vec<u8>], total: usize) -> Outcome {
+    let next = AtomicUsize::new(0);
     let start = Instant::now();
-    let callers: Vec<_> = (0..CONNECTIONS * CALLS_PER_CONNECTION)
-        .map(|i| {
-            let mut client = LimiterClient::new(channels[i % CONNECTIONS].clone());
-            let (request, next) = (Arc::clone(&request), Arc::clone(&next));
-            let (allowed, refused) = (Arc::clone(&allowed), Arc::clone(&refused));
-            tokio::spawn(async move {
-                loop {
-                    let n = next.fetch_add(1, Ordering::Relaxed);
-                    if n >= total {
-                        return;
+    let calls = std::thread::scope(|scope| {
+        let connection = || one_connection(address, messages, &next, total);
+        let connections: Vec<_> = (0..CONNECTIONS).map(|_| scope.spawn(connection)).collect();
+        connections.into_iter().flat_map(|calls| calls.join().expect("no connection panics")).collect()
+    });
+    Outcome { calls, elapsed: start.elapsed() }
+}
+
+fn one_connection(address: &str, messages: &[Vec<u8>], next: &AtomicUsize, total: usize) -> Vec<Call> {
+    let (mut sender, mut receiver) = http2::connect(address, PATH);
+    let mut calls: Vec<Call> = Vec::new();
+    let mut under_way = 0;
+    loop {
+        let now = Instant::now();
+        while under_way < CALLS_PER_CONNECTION {
+            let n = next.fetch_add(1, Ordering::Relaxed);
+            if n >= total {
+                break;
+            }
+            let message = n % messages.len();
+            sender.call(&messages[message]);
+            calls.push(Call { message, due: now, sent: now, received: now, allowed: false });
+            under_way += 1;
+        }
+        if under_way == 0 {
+            return calls;
+        }
+        sender.flush();
+        receiver.wait(|call, answer| {
+            calls[call].received = Instant::now();
+            calls[call].allowed = is_admission(answer);
+            under_way -= 1;
+        });
+    }
+}
+
+/// Makes calls at a steady rate whether they are answered or not; the messages in turn. A call that leaves or comes back
+/// late counts from when it was due.
+pub(crate) fn open_loop(address: &str, messages: &[Vec<u8>], per_second: f64, total: usize) -> Outcome {
+    let (mut senders, receivers): (Vec<_>, Vec<_>) = (0..CONNECTIONS).map(|_| http2::connect(address, PATH)).unzip();
+    let start = Instant::now();
+    let due = |n: usize| start + Duration::from_secs_f64(n as f64 / per_second);
+    let calls = std::thread::scope(|scope| {
+        let answers: Vec<_> = receivers
+            .into_iter()
+            .enumerate()
+            .map(|(connection, mut receiver)| {
+                let expected = (connection..total).step_by(CONNECTIONS).len();
+                scope.spawn(move || {
+                    let mut answers = vec![(start, false); expected];
+                    let mut missing = expected;
+                    while missing > 0 {
+                        receiver.wait(|call, answer| {
+                            answers[call] = (Instant::now(), is_admission(answer));
+                            missing -= 1;
+                        });
                     }
-                    let response = client.check(request(n)).await.expect("the limiter answers").into_inner();
-                    if response.allowed { &allowed } else { &refused }.fetch_add(1, Ordering::Relaxed);
-                }
+                    answers
+                })
             })
-        })
-        .collect();
-    for caller in callers {
-        caller.await.expect("no caller panics");
-    }
-    Outcome {
-        per_second: total as f64 / start.elapsed().as_secs_f64(),
-        allowed: allowed.load(Ordering::Relaxed),
-        refused: refused.load(Ordering::Relaxed),
-    }
+            .collect();
+        let mut sent = Vec::with_capacity(total);
+        while sent.len() < total {
+            let now = Instant::now();
+            while sent.len() < total && due(sent.len()) <= now {
+                senders[sent.len() % CONNECTIONS].call(&messages[sent.len() % messages.len()]);
+                sent.push(now);
+            }
+            senders.iter_mut().for_each(http2::Sender::flush);
+            std::thread::sleep(due(sent.len()).saturating_duration_since(Instant::now()));
+        }
+        let answers: Vec<_> = answers.into_iter().map(|answers| answers.join().expect("no reader panics")).collect();
+        let call = |(n, sent): (usize, &Instant)| {
+            let (received, allowed) = answers[n % CONNECTIONS][n / CONNECTIONS];
+            Call { message: n % messages.len(), due: due(n), sent: *sent, received, allowed }
+        };
+        sent.iter().enumerate().map(call).collect()
+    });
+    Outcome { calls, elapsed: start.elapsed() }
+}
+
+/// Whether a `CheckResponse` begins with `allowed: true`. A field that is false is left out.
+fn is_admission(response: &[u8]) -> bool {
+    response.starts_with(&[0x08, 1])
 }

@@ -1,7 +1,7 @@
 //! `make bench`: what a request costs at the gateway and a check at the limiter.
 //!
 //! Every figure stands beside a baseline measured in the same run under the same load, because a machine's speed
-//! changes and a ratio does not. The servers are the release binary in processes of their own; their CPU time is the
+//! changes and a ratio does not; a few have goals of their own. The servers are the release binary in processes of their own; their CPU time is the
 //! kernel's account of them. Prints a table against the last recorded run and writes `bench/latest.json`.
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stdout)] // a benchmark that cannot run should stop and say where
 
@@ -10,12 +10,16 @@ pub(crate) const ROUNDS: usize = 3;
 
 mod gateway;
 mod grpc_load;
+mod http2;
 mod http_load;
+mod latency;
 mod limiter;
 mod process;
+mod redis;
 mod report;
 mod servers;
 mod tokens;
+mod verify;
 
 use report::Report;
 
@@ -26,12 +30,16 @@ fn main() {
         // The baselines are servers too, and run as processes of their own: this program starts itself again.
         Some(servers::UPSTREAM) => runtime.block_on(servers::upstream()),
         Some(servers::EMPTY_LIMITER) => runtime.block_on(servers::empty_limiter()),
-        Some(other) => panic!("unknown argument {other}; run it through `make bench`"),
-        None => {
+        part @ (None | Some("limiter" | "gateway")) => {
             let mut report = Report::default();
-            runtime.block_on(limiter::measure(&mut report));
-            runtime.block_on(gateway::measure(&mut report));
+            if part != Some("gateway") {
+                runtime.block_on(limiter::measure(&mut report));
+            }
+            if part != Some("limiter") {
+                runtime.block_on(gateway::measure(&mut report));
+            }
             report.finish();
         }
+        Some(other) => panic!("unknown part {other}: `limiter`, `gateway` or nothing for both; see `make bench`"),
     }
 }

@@ -111,19 +111,37 @@ impl LayerMetrics {
 }
 
 /// What the gRPC service counts.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct ServiceMetrics {
     requests: Family<[(&'static str, &'static str); 2], Counter>,
+    /// The one nearly every call counts, so that it needs no lookup.
+    checks_answered: Counter,
     decisions: Family<DecisionLabels, Counter>,
-    by_limit: Arc<RwLock<HashMap<Arc<str>, LimitCounters>>>,
+    by_limit: Arc<RwLock<HashMap<Arc<str>, LimitCounters, foldhash::fast::RandomState>>>,
+}
+
+const CHECKS_ANSWERED: [(&str, &str); 2] = [("method", "Check"), ("code", "OK")];
+
+impl Default for ServiceMetrics {
+    fn default() -> Self {
+        let requests = Family::<[(&'static str, &'static str); 2], Counter>::default();
+        let checks_answered = requests.get_or_create_owned(&CHECKS_ANSWERED);
+        Self { requests, checks_answered, decisions: Family::default(), by_limit: Arc::default() }
+    }
 }
 
 type DecisionLabels = [(&'static str, Arc<str>); 2];
 
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct LimitCounters {
     allowed: Counter,
     refused: Counter,
+}
+
+impl LimitCounters {
+    fn count(&self, allowed: bool) {
+        if allowed { &self.allowed } else { &self.refused }.inc();
+    }
 }
 
 impl ServiceMetrics {
@@ -137,31 +155,32 @@ impl ServiceMetrics {
     }
 
     pub(crate) fn request(&self, method: &'static str, code: &'static str) {
-        self.requests.get_or_create(&[("method", method), ("code", code)]).inc();
+        let labels = [("method", method), ("code", code)];
+        if labels == CHECKS_ANSWERED {
+            self.checks_answered.inc();
+        } else {
+            self.requests.get_or_create(&labels).inc();
+        }
     }
 
     /// Counts the decisions of one list.
     pub(crate) fn decided(&self, names: &[Charged], outcome: &Outcome) {
         for (charged, decision) in names.iter().zip(&outcome.decisions) {
             if let Charged::Yes(subject) = charged {
-                let counters = self.counters(&subject.limit_name);
-                if decision.allowed {
-                    counters.allowed.inc()
-                } else {
-                    counters.refused.inc()
-                };
+                self.count(&subject.limit_name, decision.allowed);
             }
         }
     }
 
-    fn counters(&self, name: &Arc<str>) -> LimitCounters {
+    fn count(&self, name: &Arc<str>, allowed: bool) {
         if let Some(counters) = self.by_limit.read().get(name) {
-            return counters.clone();
+            counters.count(allowed);
+            return;
         }
         let mut by_limit = self.by_limit.write();
         // The name `other` is reserved for what is over the bound, and may itself be the last one in.
         let name = if by_limit.len() < MAX_LIMIT_NAMES { Arc::clone(name) } else { "other".into() };
-        by_limit.entry(Arc::clone(&name)).or_insert_with(|| self.create(&name)).clone()
+        by_limit.entry(Arc::clone(&name)).or_insert_with(|| self.create(&name)).count(allowed);
     }
 
     fn create(&self, name: &Arc<str>) -> LimitCounters {

@@ -174,8 +174,8 @@ impl RedisStore {
             }
             other => other?,
         };
-        let numbers: Vec<i64> = ::redis::from_redis_value(answer).map_err(::redis::RedisError::from)?;
-        Ok(script::outcomes(lists, &numbers)?)
+        let packed: Vec<u8> = ::redis::from_redis_value(answer).map_err(::redis::RedisError::from)?;
+        Ok(script::outcomes(lists, &packed)?)
     }
 
     /// Decides lists whose keys all have one slot.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use secrecy::ExposeSecret;
 use tokio_util::sync::CancellationToken;
+use tonic::service::Routes;
 use tonic::transport::Server;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
@@ -22,6 +23,7 @@ use crate::metrics::{LayerMetrics, ReadGauge, ServiceMetrics};
 use crate::redis::{RedisConfig, RedisStore};
 use crate::refusal::RefusalCache;
 use crate::service::connections::{self, MAX_CONNECTIONS};
+use crate::service::front::Front;
 use crate::service::{LimiterService, MAX_REQUEST_BYTES};
 use crate::store::StoreError;
 
@@ -161,6 +163,7 @@ async fn serve<S: Inspect>(
     let metrics = ServiceMetrics::default();
     ops.registry(|registry| metrics.register(registry.sub_registry_with_prefix("limiter")));
     let service = LimiterService::new(store, config.calls_in_flight.get(), config.top_keys, metrics);
+    let limiter = LimiterServer::new(service).max_decoding_message_size(MAX_REQUEST_BYTES);
 
     let ops_stopped = CancellationToken::new();
     let _stop_ops = ops_stopped.clone().drop_guard();
@@ -172,10 +175,11 @@ async fn serve<S: Inspect>(
         .http2_keepalive_interval(Some(PING_EVERY))
         .http2_keepalive_timeout(Some(PING_TIMEOUT))
         .http2_max_header_list_size(MAX_HEADER_BYTES)
-        .add_service(LimiterServer::new(service).max_decoding_message_size(MAX_REQUEST_BYTES))
-        .add_service(health)
-        .add_service(reflection)
-        .serve_with_incoming_shutdown(connections::accept(listeners.service, MAX_CONNECTIONS), shutdown.cancelled());
+        .serve_with_incoming_shutdown(
+            Front::new(limiter, Routes::new(health).add_service(reflection).prepare()),
+            connections::accept(listeners.service, MAX_CONNECTIONS),
+            shutdown.cancelled(),
+        );
     set_health(&reporter, ServingStatus::Serving).await;
     ready.ready();
 

@@ -1,6 +1,7 @@
 //! `weir.limiter.v1.Limiter` over any [`Store`].
 
 pub(crate) mod connections;
+pub(crate) mod front;
 mod validate;
 
 use std::sync::Arc;

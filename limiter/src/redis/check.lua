@@ -5,9 +5,9 @@
 -- ARGV[1]  packed, little-endian: for each check its kind, counted from 0 (3 bytes), for the first of a list plus 2^23;
 --          then the kinds, each its calls (5 bytes), its period in microseconds (5) and its cost (6, signed)
 -- ARGV[2]  tests only: the time in microseconds, used instead of TIME
--- Result   integers for each check that was decided: what remains, if it was admitted and everything will be available
---          again in a period; otherwise -1 if it was allowed or -2 if it was refused, then remaining, retry_after,
---          reset_after (both in microseconds)
+-- Result   packed, little-endian, signed numbers of 6 bytes for each check that was decided: what remains, if it was
+--          admitted and everything will be available again in a period; otherwise -1 if it was allowed or -2 if it was
+--          refused, then remaining, retry_after, reset_after (both in microseconds)
 --
 -- Atomic because Redis runs nothing else while a script runs: no check sees a counter between another's reading and
 -- writing it. Replicas and the append-only file get the writes, not the script, so they never read another time.
@@ -39,7 +39,7 @@ local function check_any(key, kind, part)
   return 1, remaining - cost, 0, period + lag
 end
 
--- THE ORDINARY: A SHORT LOG OF ONE LIMIT ---------------------------------------------------------------------------
+-- THE ORDINARY: A LOG OF ONE LIMIT ---------------------------------------------------------------------------------
 
 -- Decides a check on a key that is fresh, or has a short log that this limit alone has written. What check_any would
 -- answer, without its tables.
@@ -76,25 +76,57 @@ local function check_short(key, kind, log)
   return 1, remaining - cost, 0, period
 end
 
+-- Decides a check on a long exact log that this limit alone has written, as check_any would, if nothing is out of the
+-- ordinary: one call that fits into the room there is, while few entries have left since last time.
+local function check_long(key, kind, log)
+  local calls, period = kind.calls, kind.period
+  local count, left, places, newest = unpack('<I2I2I2I6', log, HEADER + 1)
+  local idle = (clock - newest) % TIMES -- enormous if the clock is behind the newest entry
+  if kind.cost ~= 1 or count == places or idle >= period then return check_any(key, kind, log) end
+
+  local from = HEADER + STATE + 6 * left
+  local near = call('GETRANGE', key, from, from + AROUND - 1)
+  local at, most = 1, min(#near - 5, 6 * (count - left))
+  while at <= most and (clock - unpack('<I6', near, at)) % TIMES >= period do at = at + 6 end
+  if at > most then return check_any(key, kind, log) end
+  left = left + (at - 1) / 6
+  local remaining = calls - (count - left)
+  if remaining == 0 then return 0, 0, period - (clock - unpack('<I6', near, at)) % TIMES, period - idle end
+
+  call('SETRANGE', key, HEADER + STATE + 6 * count, stamp)
+  call('SETRANGE', key, STATE_AT, pack('<I2I2I2I6I7I7', count + 1, left, places, clock % TIMES, 0, count + 1))
+  call('PEXPIREAT', key, kind.expires)
+  return 1, remaining - 1, 0, period
+end
+
 -- THE LISTS --------------------------------------------------------------------------------------------------------
 
 local packed, kinds = ARGV[1], {}
 for at = 3 * #KEYS + 1, #packed, 16 do
   local calls, period, cost = unpack('<I5I5i6', packed, at)
+  local terms = pack('<I5I5I5', calls, period, period)
   kinds[#kinds + 1] = { calls = calls, period = period, cost = cost, exact = calls <= EXACT_CALLS,
-    header = pack('<c1I5I5I5', 'E', calls, period, period), expires = expiry(clock, period) }
+    header = 'E' .. terms, long_header = 'L' .. terms, expires = expiry(clock, period) }
 end
 
 local result, filled, allowed = {}, 0, 1
-for i, key in ipairs(KEYS) do
+for i = 1, #KEYS do
   local low, middle, high = byte(packed, 3 * i - 2, 3 * i)
   if high >= 128 then high, allowed = high - 128, 1 end
   if allowed == 1 then
     local kind = kinds[low + 256 * middle + 65536 * high + 1]
+    local key = KEYS[i]
     local part = call('GETRANGE', key, '0', SHORT_READ)
-    local short = kind.exact and (part == '' or find(part, kind.header, 1, true) == 1)
+    local check = check_any
+    if kind.exact then
+      if part == '' or find(part, kind.header, 1, true) == 1 then
+        check = check_short
+      elseif find(part, kind.long_header, 1, true) == 1 then
+        check = check_long
+      end
+    end
     local remaining, retry_after, reset_after
-    allowed, remaining, retry_after, reset_after = (short and check_short or check_any)(key, kind, part)
+    allowed, remaining, retry_after, reset_after = check(key, kind, part)
     if allowed == 1 and reset_after == kind.period then
       filled = filled + 1
       result[filled] = remaining
@@ -105,4 +137,13 @@ for i, key in ipairs(KEYS) do
     end
   end
 end
-return result
+
+-- Packed because both sides handle one string faster than many numbers; in parts because a call takes only so many.
+local PART = 1000
+if filled <= PART then return pack('<' .. rep('i6', filled), spread(result)) end
+local parts = {}
+for from = 1, filled, PART do
+  local to = min(from + PART - 1, filled)
+  parts[#parts + 1] = pack('<' .. rep('i6', to - from + 1), spread(result, from, to))
+end
+return table.concat(parts)

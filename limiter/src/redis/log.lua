@@ -18,6 +18,7 @@
 -- written as a whole, with two commands and no table. Of a longer one only what is needed is read, and what is added is
 -- written in place; when its room is used up it is written anew without what has been forgotten.
 
+local spread = unpack -- a table's values
 local call, pack, unpack = redis.call, struct.pack, struct.unpack
 local byte, find, format, rep, sub = string.byte, string.find, string.format, string.rep, string.sub
 local ceil, floor, max, min = math.ceil, math.floor, math.max, math.min

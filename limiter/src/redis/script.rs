@@ -29,6 +29,9 @@ const STARTS_LIST: u32 = 1 << 23;
 /// costs its bytes, so looking further would not pay.
 const LOOK_BACK: usize = 16;
 
+/// Bytes of a number in the script's answer.
+const NUMBER: usize = 6;
+
 /// What the script returns in front of a decision that is written out.
 const ALLOWED: i64 = -1;
 const REFUSED: i64 = -2;
@@ -110,12 +113,20 @@ fn pack(check: &Check) -> [u8; KIND] {
 }
 
 /// Reads the script's answer to `lists`.
-pub(super) fn outcomes(lists: &[CheckList], answer: &[i64]) -> Result<Vec<Outcome>, StoreError> {
-    let mut numbers = answer.iter().copied();
+pub(super) fn outcomes(lists: &[CheckList], answer: &[u8]) -> Result<Vec<Outcome>, StoreError> {
+    let mut numbers = answer.chunks(NUMBER).map(number);
     let outcomes = lists.iter().map(|list| next_outcome(list, &mut numbers)).collect::<Option<Vec<_>>>();
     outcomes
         .filter(|_| numbers.next().is_none())
         .ok_or_else(|| StoreError::Protocol("the script's answer does not match the checks it was asked".to_owned()))
+}
+
+/// A signed number; nothing that a limit can bring about if it is cut off.
+fn number(bytes: &[u8]) -> i64 {
+    let mut all = [0; 8];
+    let Some(high) = all.get_mut(8 - NUMBER..).filter(|high| high.len() == bytes.len()) else { return i64::MIN };
+    high.copy_from_slice(bytes);
+    i64::from_le_bytes(all) >> (8 * (8 - NUMBER))
 }
 
 /// Up to the first refusal, which ends a list.

@@ -1,0 +1,81 @@
+//! How long a decision takes at half the load the limiter can carry, and whether it was right: in the same run, latencies
+//! are taken and everything that was admitted is replayed.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use weir_testkit::Redis;
+
+use crate::grpc_load::{address, check, message, open_loop, subject};
+use crate::process::Server;
+use crate::redis::Script;
+use crate::report::{Goal, Report};
+use crate::verify::worst_window;
+
+const FOR: Duration = Duration::from_secs(8);
+const KEYS: usize = 2_000;
+const CALLS: usize = 15;
+/// Calls per key and period beyond what may be admitted, so that limits bind.
+const TOO_MANY: f64 = 1.5;
+/// How often Redis itself is asked meanwhile.
+const PROBE_EVERY: Duration = Duration::from_millis(2);
+
+/// Measures and reports.
+pub(crate) fn measure(report: &mut Report, limiter: &Server, redis: &Redis, per_second: f64) {
+    // The address is never used up, so every call reaches Redis.
+    let period = Duration::from_secs_f64(CALLS as f64 * TOO_MANY * KEYS as f64 / per_second);
+    let both = |n: usize| {
+        message(vec![
+            check("address", format!("latency:{}", address(n)), 1_000, period),
+            check("subject", format!("latency:{}", subject(n)), CALLS as u64, period),
+        ])
+    };
+    let messages: Vec<_> = (0..KEYS).map(both).collect();
+    let script = Script::load(redis, 2, 300, Duration::from_secs(120));
+    let over = AtomicBool::new(false);
+    let (outcome, mut redis_alone) = std::thread::scope(|scope| {
+        let probe = scope.spawn(|| probe(redis, &script, &over));
+        let outcome = open_loop(limiter.address(), &messages, per_second, (per_second * FOR.as_secs_f64()) as usize);
+        over.store(true, Ordering::Relaxed);
+        (outcome, probe.join().expect("the probe does not panic"))
+    });
+
+    // The first period is for warming up.
+    let warm = outcome.calls[0].due + FOR / 8;
+    let measured = outcome.calls.iter().filter(|call| call.due >= warm);
+    let mut latencies: Vec<_> = measured.map(|call| call.received - call.due).collect();
+    let (p50, p99) = (percentile(&mut latencies, 0.5), percentile(&mut latencies, 0.99));
+    let (redis_p50, redis_p99) = (percentile(&mut redis_alone, 0.5), percentile(&mut redis_alone, 0.99));
+    println!("{} calls at half load, {} refused", outcome.calls.len(), outcome.refused());
+    report.add_plain("limiter redis, half load", "requests/s", outcome.per_second());
+    report.add_plain("limiter redis, half load, p50", "ms", p50);
+    report.add_plain("limiter redis, half load, p99", "ms", p99);
+    report.add_plain("limiter redis, half load, p50 of Redis alone", "ms", redis_p50);
+    report.add_plain("limiter redis, half load, p99 of Redis alone", "ms", redis_p99);
+    report.add_absolute("limiter redis, half load, added p99", "ms", p99 - redis_p99, Goal::AtMost(1.0));
+
+    assert!(outcome.refused() > 0, "limits that do not bind prove nothing");
+    let worst = worst_window(&outcome.calls, messages.len(), period) as f64;
+    let name = format!("limiter redis, half load, worst window of {CALLS} calls");
+    report.add_absolute(&name, "calls", worst, Goal::AtMost(CALLS as f64));
+}
+
+/// Asks Redis the same directly, one call at a time, until it is over.
+fn probe(redis: &Redis, script: &Script, over: &AtomicBool) -> Vec<Duration> {
+    let mut connection = redis.connection();
+    let mut took = Vec::new();
+    while !over.load(Ordering::Relaxed) {
+        let start = Instant::now();
+        script.call(&mut connection, took.len() % KEYS);
+        took.push(start.elapsed());
+        std::thread::sleep(PROBE_EVERY);
+    }
+    took
+}
+
+/// In milliseconds.
+fn percentile(values: &mut [Duration], part: f64) -> f64 {
+    values.sort_unstable();
+    let index = ((values.len() as f64 * part) as usize).min(values.len() - 1);
+    values[index].as_secs_f64() * 1e3
+}
