@@ -33,11 +33,12 @@ pub(crate) enum Command {
 
 /// Asks and prints.
 pub(crate) async fn run(command: Command) -> Result<(), Error> {
-    Ok(match command {
+    match command {
         Command::Inspect(args) => inspect::run(args).await?,
         Command::Reset(args) => reset::run(args).await?,
         Command::Top(args) => top::run(args).await?,
-    })
+    }
+    Ok(())
 }
 
 /// Which limiters, and how long to wait for each.

@@ -1,6 +1,7 @@
 //! A gRPC load on the limiter's contract: calls as fast as they are answered, or at a rate of their own.
 //!
 //! Every call is kept with the moments between which the limiter decided it, for latencies and for [`crate::verify`].
+#![allow(clippy::disallowed_methods)] // threads of its own may sleep: there is no runtime here to block
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};

@@ -1,5 +1,6 @@
 //! How long a decision takes at half the load the limiter can carry, and whether it was right: in the same run, latencies
 //! are taken and everything that was admitted is replayed.
+#![allow(clippy::disallowed_methods)] // threads of its own may sleep: there is no runtime here to block
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};

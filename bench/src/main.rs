@@ -1,8 +1,8 @@
 //! `make bench`: what a request costs at the gateway and a check at the limiter.
 //!
 //! Every figure stands beside a baseline measured in the same run under the same load, because a machine's speed
-//! changes and a ratio does not; a few have goals of their own. The servers are the release binary in processes of their own; their CPU time is the
-//! kernel's account of them. Prints a table against the last recorded run and writes `bench/latest.json`.
+//! changes and a ratio does not; a few have goals of their own. The servers are the release binary in processes of
+//! their own; their CPU time is the kernel's account of them. Prints a table against the last recorded run and writes `bench/latest.json`.
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stdout)] // a benchmark that cannot run should stop and say where
 
 /// Rounds per figure; the best one counts, because whatever else runs on the machine only ever takes away.

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use weir_testkit::Redis;
 
-const SOURCE: &str = include_str!("../../limiter/src/redis/check.lua");
+const SOURCE: &str =
+    concat!(include_str!("../../limiter/src/redis/log.lua"), include_str!("../../limiter/src/redis/check.lua"));
 
 /// The script with its packed argument as a constant, because `redis-benchmark` cannot send one with zeros in it.
 pub(crate) struct Script {

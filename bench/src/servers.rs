@@ -11,10 +11,7 @@ use hyper_util::server::conn::auto::Builder;
 use tokio::net::TcpListener;
 use tonic::Status;
 use weir_proto::limiter::v1::limiter_server::{Limiter, LimiterServer};
-use weir_proto::limiter::v1::{
-    CheckBatchRequest, CheckBatchResponse, CheckRequest, CheckResponse, Decision, Mode, PeekRequest, PeekResponse,
-    RefundRequest, RefundResponse, ResetRequest, ResetResponse,
-};
+use weir_proto::limiter::v1::{self, CheckRequest, CheckResponse, Decision, Mode};
 
 /// Starts [`upstream`].
 pub(crate) const UPSTREAM: &str = "serve-upstream";
@@ -67,20 +64,38 @@ impl Limiter for Empty {
 
     async fn check_batch(
         &self,
-        _: tonic::Request<CheckBatchRequest>,
-    ) -> Result<tonic::Response<CheckBatchResponse>, Status> {
-        Err(Status::unimplemented("a baseline"))
+        _: tonic::Request<v1::CheckBatchRequest>,
+    ) -> Result<tonic::Response<v1::CheckBatchResponse>, Status> {
+        Err(baseline())
     }
 
-    async fn peek(&self, _: tonic::Request<PeekRequest>) -> Result<tonic::Response<PeekResponse>, Status> {
-        Err(Status::unimplemented("a baseline"))
+    async fn peek(&self, _: tonic::Request<v1::PeekRequest>) -> Result<tonic::Response<v1::PeekResponse>, Status> {
+        Err(baseline())
     }
 
-    async fn refund(&self, _: tonic::Request<RefundRequest>) -> Result<tonic::Response<RefundResponse>, Status> {
-        Err(Status::unimplemented("a baseline"))
+    async fn refund(
+        &self,
+        _: tonic::Request<v1::RefundRequest>,
+    ) -> Result<tonic::Response<v1::RefundResponse>, Status> {
+        Err(baseline())
     }
 
-    async fn reset(&self, _: tonic::Request<ResetRequest>) -> Result<tonic::Response<ResetResponse>, Status> {
-        Err(Status::unimplemented("a baseline"))
+    async fn reset(&self, _: tonic::Request<v1::ResetRequest>) -> Result<tonic::Response<v1::ResetResponse>, Status> {
+        Err(baseline())
     }
+
+    async fn inspect(
+        &self,
+        _: tonic::Request<v1::InspectRequest>,
+    ) -> Result<tonic::Response<v1::InspectResponse>, Status> {
+        Err(baseline())
+    }
+
+    async fn top(&self, _: tonic::Request<v1::TopRequest>) -> Result<tonic::Response<v1::TopResponse>, Status> {
+        Err(baseline())
+    }
+}
+
+fn baseline() -> Status {
+    Status::unimplemented("a baseline")
 }

@@ -9,6 +9,9 @@ pub(crate) fn full_name(method: &'static str) -> &'static str {
         "CheckBatch" => "weir.limiter.v1.Limiter/CheckBatch",
         "Peek" => "weir.limiter.v1.Limiter/Peek",
         "Reset" => "weir.limiter.v1.Limiter/Reset",
+        "Refund" => "weir.limiter.v1.Limiter/Refund",
+        "Inspect" => "weir.limiter.v1.Limiter/Inspect",
+        "Top" => "weir.limiter.v1.Limiter/Top",
         _ => "_OTHER",
     }
 }

@@ -1,6 +1,6 @@
 //! Leases against a judge who knows when calls were really made: in a window, in memory and in Redis; and the judge
 //! against leases that are wrong on purpose.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stdout)] // how often each mistake is caught, with --no-capture
 
 #[path = "support/leases.rs"]
 mod leases;
@@ -131,7 +131,10 @@ impl Subject for Wrong {
     }
 }
 
-fn survived(overtime: u64, mut subject: impl FnMut() -> Box<dyn FnMut(&History, u64) -> bool>) -> usize {
+/// Whether a history is over by nothing, with leases used some time longer than they may be.
+type Judge = Box<dyn FnMut(&History, u64) -> bool>;
+
+fn survived(overtime: u64, mut subject: impl FnMut() -> Judge) -> usize {
     let (mut runner, histories) = (TestRunner::deterministic(), histories());
     let survives = |_: &usize| subject()(&histories.new_tree(&mut runner).unwrap().current(), overtime);
     (0..400).filter(survives).count()
@@ -139,9 +142,8 @@ fn survived(overtime: u64, mut subject: impl FnMut() -> Box<dyn FnMut(&History, 
 
 #[test]
 fn the_judge_catches_every_mistake() {
-    let right = || -> Box<dyn FnMut(&History, u64) -> bool> {
-        Box::new(|history, overtime| run(history, START, overtime, &mut Window::default()).is_ok())
-    };
+    let right =
+        || -> Judge { Box::new(|history, overtime| run(history, START, overtime, &mut Window::default()).is_ok()) };
     assert_eq!(survived(0, right), 400);
     let late = survived(16, right);
     println!("used a span too long got through {late} of 400 histories");

@@ -1,6 +1,6 @@
 //! The judge on trial: windows that are wrong on purpose, and how many random schedules find them out. What a mistake
 //! gets through here, it could get through in a store's tests too.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stdout)] // figures are shown with --no-capture
 
 #[path = "support/oracle.rs"]
 mod oracle;

@@ -146,17 +146,20 @@ impl Store for GrpcStore {
     /// their waits end.
     async fn refund(&self, refund: Refund) -> Result<u64, StoreError> {
         let deadline = Instant::now() + self.timeout;
-        let first = self.choose(None).ok_or_else(|| StoreError::Unavailable("no limiter answers".into()))?;
+        let members = self.members.known(deadline).await;
+        let first = self.choose(&members, &[]).ok_or_else(|| StoreError::Unavailable("no limiter answers".into()))?;
         let message = refund_to_wire(&refund);
-        let told = |index: usize, message: v1::RefundRequest| {
-            self.endpoints[index]
-                .call(deadline, |mut client| async move { client.refund(request(message)).await })
-                .instrument(span("Refund"))
+        let told = async |endpoint: &Endpoint, message: &v1::RefundRequest| {
+            let refund = |mut client: LimiterClient<Channel>| {
+                let message = message.clone();
+                async move { client.refund(request(message)).await }
+            };
+            endpoint.call("Refund", deadline, refund).await
         };
-        let refunded = told(first, message.clone()).await.map_err(|failure| failure.error)?.refunded;
-        let others = (0..self.endpoints.len()).filter(|&index| index != first && self.endpoints[index].is_up());
+        let refunded = told(first, &message).await.map_err(|failure| failure.error)?.refunded;
+        let others = members.iter().filter(|other| other.address() != first.address() && other.is_up());
         let forget = v1::RefundRequest { cost: Some(0), ..message };
-        join_all(others.map(|index| told(index, forget.clone()))).await;
+        join_all(others.map(|other| told(other, &forget))).await;
         Ok(refunded)
     }
 }

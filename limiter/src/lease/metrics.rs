@@ -13,7 +13,7 @@ pub struct LeaseMetrics {
 }
 
 impl LeaseMetrics {
-    /// Registers them under the names of `docs/limiter.md`, behind the registry's prefix.
+    /// Registers them under the names of `docs/metrics.md`, behind the registry's prefix.
     pub fn register(&self, registry: &mut Registry) {
         let used = "Leased calls that were handed out";
         registry.register("leases", "Leases taken, those that granted nothing included", self.leases.clone());

@@ -98,7 +98,7 @@ impl Snapshot {
     /// The oldest admission within the period, and how many there are.
     fn oldest(&self, period: u64) -> Option<(u64, u64)> {
         let log = &self.window.log;
-        let used = log.used(self.now.max(log.newest()?), period);
+        let used = log.used(self.window.now(self.now), period);
         log.nth_newest(used).filter(|_| used > 0).map(|oldest| (oldest, used))
     }
 }

@@ -1,5 +1,5 @@
 //! The limiter's service and client over real sockets, with the memory store and with a real Redis.
-#![allow(clippy::unwrap_used, unreachable_pub)]
+#![allow(clippy::unwrap_used, clippy::print_stdout, unreachable_pub)] // figures are shown with --no-capture
 
 mod client;
 mod lease;

@@ -70,7 +70,8 @@ async fn another_client_holds_to_the_wait_it_was_told_and_not_longer() {
 
 #[tokio::test]
 async fn a_refund_for_an_older_call_leaves_the_newer_ones_where_they_are() {
-    let limiter = Limiter::start(on(&Redis::start())).await;
+    let redis = Redis::start();
+    let limiter = Limiter::start(on(&redis)).await;
     let mut client = limiter.client().await;
     let refund = |admitted_within_ms| v1::RefundRequest { key: "k".into(), cost: Some(1), admitted_within_ms };
     assert!(client.check(one("k", 5, HOUR)).await.is_ok());

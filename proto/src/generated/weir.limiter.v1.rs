@@ -35,6 +35,10 @@ pub struct Decision {
     /// The wait until the whole limit is available again.
     #[prost(uint64, tag = "5")]
     pub reset_after_ms: u64,
+    /// Of a refusal that may end before `retry_after_ms`, because another limiter may give back what it leased: how long it
+    /// may be remembered. 0: until `retry_after_ms`.
+    #[prost(uint64, tag = "6")]
+    pub recheck_after_ms: u64,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct CheckRequest {
@@ -209,6 +213,26 @@ pub struct TopKey {
     pub refused: u64,
     #[prost(uint64, tag = "7")]
     pub refused_missed: u64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RefundRequest {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub key: ::prost::bytes::Bytes,
+    /// How many admissions to take back; absent means 1. 0 takes none back, but the limiter forgets the refusals of the key
+    /// it remembers: for telling other limiters of a refund.
+    #[prost(uint64, optional, tag = "2")]
+    pub cost: ::core::option::Option<u64>,
+    /// How long ago they were admitted, at most: counted from before their check was sent until this reaches the store.
+    /// The oldest of that time are taken back, so that the window of the calls that are left is never over. Absent: the
+    /// newest are taken back.
+    #[prost(uint64, optional, tag = "3")]
+    pub admitted_within_ms: ::core::option::Option<u64>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RefundResponse {
+    /// How many were taken back: no more than still counted.
+    #[prost(uint64, tag = "1")]
+    pub refunded: u64,
 }
 /// Who answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
@@ -483,6 +507,29 @@ pub mod limiter_client {
                 .insert(GrpcMethod::new("weir.limiter.v1.Limiter", "Top"));
             self.inner.unary(req, path, codec).await
         }
+        /// Takes admissions back that should not count after all. Not a negative cost of a check: it decides nothing, needs no
+        /// limit, must not be repeated when its answer is lost, and the path of checks stays as short as it is.
+        pub async fn refund(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RefundRequest>,
+        ) -> std::result::Result<tonic::Response<super::RefundResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/weir.limiter.v1.Limiter/Refund",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("weir.limiter.v1.Limiter", "Refund"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -533,6 +580,12 @@ pub mod limiter_server {
             &self,
             request: tonic::Request<super::TopRequest>,
         ) -> std::result::Result<tonic::Response<super::TopResponse>, tonic::Status>;
+        /// Takes admissions back that should not count after all. Not a negative cost of a check: it decides nothing, needs no
+        /// limit, must not be repeated when its answer is lost, and the path of checks stays as short as it is.
+        async fn refund(
+            &self,
+            request: tonic::Request<super::RefundRequest>,
+        ) -> std::result::Result<tonic::Response<super::RefundResponse>, tonic::Status>;
     }
     /// Counts calls in exact sliding windows: in every half-open interval of `renewal_period_ms`, wherever it starts, at
     /// most `calls` are admitted for a key.
@@ -857,6 +910,49 @@ pub mod limiter_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = TopSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/weir.limiter.v1.Limiter/Refund" => {
+                    #[allow(non_camel_case_types)]
+                    struct RefundSvc<T: Limiter>(pub Arc<T>);
+                    impl<T: Limiter> tonic::server::UnaryService<super::RefundRequest>
+                    for RefundSvc<T> {
+                        type Response = super::RefundResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RefundRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Limiter>::refund(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RefundSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

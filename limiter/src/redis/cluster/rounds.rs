@@ -90,7 +90,7 @@ mod tests {
         for check in run {
             let allowed = !check.key.starts_with(b"no");
             let (retry_after, reset_after) = (Duration::ZERO, Duration::ZERO);
-            decisions.push(Decision { allowed, limit: 1, remaining: 0, retry_after, reset_after });
+            decisions.push(Decision { allowed, limit: 1, remaining: 0, retry_after, reset_after, recheck_after: None });
             if !allowed {
                 break;
             }
