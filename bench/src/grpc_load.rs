@@ -7,16 +7,27 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use prost::Message;
-use weir_proto::limiter::v1::{Check, CheckRequest};
+use weir_proto::limiter::v1::{Check, CheckBatchRequest, CheckRequest};
 
 use crate::http2;
 
 /// HTTP/2 connections, as a few gateways would hold.
 const CONNECTIONS: usize = 4;
-/// Calls under way on each.
-const CALLS_PER_CONNECTION: usize = 16;
 
-const PATH: &str = "/weir.limiter.v1.Limiter/Check";
+/// A method, and how to see in its answer that everything was admitted.
+#[derive(Clone, Copy)]
+struct Method {
+    path: &'static str,
+    /// Calls under way on each connection.
+    under_way: usize,
+    is_admission: fn(&[u8]) -> bool,
+}
+
+const CHECK: Method = Method { path: "/weir.limiter.v1.Limiter/Check", under_way: 16, is_admission };
+
+/// Fewer, so that the messages fit into the window an HTTP/2 connection has without being told of more.
+const CHECK_BATCH: Method =
+    Method { path: "/weir.limiter.v1.Limiter/CheckBatch", under_way: 4, is_admission: is_admission_of_all };
 
 /// One call.
 #[derive(Debug, Clone, Copy)]
@@ -57,6 +68,11 @@ pub(crate) fn message(checks: Vec<Check>) -> Vec<u8> {
     CheckRequest { checks }.encode_to_vec()
 }
 
+/// A message of many lists of checks.
+pub(crate) fn message_of_batch(lists: impl Iterator<Item = Vec<Check>>) -> Vec<u8> {
+    CheckBatchRequest { requests: lists.map(|checks| CheckRequest { checks }).collect() }.encode_to_vec()
+}
+
 /// One check of cost 1.
 pub(crate) fn check(name: &str, key: String, calls: u64, renewal_period: Duration) -> Check {
     Check {
@@ -86,23 +102,32 @@ pub(crate) fn subject(n: usize) -> String {
 
 /// Makes `total` calls, each connection its next ones as soon as answers are in; the messages in turn.
 pub(crate) fn closed_loop(address: &str, messages: &[Vec<u8>], total: usize) -> Outcome {
+    closed(CHECK, address, messages, total)
+}
+
+/// The same with one message of many lists. A call counts as refused if anything in it was.
+pub(crate) fn closed_loop_of_batches(address: &str, batch: &[u8], total: usize) -> Outcome {
+    closed(CHECK_BATCH, address, &[batch.to_vec()], total)
+}
+
+fn closed(method: Method, address: &str, messages: &[Vec<u8>], total: usize) -> Outcome {
     let next = AtomicUsize::new(0);
     let start = Instant::now();
     let calls = std::thread::scope(|scope| {
-        let connection = || one_connection(address, messages, &next, total);
+        let connection = || one_connection(method, address, messages, &next, total);
         let connections: Vec<_> = (0..CONNECTIONS).map(|_| scope.spawn(connection)).collect();
         connections.into_iter().flat_map(|calls| calls.join().expect("no connection panics")).collect()
     });
     Outcome { calls, elapsed: start.elapsed() }
 }
 
-fn one_connection(address: &str, messages: &[Vec<u8>], next: &AtomicUsize, total: usize) -> Vec<Call> {
-    let (mut sender, mut receiver) = http2::connect(address, PATH);
+fn one_connection(method: Method, address: &str, messages: &[Vec<u8>], next: &AtomicUsize, total: usize) -> Vec<Call> {
+    let (mut sender, mut receiver) = http2::connect(address, method.path);
     let mut calls: Vec<Call> = Vec::new();
     let mut under_way = 0;
     loop {
         let now = Instant::now();
-        while under_way < CALLS_PER_CONNECTION {
+        while under_way < method.under_way {
             let n = next.fetch_add(1, Ordering::Relaxed);
             if n >= total {
                 break;
@@ -118,7 +143,7 @@ fn one_connection(address: &str, messages: &[Vec<u8>], next: &AtomicUsize, total
         sender.flush();
         receiver.wait(|call, answer| {
             calls[call].received = Instant::now();
-            calls[call].allowed = is_admission(answer);
+            calls[call].allowed = (method.is_admission)(answer);
             under_way -= 1;
         });
     }
@@ -127,7 +152,8 @@ fn one_connection(address: &str, messages: &[Vec<u8>], next: &AtomicUsize, total
 /// Makes calls at a steady rate whether they are answered or not; the messages in turn. A call that leaves or comes back
 /// late counts from when it was due.
 pub(crate) fn open_loop(address: &str, messages: &[Vec<u8>], per_second: f64, total: usize) -> Outcome {
-    let (mut senders, receivers): (Vec<_>, Vec<_>) = (0..CONNECTIONS).map(|_| http2::connect(address, PATH)).unzip();
+    let (mut senders, receivers): (Vec<_>, Vec<_>) =
+        (0..CONNECTIONS).map(|_| http2::connect(address, CHECK.path)).unzip();
     let start = Instant::now();
     let due = |n: usize| start + Duration::from_secs_f64(n as f64 / per_second);
     let calls = std::thread::scope(|scope| {
@@ -172,4 +198,37 @@ pub(crate) fn open_loop(address: &str, messages: &[Vec<u8>], per_second: f64, to
 /// Whether a `CheckResponse` begins with `allowed: true`. A field that is false is left out.
 fn is_admission(response: &[u8]) -> bool {
     response.starts_with(&[0x08, 1])
+}
+
+/// Whether every `CheckResponse` of a `CheckBatchResponse` is an admission: the responses are its only field, number 1.
+fn is_admission_of_all(mut batch: &[u8]) -> bool {
+    while let [0x0a, rest @ ..] = batch {
+        let mut rest = rest;
+        let Ok(length) = prost::encoding::decode_varint(&mut rest) else { return false };
+        let Some((response, others)) = rest.split_at_checked(length as usize) else { return false };
+        if !is_admission(response) {
+            return false;
+        }
+        batch = others;
+    }
+    batch.is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use weir_proto::limiter::v1::{CheckBatchResponse, CheckResponse, Decision};
+
+    use super::*;
+
+    #[test]
+    fn a_batch_is_admitted_if_all_of_it_is() {
+        let response = |allowed| CheckResponse { allowed, decisions: vec![Decision::default(); 60], mode: 1 };
+        let batch = |all: &[bool]| {
+            CheckBatchResponse { responses: all.iter().copied().map(response).collect() }.encode_to_vec()
+        };
+        assert!(is_admission_of_all(&batch(&[true, true])));
+        assert!(!is_admission_of_all(&batch(&[true, false])));
+        assert!(!is_admission_of_all(&batch(&[false, true])));
+        assert!(!is_admission_of_all(&batch(&[true])[1..]));
+    }
 }

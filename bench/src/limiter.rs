@@ -7,6 +7,7 @@ use weir_testkit::Redis;
 use crate::ROUNDS;
 use crate::grpc_load::{address, check, closed_loop, message, subject, two_counters};
 use crate::latency;
+use crate::lease;
 use crate::process::{Server, cpu_of};
 use crate::redis::{self, Script};
 use crate::report::{Goal, Report};
@@ -42,6 +43,8 @@ pub(crate) async fn measure(report: &mut Report) {
     redis_refused(report, &limiter, &redis, refused_memory);
     hot_key(report, &limiter);
     latency::measure(report, &limiter, &redis, in_redis / 2.0);
+    drop(limiter);
+    lease::measure(report, &redis).await;
     let bytes = redis::bytes_per_key(&redis);
     report.add_absolute("limiter redis, memory per key of 15 calls", "bytes", bytes, Goal::AtMost(260.0));
 }

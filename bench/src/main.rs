@@ -13,6 +13,7 @@ mod grpc_load;
 mod http2;
 mod http_load;
 mod latency;
+mod lease;
 mod limiter;
 mod process;
 mod redis;

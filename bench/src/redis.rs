@@ -36,11 +36,20 @@ impl Script {
 
     /// Calls per second under `redis-benchmark -P 32`, each on random keys.
     pub(crate) fn run_bare(&self, redis: &Redis, calls: usize) -> f64 {
+        let keys: Vec<_> = (0..self.keys).map(|key| format!("weir:bare:{key}:__rand_int__")).collect();
+        self.run(redis, &keys, calls)
+    }
+
+    /// The same on one key.
+    pub(crate) fn run_bare_on(&self, redis: &Redis, key: &str, calls: usize) -> f64 {
+        self.run(redis, &[key.to_owned()], calls)
+    }
+
+    fn run(&self, redis: &Redis, keys: &[String], calls: usize) -> f64 {
         let (port, calls) = (redis.port().to_string(), calls.to_string());
         let mut benchmark = Command::new("redis-benchmark");
         benchmark.args(["-p", &port, "-n", &calls, "-P", "32", "-c", "2", "-r", "100000", "--csv", "evalsha"]);
-        benchmark.arg(&self.hash).arg(self.keys.to_string());
-        benchmark.args((0..self.keys).map(|key| format!("weir:bare:{key}:__rand_int__")));
+        benchmark.arg(&self.hash).arg(keys.len().to_string()).args(keys);
         let output = benchmark.stderr(Stdio::inherit()).output().expect("redis-benchmark is installed");
         let text = String::from_utf8_lossy(&output.stdout);
         let last = text.lines().last().unwrap_or_default().rsplit("\",\"").nth(6).unwrap_or_default();

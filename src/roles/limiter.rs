@@ -39,8 +39,9 @@ pub(crate) struct Args {
     /// Where to serve /healthz, /readyz and /metrics
     #[arg(long, value_name = "ADDRESS:PORT", env = "WEIR_LIMITER_OPS_LISTEN", default_value = address::LIMITER_OPS)]
     ops_listen: SocketAddr,
-    /// Where counters live: memory, or redis://[user:password@]host:port[/db], redis-cluster://…@host:port,…,
-    /// redis-sentinel://…@host:port,…/master-name; with TLS rediss://, rediss-cluster://, rediss-sentinel://
+    /// Where counters live: memory, or redis://user:password@host:port/database (user and database are optional),
+    /// redis-cluster://…@host:port,…, redis-sentinel://…@host:port,…/master-name; with TLS rediss://, rediss-cluster://,
+    /// rediss-sentinel://
     #[arg(long, value_name = "STORE", env = "WEIR_LIMITER_STORE", default_value = "memory", hide_env_values = true)]
     store: SecretString,
     /// Read the store's URL from a file, because it may hold a password

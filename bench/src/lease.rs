@@ -1,0 +1,113 @@
+//! One very hot key with leases: how many calls it carries, against Redis deciding each of them, and how early leases make
+//! a limit refuse.
+
+use std::time::{Duration, Instant};
+
+use weir_testkit::Redis;
+
+use crate::ROUNDS;
+use crate::grpc_load::{
+    Call, Outcome, check, closed_loop, closed_loop_of_batches, message, message_of_batch, open_loop,
+};
+use crate::process::Server;
+use crate::redis::Script;
+use crate::report::{Goal, Report};
+use crate::verify::worst_window;
+
+/// The limit of the hot key.
+const CALLS: u64 = 1_000_000;
+const PERIOD: Duration = Duration::from_secs(60);
+/// Calls per round: fewer than the limit, so that nothing is refused, and more than a lease may take at once.
+const TOTAL: usize = 900_000;
+/// Lists in one `CheckBatch`, as a gateway sends them when many requests wait.
+const LISTS: usize = 128;
+
+/// The limit that refuses, and what is asked of it.
+const BUSY_CALLS: u64 = 60_000;
+const BUSY_PERIOD: Duration = Duration::from_secs(10);
+const BUSY_RATE: f64 = 8_000.0;
+const BUSY_FOR: Duration = Duration::from_secs(25);
+
+/// Measures and reports.
+pub(crate) async fn measure(report: &mut Report, redis: &Redis) {
+    let alone = Script::load(redis, 1, CALLS, PERIOD).run_bare_on(redis, "weir:bare:hot", TOTAL);
+    let plain = Server::weir("limiter", &["--store", &redis.url()]).await;
+    let leasing = Server::weir("limiter", &["--store", &redis.url(), "--lease-calls-above", "10000"]).await;
+    let batched = (0..ROUNDS).map(|round| batched(&leasing, &format!("leased:{round}"))).fold(0.0, f64::max);
+    report.add("limiter leases, 1 hot key, to Redis alone", "calls/s", batched, alone, Goal::AtLeast(10.0));
+    let asked = (0..ROUNDS).map(|round| self::batched(&plain, &format!("asked:{round}"))).fold(0.0, f64::max);
+    report.add("limiter leases, 1 hot key, to the limiter without", "calls/s", batched, asked, Goal::AtLeast(1.0));
+    let (one, without) = (single(&leasing), single(&plain));
+    report.add("limiter leases, 1 hot key, one call a request", "requests/s", one, without, Goal::AtLeast(1.0));
+    early(report, &leasing);
+}
+
+/// Calls per second of a fresh hot key, many in a request.
+fn batched(server: &Server, key: &str) -> f64 {
+    let list = || vec![check("hot", key.to_owned(), CALLS, PERIOD)];
+    let batch = message_of_batch((0..LISTS).map(|_| list()));
+    let outcome = closed_loop_of_batches(server.address(), &batch, TOTAL / LISTS);
+    assert_eq!(outcome.refused(), 0, "nothing may be refused here");
+    outcome.per_second() * LISTS as f64
+}
+
+fn single(server: &Server) -> f64 {
+    let round = |n| {
+        let one = [message(vec![check("hot", format!("single:{n}"), CALLS, PERIOD)])];
+        let outcome = closed_loop(server.address(), &one, 100_000);
+        assert_eq!(outcome.refused(), 0, "nothing may be refused here");
+        outcome.per_second()
+    };
+    (0..ROUNDS).map(round).fold(0.0, f64::max)
+}
+
+/// A third more is asked than the limit allows, for two and a half periods.
+fn early(report: &mut Report, server: &Server) {
+    let one = [message(vec![check("busy", "busy".to_owned(), BUSY_CALLS, BUSY_PERIOD)])];
+    let outcome = open_loop(server.address(), &one, BUSY_RATE, (BUSY_RATE * BUSY_FOR.as_secs_f64()) as usize);
+    assert!(outcome.refused() > 0, "a limit that does not bind proves nothing");
+    let worst = worst_window(&outcome.calls, 1, BUSY_PERIOD) as f64;
+    let name = format!("limiter leases, worst window of {BUSY_CALLS} calls");
+    report.add_absolute(&name, "calls", worst, Goal::AtMost(BUSY_CALLS as f64));
+    let early = worst_early(&outcome, BUSY_CALLS as usize, BUSY_PERIOD);
+    let part = 100.0 * early.as_secs_f64() / BUSY_PERIOD.as_secs_f64();
+    report.add_absolute("limiter leases, earliest refusal", "% of period", part, Goal::AtMost(1.0));
+}
+
+/// By how much the earliest of all refusals certainly came too early: how much longer the period would have had to be for
+/// it to be right.
+fn worst_early(outcome: &Outcome, calls: usize, period: Duration) -> Duration {
+    let mut admitted: Vec<Instant> =
+        outcome.calls.iter().filter(|call| call.allowed).map(|call| call.received).collect();
+    admitted.sort_unstable();
+    let early = |refusal: &Call| {
+        // Everything that may have been admitted before the refusal counts, as late as that may have been.
+        let before = admitted.partition_point(|received| *received <= refusal.received);
+        let full_since = before.checked_sub(calls).map(|index| admitted[index]);
+        full_since.map_or(period, |since| refusal.sent.saturating_duration_since(since).saturating_sub(period))
+    };
+    outcome.calls.iter().filter(|call| !call.allowed).map(early).max().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_early_by_what_the_window_lacks() {
+        let start = Instant::now();
+        let at = |millis| start + Duration::from_millis(millis);
+        let call = |sent, allowed| Call { message: 0, due: at(sent), sent: at(sent), received: at(sent + 1), allowed };
+        let worst = |calls: &[(u64, bool)]| {
+            let calls = calls.iter().map(|(sent, allowed)| call(*sent, *allowed)).collect();
+            worst_early(&Outcome { calls, elapsed: Duration::ZERO }, 2, Duration::from_millis(100))
+        };
+        assert_eq!(worst(&[(0, true), (10, true), (50, false), (101, false)]), Duration::ZERO, "the window was full");
+        assert_eq!(
+            worst(&[(0, true), (10, true), (107, false)]),
+            Duration::from_millis(6),
+            "the first had left at 101"
+        );
+        assert_eq!(worst(&[(0, true), (10, false)]), Duration::from_millis(100), "there was room all the time");
+    }
+}
