@@ -102,8 +102,10 @@ async fn the_page_lists_what_every_role_serves() {
     matches(&backend, &[ALL, "Backend", "Gateway and backend: tokens"]).await;
 
     let leasing = ["--store", &redis.url(), "--lease-calls-above", "10000"];
-    let sections = [ALL, "Limiter", "Limiter with Redis", "Limiter with leases"];
-    matches(&Role::start("limiter", &leasing).await, &sections).await;
+    let limiter = Role::start("limiter", &leasing).await;
+    let through = gateway(&limiter).await;
+    assert_eq!(status_of(&client(), &format!("{}/hello", through.url()), &token).await, 429);
+    matches(&limiter, &[ALL, "Limiter", "Limiter with Redis", "Limiter with leases"]).await;
 
     let limiter = Role::start("limiter", &[]).await;
     let through = gateway(&limiter).await;
