@@ -11,6 +11,7 @@ mod listen;
 mod named_values;
 mod operate;
 mod plan;
+mod reload;
 mod roles;
 mod secret_file;
 mod shutdown;

@@ -1,6 +1,6 @@
 //! Named values from flags and from the environment.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::Args as ClapArgs;
 use secrecy::SecretString;
@@ -39,6 +39,11 @@ fn pair(text: &str) -> Result<(String, String), String> {
 }
 
 impl NamedValueArgs {
+    /// The files that values are read from.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = PathBuf> {
+        self.files.iter().map(|(_, path)| PathBuf::from(path))
+    }
+
     /// All overrides. A value flag wins over a file, a file over the environment.
     pub(crate) fn overrides(&self) -> Result<NamedValueOverrides, Error> {
         let mut overrides = NamedValueOverrides::new();

@@ -8,17 +8,24 @@ mod addresses;
 mod banner;
 mod flags;
 
+use std::net::SocketAddr;
+use std::path::Path;
+
 use secrecy::ExposeSecret;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use weir_gateway::Reload;
 use weir_limiter::{ClientConfig, StoreConfig};
+use weir_policy::Configuration;
 use weir_policy::artifacts::NamedValueOverrides;
 use weir_telemetry::Listeners;
 
 use crate::development::{self, AUDIENCE};
 use crate::error::Error;
 use crate::listen::{Address, address_of, bind_both};
-use crate::roles::gateway::fill_function_key;
+use crate::named_values::NamedValueArgs;
+use crate::reload;
+use crate::roles::gateway::{fill_function_key, reloading, watched};
 use crate::roles::web::{development_settings, warn_beyond_loopback};
 use addresses::Addresses;
 pub(crate) use flags::{Args, EXAMPLES};
@@ -26,12 +33,15 @@ pub(crate) use flags::{Args, EXAMPLES};
 /// Runs every role until `shutdown`, or until one of them fails.
 pub(crate) async fn run(args: Args, shutdown: CancellationToken) -> Result<(), Error> {
     let ports = Ports::bind(&args)?;
-    let mut overrides = args.named_values.overrides()?;
-    let secrets = fill_function_key(&mut overrides, address_of(&ports.gateway.service));
+    let secrets = fill_function_key(&mut args.named_values.overrides()?, address_of(&ports.gateway.service));
     ports.guard(&secrets)?;
     let addresses = Addresses::new(&ports, &args);
-    fill_addresses(&mut overrides, &addresses);
-    let configuration = weir_gateway::load(&args.config, &overrides).map_err(Error::Configuration)?;
+    let load = {
+        let (directory, named_values) = (args.config.clone(), args.named_values.clone());
+        let (gateway, addresses) = (address_of(&ports.gateway.service), addresses.clone());
+        move || load(&directory, &named_values, gateway, &addresses)
+    };
+    let configuration = load()?;
 
     let limiter = limiter(&args)?;
     let call = addresses.first_call(&configuration);
@@ -42,7 +52,11 @@ pub(crate) async fn run(args: Args, shutdown: CancellationToken) -> Result<(), E
         timeout: args.limiter_timeout,
         ..ClientConfig::default()
     };
-    let gateway = weir_gateway::Config::new(configuration, limiters);
+    let watched = args.watch.then(|| watched(&args.config, &args.named_values));
+    let gateway = weir_gateway::Config {
+        reload: Some(Reload { load: reloading(load), requests: reload::requests(watched, &shutdown) }),
+        ..weir_gateway::Config::new(configuration, limiters)
+    };
     let mut roles = start(limiter, gateway, web, ports, addresses, &shutdown);
     let ended = tokio::select! {
         () = banner.print_when_ready(&shutdown) => roles.join_next().await,
@@ -55,6 +69,19 @@ pub(crate) async fn run(args: Args, shutdown: CancellationToken) -> Result<(), E
         result = result.and(flatten(Some(next)));
     }
     result
+}
+
+/// The gateway's configuration, at the start and whenever it is read again.
+fn load(
+    directory: &Path,
+    named_values: &NamedValueArgs,
+    gateway: SocketAddr,
+    addresses: &Addresses,
+) -> Result<Configuration, Error> {
+    let mut overrides = named_values.overrides()?;
+    fill_function_key(&mut overrides, gateway);
+    fill_addresses(&mut overrides, addresses);
+    weir_gateway::load(directory, &overrides).map_err(Error::Configuration)
 }
 
 type Ended = Option<Result<Result<(), Error>, tokio::task::JoinError>>;

@@ -7,6 +7,7 @@ use weir_policy::Configuration;
 
 use crate::live::LiveKeys;
 use crate::openapi::{PublicUrl, RequestPath};
+use crate::reload::Reload;
 
 /// Everything [`crate::run()`] needs besides its sockets.
 #[derive(Debug)]
@@ -35,6 +36,8 @@ pub struct Config {
     pub public_url: Option<PublicUrl>,
     /// How the live page shows the keys that are refused most.
     pub live_keys: LiveKeys,
+    /// How the configuration is read again while the gateway runs; `None`: never.
+    pub reload: Option<Reload>,
 }
 
 impl Config {
@@ -52,6 +55,7 @@ impl Config {
             openapi_path: Some(RequestPath::of_openapi()),
             public_url: None,
             live_keys: LiveKeys::default(),
+            reload: None,
         }
     }
 }

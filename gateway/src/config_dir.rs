@@ -4,6 +4,8 @@
 //! in a moment, not a long silence. Links are followed, because mounted configurations (for example of Kubernetes)
 //! consist of links; the bound on depth ends a loop of them.
 
+mod fingerprint;
+
 use std::fs;
 use std::io::Read as _;
 use std::path::Path;
@@ -13,6 +15,8 @@ use weir_policy::artifacts::{Artifacts, NamedValueOverrides};
 use weir_policy::{Configuration, Diagnostic, Diagnostics};
 
 use crate::bases::Bases;
+
+pub use fingerprint::fingerprint;
 
 /// Files of one configuration: ten times the largest estates known (about 1,000 APIs with a few files each).
 const MOST_FILES: usize = 50_000;

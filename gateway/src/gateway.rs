@@ -1,10 +1,12 @@
 //! Everything that is ready before the first request: routes, backends, key sources, counters.
 //!
 //! Building it takes the configuration apart once, so that a request only looks things up; nothing in here changes
-//! afterwards.
+//! afterwards. A new configuration makes a new gateway out of the same [`Parts`]; a request runs to its end on the one it
+//! began with.
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use weir_policy::configuration::Configuration;
 use weir_policy::context::{ApiInfo, Deployment, OperationInfo};
 use weir_policy::plan::{Action, Plan, Step};
@@ -12,9 +14,9 @@ use weir_policy::plan::{Action, Plan, Step};
 use crate::bases::Bases;
 use crate::client_address::TrustedProxies;
 use crate::config::{ClientLimits, UpstreamLimits};
-use crate::live::{Live, LiveKeys};
-use crate::metrics::{Metrics, RouteMeter};
-use crate::openapi::OpenApi;
+use crate::live::Live;
+use crate::metrics::Metrics;
+use crate::openapi::{OpenApi, PublicUrl, RequestPath};
 use crate::pipeline::jwt_check::JwtCheck;
 use crate::proxy::Proxy;
 use crate::router::Router;
@@ -35,6 +37,9 @@ pub(crate) struct Route {
     pub(crate) reads_request_later: bool,
 }
 
+/// The gateway that holds now.
+pub(crate) type Current = Arc<ArcSwap<Gateway>>;
+
 /// A gateway, ready to serve.
 #[derive(Debug)]
 pub(crate) struct Gateway {
@@ -47,7 +52,7 @@ pub(crate) struct Gateway {
     /// By `ValidateJwt::index`.
     pub(crate) jwt_checks: Vec<Option<JwtCheck>>,
     pub(crate) limiter: weir_limiter::Client,
-    pub(crate) proxy: Proxy,
+    pub(crate) proxy: Arc<Proxy>,
     pub(crate) trusted: TrustedProxies,
     pub(crate) clients: ClientLimits,
     pub(crate) upstream: UpstreamLimits,
@@ -58,20 +63,26 @@ pub(crate) struct Gateway {
     pub(crate) live: Arc<Live>,
 }
 
-/// What a gateway is built with besides its configuration.
+/// What a gateway is built with besides its configuration; it outlives every configuration.
+#[derive(Debug)]
 pub(crate) struct Parts {
     pub(crate) limiter: weir_limiter::Client,
     pub(crate) providers: weir_token::Providers,
+    /// Keeps the connections to backends.
+    pub(crate) proxy: Arc<Proxy>,
     pub(crate) trusted: TrustedProxies,
     pub(crate) clients: ClientLimits,
     pub(crate) upstream: UpstreamLimits,
-    pub(crate) openapi: Option<OpenApi>,
-    pub(crate) live_keys: LiveKeys,
+    /// Where the document of all APIs is served, if it is.
+    pub(crate) openapi_path: Option<RequestPath>,
+    pub(crate) public_url: Option<PublicUrl>,
+    /// Shows what every configuration counts.
+    pub(crate) live: Arc<Live>,
 }
 
 impl Gateway {
-    /// Takes `configuration` apart.
-    pub(crate) fn new(configuration: &Configuration, parts: Parts) -> Result<Self, Error> {
+    /// Takes `configuration` apart. The counters of `previous` go on where they count the same.
+    pub(crate) fn new(configuration: &Configuration, parts: &Parts, previous: Option<&Self>) -> Result<Self, Error> {
         let steps = all_steps(configuration);
         let bases = Bases::new(configuration)?;
         let (router, routes) = routes(configuration, &bases);
@@ -84,23 +95,22 @@ impl Gateway {
             reads_request_later: true,
         };
         let meters = routes.iter().chain([&unmatched]);
-        let meters = meters.map(|r| RouteMeter::new(Arc::clone(&r.api.id), Arc::clone(&r.operation.id))).collect();
+        let meters = meters.map(|route| (Arc::clone(&route.api.id), Arc::clone(&route.operation.id)));
         let limits = steps.iter().filter_map(|step| match &step.action {
             Action::RateLimitByKey(limit) => Some(Arc::clone(&limit.name)),
             _ => None,
         });
-        let metrics = Arc::new(Metrics::new(meters, limits));
         Ok(Self {
-            live: Arc::new(Live::new(Arc::clone(&metrics), parts.live_keys)),
-            metrics,
+            metrics: Arc::new(Metrics::new(meters, limits, previous.map(|previous| &*previous.metrics))),
+            live: Arc::clone(&parts.live),
             bases,
             jwt_checks: jwt_checks(&steps, configuration.validate_jwt_count, &parts.providers)?,
-            proxy: Proxy::new(&parts.upstream),
-            limiter: parts.limiter,
-            trusted: parts.trusted,
-            clients: parts.clients,
-            upstream: parts.upstream,
-            openapi: parts.openapi,
+            proxy: Arc::clone(&parts.proxy),
+            limiter: parts.limiter.clone(),
+            trusted: parts.trusted.clone(),
+            clients: parts.clients.clone(),
+            upstream: parts.upstream.clone(),
+            openapi: parts.openapi(configuration)?,
             deployment: Arc::new(Deployment {
                 gateway_id: "weir".into(),
                 region: "local".into(),
@@ -112,13 +122,21 @@ impl Gateway {
         })
     }
 
+    /// What it counts, shared.
     pub(crate) fn metrics(&self) -> Arc<Metrics> {
         Arc::clone(&self.metrics)
     }
 
-    /// The counters without sharing them.
+    /// The same without sharing it.
     pub(crate) fn counters(&self) -> &Metrics {
         &self.metrics
+    }
+}
+
+impl Parts {
+    fn openapi(&self, configuration: &Configuration) -> Result<Option<OpenApi>, Error> {
+        let Some(path) = self.openapi_path.clone() else { return Ok(None) };
+        Ok(Some(OpenApi::new(configuration, &self.providers, path, self.public_url.clone())?))
     }
 }
 

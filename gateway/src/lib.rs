@@ -18,6 +18,7 @@ mod path;
 mod pipeline;
 mod proxy;
 mod proxy_protocol;
+mod reload;
 mod router;
 mod run;
 mod service;
@@ -30,7 +31,8 @@ pub use config::{
     DEFAULT_IDLE_TIMEOUT, DEFAULT_RESPONSE_HEADER_BYTES, DEFAULT_RESPONSE_HEADERS, DEFAULT_STALL_TIMEOUT,
     DEFAULT_STREAMS, DEFAULT_UPSTREAM_IDLE, UpstreamLimits,
 };
-pub use config_dir::load;
+pub use config_dir::{fingerprint, load};
 pub use live::{LiveKeys, UnknownLiveKeys};
 pub use openapi::{BadPublicUrl, BadRequestPath, PublicUrl, RequestPath};
+pub use reload::{Load, Reload, ReloadError};
 pub use run::{Error, run};

@@ -16,18 +16,18 @@ use tokio_util::task::TaskTracker;
 
 pub(crate) use self::connection::Activity;
 use crate::config::ClientLimits;
-use crate::gateway::Gateway;
+use crate::gateway::Current;
 
 /// How long to wait after a failed accept. What fails then (no free file descriptor) passes when a connection ends.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 /// HTTP/2 connections are asked for a sign of life this often, and given up after the second interval without one.
 const PING_INTERVAL: Duration = Duration::from_secs(20);
 
-/// Serves connections (those of trusted proxies with `proxy_protocol` once they said whose they are) until `shutdown`, then tells every one to end and waits for the requests in progress, at most as
-/// long as the limits say.
+/// Serves connections (those of trusted proxies with `proxy_protocol` once they said whose they are) until `shutdown`,
+/// then tells every one to end and waits for the requests in progress, at most as long as the limits say.
 pub(crate) async fn serve(
     listener: TcpListener,
-    gateway: Arc<Gateway>,
+    gateway: Current,
     limits: &ClientLimits,
     proxy_protocol: bool,
     shutdown: CancellationToken,

@@ -20,7 +20,7 @@ use tokio::sync::{Semaphore, broadcast};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use crate::metrics::Metrics;
+use crate::gateway::Current;
 use frame::{Frame, Reading};
 use refused::TopRefused;
 pub use refused::{LiveKeys, UnknownLiveKeys};
@@ -42,7 +42,6 @@ const LAG: usize = 8;
 /// The numbers behind the page.
 #[derive(Debug)]
 pub(crate) struct Live {
-    metrics: Arc<Metrics>,
     places: Arc<Semaphore>,
     /// Open pages. Refused keys are noted only while there are any.
     watching: AtomicUsize,
@@ -53,9 +52,8 @@ pub(crate) struct Live {
 }
 
 impl Live {
-    pub(crate) fn new(metrics: Arc<Metrics>, show: LiveKeys) -> Self {
+    pub(crate) fn new(show: LiveKeys) -> Self {
         Self {
-            metrics,
             places: Arc::new(Semaphore::new(PAGES)),
             watching: AtomicUsize::new(0),
             keys: Mutex::new(TopRefused::new(Instant::now())),
@@ -75,18 +73,23 @@ impl Live {
         self.keys.lock().note(limit, key, Instant::now());
     }
 
-    /// Reads the counters every second until `shutdown`.
-    pub(crate) async fn run(self: Arc<Self>, shutdown: CancellationToken) {
+    /// Reads the counters of the configuration that holds every second until `shutdown`. The second in which a new
+    /// configuration takes over is not shown: there are other limits before and after.
+    pub(crate) async fn run(self: Arc<Self>, gateway: Current, shutdown: CancellationToken) {
         let mut ticks = tokio::time::interval(EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut before = Reading::of(&self.metrics);
+        let mut metrics = gateway.load().metrics();
+        let mut before = Reading::of(&metrics);
         let watch = async {
             ticks.tick().await;
             loop {
                 ticks.tick().await;
-                let now = Reading::of(&self.metrics);
-                self.publish(&Frame::between(&before, &now, &self.metrics, self.top()));
-                before = now;
+                let current = gateway.load().metrics();
+                let now = Reading::of(&current);
+                if Arc::ptr_eq(&current, &metrics) {
+                    self.publish(&Frame::between(&before, &now, &metrics, self.top()));
+                }
+                (before, metrics) = (now, current);
             }
         };
         shutdown.run_until_cancelled(watch).await;

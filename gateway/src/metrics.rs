@@ -2,6 +2,9 @@
 //!
 //! Every counter exists before the first request and is one atomic number: counting takes no lock and looks nothing up
 //! by label. [`Metrics`] writes itself out when it is scraped.
+//!
+//! A new configuration gets new [`Metrics`], which share the numbers of the routes and limits that stay, and all numbers
+//! that belong to no route ([`Lasting`]).
 
 mod histogram;
 mod totals;
@@ -20,6 +23,7 @@ use weir_limiter::Mode;
 
 use self::histogram::Histogram;
 pub(crate) use self::totals::Totals;
+use crate::gateway::Current;
 use crate::listener::Activity;
 
 /// Statuses 100 to 599.
@@ -89,8 +93,14 @@ impl RouteMeter {
 /// All numbers of one gateway.
 #[derive(Debug)]
 pub(crate) struct Metrics {
-    routes: Vec<RouteMeter>,
-    limits: HashMap<Arc<str>, AtomicU64, RandomState>,
+    routes: Vec<Arc<RouteMeter>>,
+    limits: HashMap<Arc<str>, Arc<AtomicU64>, RandomState>,
+    lasting: Arc<Lasting>,
+}
+
+/// Numbers that belong to no route: they outlive every configuration.
+#[derive(Debug, Default)]
+pub(crate) struct Lasting {
     refusals: [AtomicU64; REFUSING.len()],
     modes: [AtomicU64; MODES.len()],
     last_mode: AtomicU8,
@@ -100,18 +110,32 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    /// `limits` are the names of all limits; equal names are one.
-    pub(crate) fn new(routes: Vec<RouteMeter>, limits: impl IntoIterator<Item = Arc<str>>) -> Self {
+    /// `routes` are API and operation of every route, `limits` the names of all limits; equal names are one. What
+    /// `previous` counted of the same routes and limits goes on.
+    pub(crate) fn new(
+        routes: impl IntoIterator<Item = (Arc<str>, Arc<str>)>,
+        limits: impl IntoIterator<Item = Arc<str>>,
+        previous: Option<&Self>,
+    ) -> Self {
+        let known = previous.iter().flat_map(|previous| &previous.routes);
+        let known: HashMap<_, _> = known.map(|meter| ((&*meter.api, &*meter.operation), meter)).collect();
+        let route = |(api, operation): (Arc<str>, Arc<str>)| match known.get(&(&*api, &*operation)) {
+            Some(meter) => Arc::clone(meter),
+            None => Arc::new(RouteMeter::new(api, operation)),
+        };
+        let limit = |name: Arc<str>| {
+            let count = previous.and_then(|previous| previous.limits.get(&name)).cloned();
+            (name, count.unwrap_or_default())
+        };
         Self {
-            routes,
-            limits: limits.into_iter().map(|name| (name, AtomicU64::new(0))).collect(),
-            refusals: Default::default(),
-            modes: Default::default(),
-            last_mode: AtomicU8::new(0),
-            faults: Default::default(),
-            in_flight: AtomicI64::new(0),
-            connections: AtomicI64::new(0),
+            routes: routes.into_iter().map(route).collect(),
+            limits: limits.into_iter().map(limit).collect(),
+            lasting: previous.map(|previous| Arc::clone(&previous.lasting)).unwrap_or_default(),
         }
+    }
+
+    pub(crate) fn lasting(&self) -> &Arc<Lasting> {
+        &self.lasting
     }
 
     /// The numbers of the route that was added as number `index`.
@@ -129,26 +153,29 @@ impl Metrics {
     /// Another policy refused a request.
     pub(crate) fn refused(&self, policy: &str) {
         if let Some(index) = REFUSING.iter().position(|p| *p == policy) {
-            self.refusals[index].fetch_add(1, Ordering::Relaxed);
+            self.lasting.refusals[index].fetch_add(1, Ordering::Relaxed);
         }
     }
 
     /// The limiter answered. Says whether the mode differs from the last answer's.
     pub(crate) fn limiter_answered(&self, mode: Mode) -> bool {
         let Some(index) = MODES.iter().position(|(m, _)| *m == mode) else { return false };
-        self.modes[index].fetch_add(1, Ordering::Relaxed);
+        self.lasting.modes[index].fetch_add(1, Ordering::Relaxed);
         let index = u8::try_from(index).unwrap_or(u8::MAX);
         // Read first: in the usual case nothing changes, and a shared cache line that nobody writes costs nothing.
-        self.last_mode.load(Ordering::Relaxed) != index && self.last_mode.swap(index, Ordering::Relaxed) != index
+        let last = &self.lasting.last_mode;
+        last.load(Ordering::Relaxed) != index && last.swap(index, Ordering::Relaxed) != index
     }
 
     /// A call of a backend brought no response.
     pub(crate) fn upstream_failed(&self, fault: UpstreamFault) {
         if let Some(index) = FAULTS.iter().position(|(f, _)| *f == fault) {
-            self.faults[index].fetch_add(1, Ordering::Relaxed);
+            self.lasting.faults[index].fetch_add(1, Ordering::Relaxed);
         }
     }
+}
 
+impl Lasting {
     pub(crate) fn connection_opened(&self) {
         self.connections.fetch_add(1, Ordering::Relaxed);
     }
@@ -175,29 +202,31 @@ pub(crate) struct InFlight(Arc<Activity>);
 impl InFlight {
     pub(crate) fn new(activity: &Arc<Activity>, version: http::Version) -> Self {
         activity.begin(version);
-        activity.metrics().in_flight.fetch_add(1, Ordering::Relaxed);
+        activity.lasting().in_flight.fetch_add(1, Ordering::Relaxed);
         Self(Arc::clone(activity))
     }
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        self.0.metrics().in_flight.fetch_sub(1, Ordering::Relaxed);
+        self.0.lasting().in_flight.fetch_sub(1, Ordering::Relaxed);
         self.0.end();
     }
 }
 
-/// A collector for the registry; the numbers stay shared.
+/// A collector for the registry: of the configuration that holds when it is scraped.
 #[derive(Debug)]
-pub(crate) struct Exposition(pub(crate) Arc<Metrics>);
+pub(crate) struct Exposition(pub(crate) Current);
 
 impl Collector for Exposition {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
-        let metrics = &*self.0;
+        let gateway = self.0.load();
+        let metrics = gateway.counters();
+        let lasting = &metrics.lasting;
         metrics.encode_requests(&mut encoder)?;
         metrics.encode_latencies(&mut encoder)?;
         metrics.encode_refusals(&mut encoder)?;
-        let modes = MODES.iter().zip(&metrics.modes).map(|((_, name), count)| (*name, count));
+        let modes = MODES.iter().zip(&lasting.modes).map(|((_, name), count)| (*name, count));
         counters(
             &mut encoder,
             "gateway_limiter_answers",
@@ -205,10 +234,10 @@ impl Collector for Exposition {
             "mode",
             modes,
         )?;
-        let faults = FAULTS.iter().zip(&metrics.faults).map(|((_, name), count)| (*name, count));
+        let faults = FAULTS.iter().zip(&lasting.faults).map(|((_, name), count)| (*name, count));
         counters(&mut encoder, "gateway_upstream_failures", "Backend calls without a response", "cause", faults)?;
-        gauge(&mut encoder, "gateway_requests_in_progress", "Requests in progress", &metrics.in_flight)?;
-        gauge(&mut encoder, "gateway_connections", "Open client connections", &metrics.connections)
+        gauge(&mut encoder, "gateway_requests_in_progress", "Requests in progress", &lasting.in_flight)?;
+        gauge(&mut encoder, "gateway_connections", "Open client connections", &lasting.connections)
     }
 }
 
@@ -228,17 +257,17 @@ impl Metrics {
     }
 
     fn encode_latencies(&self, encoder: &mut DescriptorEncoder<'_>) -> std::fmt::Result {
-        let own = self.routes.iter().map(|route| (route, &route.seconds));
+        let own = self.routes.iter().map(|route| (&**route, &route.seconds));
         histograms(encoder, "gateway_request_seconds", "From a request's headers to the answer's", own)?;
-        let upstream = self.routes.iter().map(|route| (route, &route.upstream_seconds));
+        let upstream = self.routes.iter().map(|route| (&**route, &route.upstream_seconds));
         histograms(encoder, "gateway_upstream_seconds", "From a call of a backend to its response headers", upstream)
     }
 
     fn encode_refusals(&self, encoder: &mut DescriptorEncoder<'_>) -> std::fmt::Result {
         let help = "Requests refused by a policy";
         let mut family = encoder.encode_descriptor("gateway_refusals", help, None, MetricType::Counter)?;
-        let limits = self.limits.iter().map(|(name, count)| ("rate-limit-by-key", &**name, count));
-        let others = REFUSING.iter().zip(&self.refusals).map(|(policy, count)| (*policy, "", count));
+        let limits = self.limits.iter().map(|(name, count)| ("rate-limit-by-key", &**name, &**count));
+        let others = REFUSING.iter().zip(&self.lasting.refusals).map(|(policy, count)| (*policy, "", count));
         for (policy, limit, count) in limits.chain(others) {
             let count = count.load(Ordering::Relaxed);
             let labels = [("policy", policy), ("limit", limit)];

@@ -2,14 +2,17 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use tokio_util::sync::CancellationToken;
-use weir_telemetry::{Listeners, Ops};
+use weir_telemetry::{Listeners, Ops, Reloads};
 
 use crate::client_address::TrustedProxies;
 use crate::config::Config;
-use crate::gateway::{Gateway, Parts};
+use crate::gateway::{Current, Gateway, Parts};
+use crate::live::Live;
 use crate::metrics::Exposition;
-use crate::openapi::OpenApi;
+use crate::proxy::Proxy;
+use crate::reload::Reloader;
 
 /// Why a gateway cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -53,31 +56,36 @@ pub async fn run(config: Config, listeners: Listeners, shutdown: CancellationTok
     let ops = Ops::new("gateway");
     let limiter = weir_limiter::Client::new(config.limiter, &ops)?;
     let providers = weir_token::Providers::new(config.providers, &ops)?;
-    let openapi = match config.openapi_path {
-        Some(path) => Some(OpenApi::new(&config.configuration, &providers, path, config.public_url)?),
-        None => None,
+    let parts = Parts {
+        limiter,
+        providers: providers.clone(),
+        proxy: Arc::new(Proxy::new(&config.upstream)),
+        trusted: TrustedProxies::new(config.trusted_proxies),
+        clients: config.clients.clone(),
+        upstream: config.upstream,
+        openapi_path: config.openapi_path,
+        public_url: config.public_url,
+        live: Arc::new(Live::new(config.live_keys)),
     };
-    let gateway = Arc::new(Gateway::new(
-        &config.configuration,
-        Parts {
-            limiter,
-            providers: providers.clone(),
-            trusted: TrustedProxies::new(config.trusted_proxies),
-            clients: config.clients.clone(),
-            upstream: config.upstream,
-            openapi,
-            live_keys: config.live_keys,
-        },
-    )?);
-    ops.registry(|registry| registry.register_collector(Box::new(Exposition(gateway.metrics()))));
+    let gateway: Current = Arc::new(ArcSwap::from_pointee(Gateway::new(&config.configuration, &parts, None)?));
+    let reloads = Reloads::default();
+    ops.registry(|registry| {
+        registry.register_collector(Box::new(Exposition(Arc::clone(&gateway))));
+        reloads.register(registry, "gateway");
+    });
     providers.spawn_refresh(shutdown.clone());
     // The other parts report for themselves: the limiter's client (degraded while no limiter answers) and the key
     // sources (not ready until all keys have come once: until then another replica is the better choice).
     ops.readiness("configuration").ready();
+    let live = Arc::clone(&parts.live);
+    if let Some(reload) = config.reload {
+        let reloader = Reloader::new(&config.configuration, Arc::clone(&gateway), parts, reloads);
+        tokio::spawn(reloader.run(reload, shutdown.clone()));
+    }
     if let Some(listener) = listeners.ops {
         let (ops, shutdown) = (ops.clone(), shutdown.clone());
-        tokio::spawn(Arc::clone(&gateway.live).run(shutdown.clone()));
-        let live = crate::live::routes(Arc::clone(&gateway.live), shutdown.clone());
+        tokio::spawn(Arc::clone(&live).run(Arc::clone(&gateway), shutdown.clone()));
+        let live = crate::live::routes(live, shutdown.clone());
         tokio::spawn(async move {
             if let Err(error) = ops.serve_with(listener, live, shutdown).await {
                 tracing::error!(%error, "the operations listener failed");

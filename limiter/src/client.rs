@@ -20,6 +20,7 @@ use crate::batch::{BatchConfig, Batched};
 use crate::check::{Check, CheckList, Mode, Outcome};
 use crate::config::FailureMode;
 use crate::degraded::{Defects, Degraded, DegradedConfig};
+use crate::memory::{MEMORY_FULL, MemoryConfig};
 use crate::metrics::{LayerMetrics, ReadGauge};
 use crate::refusal::RefusalCache;
 use crate::service::{MAX_CHECKS_PER_LIST, MAX_COST};
@@ -226,7 +227,12 @@ impl Client {
             Layers::Direct(store) => store.store().local_keys() as u64,
             Layers::Batching(store) => store.store().local_keys() as u64,
         };
+        let full = match &*self.layers {
+            Layers::Direct(store) => store.store().local_full_refusals().clone(),
+            Layers::Batching(store) => store.store().local_full_refusals().clone(),
+        };
         ops.registry(|registry| {
+            registry.register("limiter_client_memory_full_refusals", MEMORY_FULL, full);
             let help = "Keys with a remembered refusal";
             ReadGauge::register(registry, "limiter_client_refusal_cache_keys", help, refusals);
             let help = "Keys in this process's memory, counted while no limiter answered";
@@ -241,6 +247,7 @@ fn around<S: Store>(store: S, config: &ClientConfig, metrics: &LayerMetrics, ops
         mode: config.on_failure,
         timeout: config.timeout + GRACE + GRACE,
         defects: Defects::Absorb,
+        memory: MemoryConfig::default(),
     };
     let degraded = Degraded::new(store, watch, ops.readiness("limiter"), metrics.clone());
     RefusalCache::new(degraded, config.refusals, metrics.refusal_cache_hits.clone())

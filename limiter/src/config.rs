@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::memory::MemoryConfig;
 use crate::redis::{Address, AddressError, FORMS};
+use crate::reload::StoreReload;
 
 /// A store on the same network answers in about a millisecond; a hundred of them is a store in trouble, and still a
 /// wait nobody notices.
@@ -41,12 +43,17 @@ pub struct Config {
     pub store_wait_replicas: u32,
     /// Limits of more calls than this are leased: taken ahead many at a time where a key is hot. None is without it.
     pub lease_calls_above: Option<u64>,
+    /// How much this process's own counters may take: all of them with a store in memory, otherwise those of the time
+    /// while the store does not answer.
+    pub memory: MemoryConfig,
     /// How many refusals are remembered, so that they need not be asked for again.
     pub refusals: usize,
     /// The most calls in flight at once; further ones are answered `UNAVAILABLE` at once.
     pub calls_in_flight: NonZeroUsize,
     /// How many keys are counted to tell operators the busiest and the most refused ones; 0: none.
     pub top_keys: usize,
+    /// How the store's URL is read again while the limiter runs; `None`: never.
+    pub reload: Option<StoreReload>,
     /// How long calls in flight may take to end after a shutdown was asked for.
     pub drain: Duration,
 }
@@ -60,9 +67,11 @@ impl Default for Config {
             store_authorities: None,
             store_wait_replicas: 0,
             lease_calls_above: None,
+            memory: MemoryConfig::default(),
             refusals: REFUSALS,
             calls_in_flight: NonZeroUsize::new(CALLS_IN_FLIGHT).expect("the constant is not zero"),
             top_keys: DEFAULT_TOP_KEYS,
+            reload: None,
             drain: DRAIN,
         }
     }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use prometheus_client::metrics::counter::Counter;
 use tokio::time::Instant;
 use weir_telemetry::ReadinessHandle;
 
@@ -42,6 +43,8 @@ pub struct DegradedConfig {
     pub timeout: Duration,
     /// Who learns of failures that somebody has to repair.
     pub defects: Defects,
+    /// How much mode `local` may remember.
+    pub memory: MemoryConfig,
 }
 
 /// What becomes of failures that do not pass by themselves.
@@ -96,7 +99,7 @@ impl<S: Store> Degraded<S> {
         Self {
             store,
             config,
-            local: MemoryStore::new(&MemoryConfig::default()),
+            local: MemoryStore::new(&config.memory),
             circuit,
             metrics,
             complaints: Throttle::default(),
@@ -122,6 +125,11 @@ impl<S: Store> Degraded<S> {
     /// Keys counted in this process while the store did not answer.
     pub fn local_keys(&self) -> usize {
         self.local.len()
+    }
+
+    /// Counts what mode `local` refused for lack of room and not by a limit.
+    pub fn local_full_refusals(&self) -> &Counter {
+        self.local.full_refusals()
     }
 
     /// Decides without the store, as the mode says.

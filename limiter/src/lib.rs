@@ -16,6 +16,7 @@ mod metrics;
 mod operator;
 mod redis;
 mod refusal;
+mod reload;
 mod rpc;
 mod run;
 #[cfg(test)]
@@ -40,5 +41,6 @@ pub use metrics::LayerMetrics;
 pub use operator::{Operator, OperatorError};
 pub use redis::{AddressError, RedisConfig, RedisStore};
 pub use refusal::RefusalCache;
+pub use reload::StoreReload;
 pub use run::{Error, run};
 pub use store::{Admitted, LeaseAsk, Refund, Store, StoreError, Unused};

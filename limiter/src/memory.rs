@@ -15,6 +15,7 @@ use std::hash::BuildHasher;
 
 use bytes::Bytes;
 use parking_lot::{Mutex, MutexGuard};
+use prometheus_client::metrics::counter::Counter;
 
 use crate::check::{Check, CheckList, Mode, Outcome};
 use crate::clock::{Clock, MonotonicClock};
@@ -30,8 +31,11 @@ const MOST_SHARDS: usize = 64;
 /// A store smaller than this many keys per shard has fewer shards, so that uneven spreading costs it no places.
 const KEYS_PER_SHARD: usize = 1024;
 
+/// What the counter of [`MemoryStore::full_refusals`] tells.
+pub(crate) const MEMORY_FULL: &str = "Checks refused because this process's memory has no room for another key";
+
 /// How much the memory store may hold.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub struct MemoryConfig {
     /// The most keys that may count at the same time.
     pub max_keys: usize,
@@ -50,6 +54,8 @@ impl Default for MemoryConfig {
 #[derive(Debug)]
 pub struct MemoryStore<C = MonotonicClock> {
     shards: Vec<Mutex<Shard>>,
+    /// Refusals for lack of room, of all shards.
+    full: Counter,
     hasher: foldhash::fast::RandomState,
     clock: C,
 }
@@ -68,8 +74,10 @@ impl<C: Clock> MemoryStore<C> {
     pub fn with_clock(config: &MemoryConfig, clock: C) -> Self {
         let shards = (config.max_keys / KEYS_PER_SHARD).clamp(1, MOST_SHARDS);
         let room = Room { keys: config.max_keys.div_ceil(shards), bytes: config.max_bytes.div_ceil(shards) };
+        let full = Counter::default();
         Self {
-            shards: (0..shards).map(|_| Mutex::new(Shard::new(room))).collect(),
+            shards: (0..shards).map(|_| Mutex::new(Shard::new(room, full.clone()))).collect(),
+            full,
             hasher: foldhash::fast::RandomState::default(),
             clock,
         }
@@ -85,6 +93,12 @@ impl<C: Clock> MemoryStore<C> {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Counts what was refused for lack of room and not by a limit.
+    #[must_use]
+    pub fn full_refusals(&self) -> &Counter {
+        &self.full
     }
 
     fn decide(&self, list: &[Check]) -> Outcome {

@@ -4,24 +4,25 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 use tonic::transport::Server;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 use weir_proto::limiter::v1::limiter_server::{LimiterServer, SERVICE_NAME};
-use weir_telemetry::{Listeners, Ops};
+use weir_telemetry::{Listeners, Ops, Reloads};
 
 use crate::batch::{BatchConfig, Batched};
 use crate::config::{Config, StoreConfig};
 use crate::degraded::{Defects, Degraded, DegradedConfig};
 use crate::inspect::Inspect;
 use crate::lease::{LeaseMetrics, Leased};
-use crate::memory::{MemoryConfig, MemoryStore};
+use crate::memory::{MEMORY_FULL, MemoryStore};
 use crate::metrics::{LayerMetrics, ReadGauge, ServiceMetrics};
 use crate::redis::{RedisConfig, RedisStore};
 use crate::refusal::RefusalCache;
+use crate::reload::{self, Replaceable};
 use crate::service::connections::{self, MAX_CONNECTIONS};
 use crate::service::front::Front;
 use crate::service::{LimiterService, MAX_REQUEST_BYTES};
@@ -84,11 +85,11 @@ pub async fn run(config: Config, listeners: Listeners, shutdown: CancellationTok
     match config.store.clone() {
         StoreConfig::Memory if config.lease_calls_above.is_some() => {
             tracing::warn!("leases save round trips to Redis: with the store in memory they change nothing");
-            serve(memory(&ops), &config, listeners, ops, shutdown).await
+            serve(memory(&config, &ops), &config, listeners, ops, shutdown).await
         }
-        StoreConfig::Memory => serve(memory(&ops), &config, listeners, ops, shutdown).await,
+        StoreConfig::Memory => serve(memory(&config, &ops), &config, listeners, ops, shutdown).await,
         StoreConfig::Redis(url) => {
-            let store = redis(url.expose_secret(), &config, &ops).await;
+            let store = redis(&url, &config, &ops, &shutdown).await;
             let store = store.map_err(|source| Error::Store { store: description, source })?;
             serve(store, &config, listeners, ops, shutdown).await
         }
@@ -96,48 +97,73 @@ pub async fn run(config: Config, listeners: Listeners, shutdown: CancellationTok
 }
 
 /// Nothing around it: it answers faster than any cache could, and does not fail.
-fn memory(ops: &Ops) -> Arc<MemoryStore> {
-    let store = Arc::new(MemoryStore::new(&MemoryConfig::default()));
-    let read = Arc::clone(&store);
+fn memory(config: &Config, ops: &Ops) -> Arc<MemoryStore> {
+    let store = Arc::new(MemoryStore::new(&config.memory));
+    let (read, most) = (Arc::clone(&store), config.memory.max_keys as u64);
     ops.registry(|registry| {
         ReadGauge::register(registry, "limiter_memory_keys", "Keys in the memory store", move || read.len() as u64);
+        ReadGauge::register(registry, "limiter_memory_max_keys", MAX_KEYS, move || most);
+        registry.register("limiter_memory_full_refusals", MEMORY_FULL, store.full_refusals().clone());
     });
     store
 }
 
-type RedisLayers = Leased<RefusalCache<Degraded<Batched<RedisStore>>>>;
+const MAX_KEYS: &str = "Keys that may be in this process's memory at once";
 
-async fn redis(url: &str, config: &Config, ops: &Ops) -> Result<Arc<RedisLayers>, StoreError> {
+type RedisLayers = Leased<RefusalCache<Degraded<Batched<Replaceable<RedisStore>>>>>;
+
+async fn redis(
+    url: &SecretString,
+    config: &Config,
+    ops: &Ops,
+    shutdown: &CancellationToken,
+) -> Result<Arc<RedisLayers>, StoreError> {
     let metrics = LayerMetrics::default();
     ops.registry(|registry| metrics.register(registry.sub_registry_with_prefix("limiter")));
-    let redis = RedisConfig {
-        url: url.to_owned(),
+    let settings = RedisConfig {
+        url: String::new(),
         authorities: config.store_authorities.clone(),
         wait_replicas: config.store_wait_replicas,
         timeout: config.store_timeout,
         connections: REDIS_CONNECTIONS,
     };
+    // A store at a URL that starts to connect.
+    let open = move |url: &SecretString| {
+        RedisStore::new(RedisConfig { url: url.expose_secret().to_owned(), ..settings.clone() })
+    };
+    let store = Replaceable::new(open(url)?);
     let batches = BatchConfig { timeout: config.store_timeout + GRACE, ..BatchConfig::default() };
-    let batched = Batched::new(RedisStore::new(redis)?, batches, metrics.batch_lists.clone());
+    let batched = Batched::new(store.clone(), batches, metrics.batch_lists.clone());
     let watch = DegradedConfig {
         name: "store",
         mode: config.on_store_failure,
         timeout: config.store_timeout,
         defects: Defects::Report,
+        memory: config.memory,
     };
     let degraded = Degraded::new(batched, watch, ops.readiness("store"), metrics.clone());
     degraded.probe().await?;
+    if let Some(reload) = config.reload.clone() {
+        let reloads = Reloads::default();
+        ops.registry(|registry| reloads.register(registry, "limiter"));
+        let reloading = reload::run(reload, store, url.clone(), reloads, open);
+        let shutdown = shutdown.clone();
+        tokio::spawn(async move { shutdown.run_until_cancelled(reloading).await });
+    }
 
     let lease_calls_above = config.lease_calls_above.unwrap_or(u64::MAX);
     let cache = RefusalCache::new(degraded, config.refusals, metrics.refusal_cache_hits.clone());
     let lease_metrics = LeaseMetrics::default();
     let cache = cache.with_leases_above(lease_calls_above);
     let layers = Arc::new(Leased::new(cache, lease_calls_above, lease_metrics.clone()));
-    let (refusals, local) = (Arc::clone(&layers), Arc::clone(&layers));
+    let (refusals, local, most) = (Arc::clone(&layers), Arc::clone(&layers), config.memory.max_keys as u64);
     ops.registry(|registry| {
         if config.lease_calls_above.is_some() {
             lease_metrics.register(registry.sub_registry_with_prefix("limiter"));
         }
+        ReadGauge::register(registry, "limiter_memory_max_keys", MAX_KEYS, move || most);
+        let full = layers.store().store().local_full_refusals().clone();
+        registry.register("limiter_memory_full_refusals", MEMORY_FULL, full);
         let help = "Keys with a remembered refusal";
         ReadGauge::register(registry, "limiter_refusal_cache_keys", help, move || refusals.store().len() as u64);
         let help = "Keys in this replica's memory, counted while the store did not answer";

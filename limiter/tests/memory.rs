@@ -5,6 +5,7 @@ use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use proptest::prelude::*;
 use weir_limiter::{Check, Decision, Limit, ManualClock, MemoryConfig, MemoryStore, Store};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -39,6 +40,39 @@ async fn a_flood_of_fresh_keys_pushes_out_nobody() {
         assert!(!one(&store, check(key, 1, MINUTE)).await.allowed, "key {key} was forgotten");
     }
     assert_eq!(store.len(), 100);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 16, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever the flood's keys cost and however soon they expire, over one shard or several.
+    #[test]
+    fn a_key_at_its_limit_stays_refused_in_a_flood_of_ten_times_what_fits(
+        capacity in 8_usize..3_000,
+        calls in 1_u64..20,
+        flood_period_ms in 1_u64..60_000,
+        step_micros in 0_u64..100,
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let (store, clock) = store(&MemoryConfig { max_keys: capacity, ..MemoryConfig::default() });
+            let hour = Duration::from_secs(3600);
+            for victim in 0..4 {
+                assert!(one(&store, Check { cost: calls, ..check(format!("victim {victim}"), calls, hour) }).await.allowed);
+            }
+            for n in 0..10 * capacity {
+                clock.advance(Duration::from_micros(step_micros));
+                let fresh = check(format!("flood {n}"), 1 + n as u64 % 3, Duration::from_millis(flood_period_ms));
+                one(&store, fresh).await;
+                let victim = one(&store, check(format!("victim {}", n % 4), calls, hour)).await;
+                assert!(!victim.allowed, "forgotten after {n} fresh keys");
+            }
+            assert!(store.len() <= capacity.next_multiple_of(64), "{} keys of {capacity}", store.len());
+            if step_micros == 0 {
+                assert!(store.full_refusals().get() >= 9 * capacity as u64 - 64, "the flood was refused, and counted");
+            }
+        });
+    }
 }
 
 #[tokio::test]

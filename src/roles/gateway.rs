@@ -1,21 +1,24 @@
 //! `weir gateway`.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args as ClapArgs;
 use ipnet::IpNet;
 use secrecy::{ExposeSecret, SecretString};
 use tokio_util::sync::CancellationToken;
-use weir_gateway::{Config, LiveKeys, PublicUrl};
+use weir_gateway::{Config, LiveKeys, PublicUrl, Reload, ReloadError};
 use weir_limiter::{ClientConfig, FailureMode};
+use weir_policy::Configuration;
 use weir_policy::artifacts::NamedValueOverrides;
 
 use crate::development::{self, FUNCTION_KEY, FUNCTION_KEY_NAME, address};
 use crate::error::Error;
 use crate::listen::{Address, announce, bind_both};
 use crate::named_values::NamedValueArgs;
+use crate::reload;
 use crate::roles::{duration, network};
 
 pub(crate) const EXAMPLES: &str = "\
@@ -67,16 +70,19 @@ pub(crate) struct Args {
     /// How /live on the operations port shows refused keys: `hashed` as codes, `plain` as they are
     #[arg(long, value_name = "hashed|plain", env = "WEIR_GATEWAY_LIVE_KEYS", default_value_t)]
     live_keys: LiveKeys,
+    /// Read the configuration again when a file of it changes, as on SIGHUP
+    #[arg(long, env = "WEIR_GATEWAY_WATCH")]
+    watch: bool,
     #[command(flatten)]
     named_values: NamedValueArgs,
 }
 
 /// Runs the role until `shutdown`.
 pub(crate) async fn run(args: Args, shutdown: CancellationToken) -> Result<(), Error> {
-    let mut overrides = args.named_values.overrides()?;
-    let secrets = fill_function_key(&mut overrides, args.listen);
-    development::guard("gateway", args.listen, &secrets, "--named-value-file function-key=FILE")?;
-    let configuration = weir_gateway::load(&args.config, &overrides).map_err(Error::Configuration)?;
+    let watched = args.watch.then(|| watched(&args.config, &args.named_values));
+    let (directory, named_values, listen) = (args.config, args.named_values, args.listen);
+    let load = move || load(&directory, &named_values, listen);
+    let configuration = load()?;
     let limiter = ClientConfig {
         endpoints: args.limiter,
         on_failure: args.on_limiter_failure,
@@ -88,6 +94,7 @@ pub(crate) async fn run(args: Args, shutdown: CancellationToken) -> Result<(), E
         proxy_protocol: args.proxy_protocol,
         public_url: args.public_url,
         live_keys: args.live_keys,
+        reload: Some(Reload { load: reloading(load), requests: reload::requests(watched, &shutdown) }),
         ..Config::new(configuration, limiter)
     };
     if args.no_openapi {
@@ -99,6 +106,29 @@ pub(crate) async fn run(args: Args, shutdown: CancellationToken) -> Result<(), E
     )?;
     announce("gateway", "http", &listeners);
     Ok(weir_gateway::run(config, listeners, shutdown).await?)
+}
+
+/// Reads the configuration as the flags say, at the start and whenever it is read again.
+fn load(directory: &Path, named_values: &NamedValueArgs, listen: SocketAddr) -> Result<Configuration, Error> {
+    let mut overrides = named_values.overrides()?;
+    let secrets = fill_function_key(&mut overrides, listen);
+    development::guard("gateway", listen, &secrets, "--named-value-file function-key=FILE")?;
+    weir_gateway::load(directory, &overrides).map_err(Error::Configuration)
+}
+
+/// What `--watch` looks at.
+pub(crate) fn watched(directory: &Path, named_values: &NamedValueArgs) -> Vec<PathBuf> {
+    [directory.to_owned()].into_iter().chain(named_values.paths()).collect()
+}
+
+/// A command's way to load a configuration as the gateway's way to reload one.
+pub(crate) fn reloading(load: impl Fn() -> Result<Configuration, Error> + Send + Sync + 'static) -> weir_gateway::Load {
+    Arc::new(move || {
+        load().map_err(|error| match error {
+            Error::Configuration(problems) => ReloadError::Configuration(problems),
+            other => ReloadError::Source(Box::new(other)),
+        })
+    })
 }
 
 /// On loopback the function key may be missing: the development key takes its place, so that the role fits together

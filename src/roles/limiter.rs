@@ -1,18 +1,21 @@
 //! `weir limiter`.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args as ClapArgs;
 use secrecy::{ExposeSecret, SecretString};
 use tokio_util::sync::CancellationToken;
-use weir_limiter::{Config, FailureMode};
+use weir_limiter::{Config, FailureMode, MemoryConfig, StoreConfig, StoreReload};
 
 use crate::development::address;
 use crate::error::Error;
 use crate::listen::{Address, announce, bind_both};
 use crate::operate;
+use crate::reload;
 use crate::roles::duration;
 use crate::secret_file;
 
@@ -47,6 +50,9 @@ pub(crate) struct Args {
     /// Read the store's URL from a file, because it may hold a password
     #[arg(long, value_name = "FILE", env = "WEIR_LIMITER_STORE_FILE", conflicts_with = "store")]
     store_file: Option<PathBuf>,
+    /// Read --store-file again when it changes, as on SIGHUP
+    #[arg(long, env = "WEIR_LIMITER_WATCH", requires = "store_file")]
+    watch: bool,
     /// With TLS to the store: believe these authorities (PEM) instead of the machine's
     #[arg(long, value_name = "FILE", env = "WEIR_LIMITER_STORE_CA")]
     store_ca: Option<PathBuf>,
@@ -59,6 +65,9 @@ pub(crate) struct Args {
     /// How long a store operation may take, e.g. 100ms
     #[arg(long, value_name = "DURATION", env = "WEIR_LIMITER_STORE_TIMEOUT", default_value = "100ms", value_parser = duration)]
     store_timeout: Duration,
+    /// How many keys may count in this process's memory at once; further ones are refused until one expires
+    #[arg(long, value_name = "N", env = "WEIR_LIMITER_MEMORY_KEYS", default_value = "1000000")]
+    memory_keys: NonZeroUsize,
     /// Lease hot keys under limits of more calls than this: take calls ahead, many in one round trip. For keys that are
     /// called thousands of times a second; limits of up to 1,000 calls, or a period below 10 s, are never leased
     #[arg(long, value_name = "CALLS", env = "WEIR_LIMITER_LEASE_CALLS_ABOVE")]
@@ -89,14 +98,25 @@ pub(crate) async fn run(args: Args, shutdown: CancellationToken) -> Result<(), E
         return operate::run(command).await;
     }
     // Parsed here and not by the command line, which would print a URL that it cannot read, password and all.
-    let (store, flag) = match &args.store_file {
-        Some(path) => (secret_file::read(path)?, "--store-file"),
-        None => (args.store, "--store"),
+    let (store, reload) = match args.store_file {
+        Some(path) => {
+            let store = from_file(&path)?;
+            let requests = reload::requests(args.watch.then(|| vec![path.clone()]), &shutdown);
+            let load = move || from_file(&path).map_err(Into::into);
+            (store, Some(StoreReload { load: Arc::new(load), requests }))
+        }
+        None => {
+            // Nothing to read again, but a signal that is sent to all roles must not end this one.
+            drop(reload::requests(None, &shutdown));
+            (parse(&args.store, "--store")?, None)
+        }
     };
     let config = Config {
-        store: store.expose_secret().parse().map_err(|source| Error::Store { flag, source })?,
+        store,
+        reload,
         on_store_failure: args.on_store_failure,
         store_timeout: args.store_timeout,
+        memory: MemoryConfig { max_keys: args.memory_keys.get(), ..MemoryConfig::default() },
         top_keys: args.top_keys,
         store_authorities: args.store_ca.map(read_authorities).transpose()?,
         store_wait_replicas: args.store_wait_replicas,
@@ -109,6 +129,14 @@ pub(crate) async fn run(args: Args, shutdown: CancellationToken) -> Result<(), E
     )?;
     announce("limiter", "http", &listeners);
     Ok(weir_limiter::run(config, listeners, shutdown).await?)
+}
+
+fn from_file(path: &Path) -> Result<StoreConfig, Error> {
+    parse(&secret_file::read(path)?, "--store-file")
+}
+
+fn parse(store: &SecretString, flag: &'static str) -> Result<StoreConfig, Error> {
+    store.expose_secret().parse().map_err(|source| Error::Store { flag, source })
 }
 
 fn read_authorities(path: PathBuf) -> Result<Vec<u8>, Error> {

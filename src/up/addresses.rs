@@ -6,6 +6,7 @@ use super::{Args, Ports};
 use crate::listen::{address_of, localhost_url};
 
 /// The base URLs of the roles, without a slash at the end.
+#[derive(Clone)]
 pub(super) struct Addresses {
     pub(super) gateway: String,
     pub(super) limiter: String,

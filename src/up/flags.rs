@@ -14,6 +14,7 @@ use crate::roles::duration;
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   weir up
+  weir up --watch
   weir up --redis redis://127.0.0.1:6379
   weir up --config ./apim --gateway-listen 127.0.0.1:9000";
 
@@ -36,6 +37,9 @@ pub(crate) struct Args {
     /// --web-listen
     #[arg(long, value_name = "ORIGIN", env = "WEIR_UP_SPA_ORIGIN")]
     pub(crate) spa_origin: Option<String>,
+    /// Read the gateway's configuration again when a file of it changes, as on SIGHUP
+    #[arg(long, env = "WEIR_UP_WATCH")]
+    pub(crate) watch: bool,
     #[command(flatten)]
     pub(crate) named_values: NamedValueArgs,
 

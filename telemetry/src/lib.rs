@@ -18,9 +18,11 @@ mod ops;
 mod otlp;
 mod process;
 pub mod propagation;
+mod reloads;
 pub mod semconv;
 
 pub use init::{Guard, InitError, init};
 pub use listeners::Listeners;
 pub use ops::Ops;
 pub use ops::readiness::ReadinessHandle;
+pub use reloads::Reloads;

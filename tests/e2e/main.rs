@@ -16,6 +16,7 @@ mod metrics;
 mod one_command;
 mod operate;
 mod readme;
+mod reload;
 mod restarts;
 mod scenario;
 mod store;

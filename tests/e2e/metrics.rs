@@ -101,11 +101,14 @@ async fn the_page_lists_what_every_role_serves() {
     matches(&limiter, &[ALL, "Limiter", "Limiter with Redis"]).await;
     matches(&backend, &[ALL, "Backend", "Gateway and backend: tokens"]).await;
 
-    let leasing = ["--store", &redis.url(), "--lease-calls-above", "10000"];
+    let url = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(url.path(), redis.url()).unwrap();
+    let leasing = ["--store-file", url.path().to_str().unwrap(), "--lease-calls-above", "10000"];
     let limiter = Role::start("limiter", &leasing).await;
     let through = gateway(&limiter).await;
     assert_eq!(status_of(&client(), &format!("{}/hello", through.url()), &token).await, 429);
-    matches(&limiter, &[ALL, "Limiter", "Limiter with Redis", "Limiter with leases"]).await;
+    let sections = [ALL, "Limiter", "Limiter with Redis", "Limiter with --store-file", "Limiter with leases"];
+    matches(&limiter, &sections).await;
 
     let limiter = Role::start("limiter", &[]).await;
     let through = gateway(&limiter).await;

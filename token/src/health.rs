@@ -30,12 +30,33 @@ impl Health {
         Self { handle, providers: Mutex::default() }
     }
 
-    /// Records the state of one provider and publishes the worst of all.
-    pub(crate) fn report(&self, url: &str, state: KeysState) {
+    /// Takes a provider into account from now on.
+    pub(crate) fn add(&self, url: &str, state: KeysState) {
         let mut providers = self.providers.lock();
         providers.insert(url.to_owned(), state);
+        self.publish(&providers);
+    }
+
+    /// Forgets a provider.
+    pub(crate) fn remove(&self, url: &str) {
+        let mut providers = self.providers.lock();
+        providers.remove(url);
+        self.publish(&providers);
+    }
+
+    /// Records the state of one provider. One that is not taken into account (not yet, or no more) changes nothing.
+    pub(crate) fn report(&self, url: &str, state: KeysState) {
+        let mut providers = self.providers.lock();
+        if let Some(known) = providers.get_mut(url) {
+            *known = state;
+            self.publish(&providers);
+        }
+    }
+
+    /// Publishes the worst of all. Under the lock, so that of two reports the later one stays visible.
+    fn publish(&self, providers: &BTreeMap<String, KeysState>) {
         let (mut missing, mut stale) = (Vec::new(), Vec::new());
-        for (url, state) in &*providers {
+        for (url, state) in providers {
             match state {
                 KeysState::Missing(None) => missing.push(format!("{url}: not loaded yet")),
                 KeysState::Missing(Some(why)) => missing.push(format!("{url}: {why}")),
@@ -43,7 +64,6 @@ impl Health {
                 KeysState::Current => {}
             }
         }
-        // Published under the lock, so that of two reports the later one stays visible.
         if !missing.is_empty() {
             self.handle.not_ready(missing.join("; "));
         } else if !stale.is_empty() {

@@ -43,7 +43,6 @@ pub struct Provider {
 
 impl Provider {
     pub(crate) fn new(url: Url, shared: Arc<Shared>) -> Self {
-        shared.health.report(url.as_str(), KeysState::Missing(None));
         Self { url, shared, keys: ArcSwapOption::empty(), flights: Mutex::default() }
     }
 
@@ -51,6 +50,10 @@ impl Provider {
     #[must_use]
     pub fn url(&self) -> &str {
         self.url.as_str()
+    }
+
+    pub(crate) fn address(&self) -> &Url {
+        &self.url
     }
 
     /// Whether the keys have been loaded once; they are kept from then on.
@@ -86,6 +89,11 @@ impl Provider {
     /// fetch that is under way, and returns at once otherwise.
     pub(crate) async fn renew(self: &Arc<Self>) {
         self.fetch(if self.is_loaded() { Reason::UnknownKey } else { Reason::FirstLoad }).await;
+    }
+
+    /// What readiness says of a provider that has just been registered.
+    pub(crate) fn state(&self) -> KeysState {
+        if self.is_loaded() { KeysState::Current } else { KeysState::Missing(None) }
     }
 
     /// Keeps the keys fresh until `shutdown`.

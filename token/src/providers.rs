@@ -81,9 +81,16 @@ pub struct Providers {
 #[derive(Debug, Default)]
 struct Registered {
     /// By discovery URL as parsed, so two spellings of one URL share keys and fetches.
-    providers: BTreeMap<Url, Arc<Provider>>,
+    providers: BTreeMap<Url, Entry>,
     /// Ends the background refresh; absent until it has been started.
     refresh: Option<CancellationToken>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    provider: Arc<Provider>,
+    /// Ends its background refresh.
+    stop: CancellationToken,
 }
 
 impl Providers {
@@ -112,8 +119,9 @@ impl Providers {
         if registered.refresh.is_some() {
             return;
         }
-        for provider in registered.providers.values() {
-            tokio::spawn(Arc::clone(provider).keep_fresh(shutdown.clone()));
+        for entry in registered.providers.values_mut() {
+            entry.stop = shutdown.child_token();
+            tokio::spawn(Arc::clone(&entry.provider).keep_fresh(entry.stop.clone()));
         }
         registered.refresh = Some(shutdown);
     }
@@ -123,34 +131,70 @@ impl Providers {
     /// # Errors
     /// If `url` is not an absolute http or https URL.
     pub fn provider(&self, url: &str) -> Result<Arc<Provider>, ProvidersError> {
-        let unusable = |why: String| ProvidersError::Url { url: url.to_owned(), why };
-        let parsed = Url::parse(url).map_err(|why| unusable(why.to_string()))?;
-        if !fetch::is_http(&parsed) {
-            return Err(unusable(format!("its scheme is `{}`", parsed.scheme())));
+        let url = parse(url)?;
+        if let Some(entry) = self.registered.lock().providers.get(&url) {
+            return Ok(Arc::clone(&entry.provider));
         }
-        // It would show in logs, metrics and on the operations port.
-        if !parsed.username().is_empty() || parsed.password().is_some() {
-            return Err(ProvidersError::Url { url: "…".into(), why: "it contains a user name or password".into() });
+        let provider = Arc::new(Provider::new(url, Arc::clone(&self.shared)));
+        Ok(self.register(provider))
+    }
+
+    /// Fetches the keys of a provider that is not registered yet and registers it if they came: for a configuration that
+    /// is to replace a working one. A failure leaves no trace, in readiness either. Says whether the provider is there.
+    ///
+    /// # Errors
+    /// If `url` is not an absolute http or https URL.
+    pub async fn preload(&self, url: &str) -> Result<bool, ProvidersError> {
+        let url = parse(url)?;
+        if self.registered.lock().providers.contains_key(&url) {
+            return Ok(true);
         }
+        let provider = Arc::new(Provider::new(url, Arc::clone(&self.shared)));
+        provider.refresh().await;
+        if !provider.is_loaded() {
+            return Ok(false);
+        }
+        self.register(provider);
+        Ok(true)
+    }
+
+    /// Forgets all providers but those of `urls`: their keys are not fetched any more, and readiness does not wait for
+    /// them. Whoever still holds one can use it.
+    pub fn retain<'u>(&self, urls: impl IntoIterator<Item = &'u str>) {
+        let kept: Vec<Url> = urls.into_iter().filter_map(|url| Url::parse(url).ok()).collect();
+        self.registered.lock().providers.retain(|url, entry| {
+            let keep = kept.contains(url);
+            if !keep {
+                entry.stop.cancel();
+                self.shared.health.remove(url.as_str());
+            }
+            keep
+        });
+    }
+
+    /// Whoever comes second gets what the first registered.
+    fn register(&self, provider: Arc<Provider>) -> Arc<Provider> {
         let mut registered = self.registered.lock();
-        if let Some(provider) = registered.providers.get(&parsed) {
-            return Ok(Arc::clone(provider));
+        let url = provider.address().clone();
+        if let Some(entry) = registered.providers.get(&url) {
+            return Arc::clone(&entry.provider);
         }
-        if parsed.scheme() == "http" && !is_loopback(&parsed) {
-            tracing::warn!(provider = url, "keys are fetched without TLS: whoever is on the way can replace them");
+        if url.scheme() == "http" && !is_loopback(&url) {
+            tracing::warn!(provider = %url, "keys are fetched without TLS: whoever is on the way can replace them");
         }
-        let provider = Arc::new(Provider::new(parsed.clone(), Arc::clone(&self.shared)));
-        registered.providers.insert(parsed, Arc::clone(&provider));
-        if let Some(shutdown) = &registered.refresh {
-            tokio::spawn(Arc::clone(&provider).keep_fresh(shutdown.clone()));
+        self.shared.health.add(url.as_str(), provider.state());
+        let stop = registered.refresh.as_ref().map_or_else(CancellationToken::new, CancellationToken::child_token);
+        if registered.refresh.is_some() {
+            tokio::spawn(Arc::clone(&provider).keep_fresh(stop.clone()));
         }
-        Ok(provider)
+        registered.providers.insert(url, Entry { provider: Arc::clone(&provider), stop });
+        provider
     }
 
     /// Whether the keys of every provider have been loaded once.
     #[must_use]
     pub fn all_loaded(&self) -> bool {
-        self.registered.lock().providers.values().all(|provider| provider.is_loaded())
+        self.registered.lock().providers.values().all(|entry| entry.provider.is_loaded())
     }
 
     /// The counters this registry registered, for [`ValidatorConfig`](crate::ValidatorConfig).
@@ -158,6 +202,19 @@ impl Providers {
     pub fn metrics(&self) -> Metrics {
         self.shared.metrics.clone()
     }
+}
+
+fn parse(url: &str) -> Result<Url, ProvidersError> {
+    let unusable = |why: String| ProvidersError::Url { url: url.to_owned(), why };
+    let parsed = Url::parse(url).map_err(|why| unusable(why.to_string()))?;
+    if !fetch::is_http(&parsed) {
+        return Err(unusable(format!("its scheme is `{}`", parsed.scheme())));
+    }
+    // It would show in logs, metrics and on the operations port.
+    if !parsed.username().is_empty() || parsed.password().is_some() {
+        return Err(ProvidersError::Url { url: "…".into(), why: "it contains a user name or password".into() });
+    }
+    Ok(parsed)
 }
 
 fn is_loopback(url: &Url) -> bool {

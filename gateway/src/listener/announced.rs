@@ -25,7 +25,7 @@ enum Refused {
 impl Connection {
     /// Finds out whose connection it is, if the peer is a proxy that has to say so. `None`: it is to be closed.
     pub(super) async fn identified(mut self, stream: &mut TcpStream) -> Option<Self> {
-        if !self.proxy_protocol || !self.gateway.trusted.contains(self.peer) {
+        if !self.proxy_protocol || !self.gateway.load().trusted.contains(self.peer) {
             return Some(self);
         }
         let header = tokio::time::timeout(self.limits.header_timeout, read(stream));

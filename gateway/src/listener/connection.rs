@@ -18,13 +18,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::stall::Watched;
 use crate::config::ClientLimits;
-use crate::gateway::Gateway;
-use crate::metrics::Metrics;
+use crate::gateway::Current;
+use crate::metrics::Lasting;
 
 /// What is going on on a connection, so that an idle one can be ended and a busy one is not.
 #[derive(Debug)]
 pub(crate) struct Activity {
-    metrics: Arc<Metrics>,
+    lasting: Arc<Lasting>,
     opened: Instant,
     in_progress: AtomicUsize,
     /// When the last request ended, in milliseconds after `opened`; 0 before the first.
@@ -36,10 +36,10 @@ pub(crate) struct Activity {
 }
 
 impl Activity {
-    fn new(metrics: Arc<Metrics>) -> Self {
-        metrics.connection_opened();
+    fn new(lasting: Arc<Lasting>) -> Self {
+        lasting.connection_opened();
         Self {
-            metrics,
+            lasting,
             opened: Instant::now(),
             in_progress: AtomicUsize::new(0),
             last_end: AtomicU64::new(0),
@@ -48,8 +48,8 @@ impl Activity {
         }
     }
 
-    pub(crate) fn metrics(&self) -> &Metrics {
-        &self.metrics
+    pub(crate) fn lasting(&self) -> &Lasting {
+        &self.lasting
     }
 
     /// The headers of a request are there.
@@ -95,13 +95,14 @@ impl Activity {
 
 impl Drop for Activity {
     fn drop(&mut self) {
-        self.metrics.connection_closed();
+        self.lasting.connection_closed();
     }
 }
 
 /// What serving one connection takes.
 pub(super) struct Connection {
-    pub(super) gateway: Arc<Gateway>,
+    /// Each request is answered by the gateway that holds when it comes.
+    pub(super) gateway: Current,
     /// Whose connection it is: the other end of the socket, or the client it announced.
     pub(super) peer: IpAddr,
     pub(super) limits: ClientLimits,
@@ -120,11 +121,11 @@ impl Connection {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "TCP_NODELAY is not available");
         }
-        let activity = Arc::new(Activity::new(gateway.metrics()));
+        let activity = Arc::new(Activity::new(Arc::clone(gateway.load().counters().lasting())));
         let service = {
             let activity = Arc::clone(&activity);
             service_fn(move |request: Request<Incoming>| {
-                let (gateway, activity) = (Arc::clone(&gateway), Arc::clone(&activity));
+                let (gateway, activity) = (gateway.load_full(), Arc::clone(&activity));
                 async move { Ok::<_, Infallible>(gateway.handle(request, peer, &activity).await) }
             })
         };

@@ -35,13 +35,18 @@ impl Metrics {
             }
             route.seconds.add_to(&mut took);
         }
-        let refusals = self.limits.values().chain(&self.refusals).map(|count| count.load(Ordering::Relaxed));
+        let refusals = self
+            .limits
+            .values()
+            .map(|count| &**count)
+            .chain(&self.lasting.refusals)
+            .map(|count| count.load(Ordering::Relaxed));
         Totals {
             answers,
             took,
             refusals: refusals.collect(),
-            in_progress: self.in_flight.load(Ordering::Relaxed),
-            connections: self.connections.load(Ordering::Relaxed),
+            in_progress: self.lasting.in_flight.load(Ordering::Relaxed),
+            connections: self.lasting.connections.load(Ordering::Relaxed),
         }
     }
 
@@ -57,6 +62,6 @@ impl Metrics {
 
     /// Who decided the last answer to a rate limit check.
     pub(crate) fn last_mode(&self) -> &'static str {
-        MODES.get(usize::from(self.last_mode.load(Ordering::Relaxed))).map_or("unknown", |(_, name)| name)
+        MODES.get(usize::from(self.lasting.last_mode.load(Ordering::Relaxed))).map_or("unknown", |(_, name)| name)
     }
 }

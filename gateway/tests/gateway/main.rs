@@ -11,6 +11,7 @@ mod policies;
 mod protocol;
 mod proxy;
 mod proxy_protocol;
+mod reload;
 mod routing;
 mod support;
 mod upstream;

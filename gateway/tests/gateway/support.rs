@@ -3,15 +3,17 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use weir_gateway::{ClientLimits, Config, UpstreamLimits};
+use weir_gateway::{ClientLimits, Config, Reload, UpstreamLimits};
 use weir_limiter::{ClientConfig, FailureMode, StoreConfig};
 use weir_policy::artifacts::NamedValueOverrides;
 use weir_telemetry::Listeners;
@@ -50,6 +52,7 @@ pub(crate) struct Setup {
     pub(crate) upstream: UpstreamLimits,
     on_limiter_failure: FailureMode,
     limiter: Option<SocketAddr>,
+    reloadable: bool,
     /// The last word on everything else.
     pub(crate) configure: fn(&mut Config),
 }
@@ -66,6 +69,7 @@ impl Setup {
             upstream: UpstreamLimits::default(),
             on_limiter_failure: FailureMode::Local,
             limiter: None,
+            reloadable: false,
             configure: |_| {},
         }
     }
@@ -85,6 +89,12 @@ impl Setup {
     pub(crate) fn limiter(mut self, address: SocketAddr, on_failure: FailureMode) -> Self {
         self.limiter = Some(address);
         self.on_limiter_failure = on_failure;
+        self
+    }
+
+    /// It reads its folder again when [`Gateway::reload`] asks for it.
+    pub(crate) fn reloadable(mut self) -> Self {
+        self.reloadable = true;
         self
     }
 
@@ -121,13 +131,19 @@ impl Setup {
             upstream: self.upstream,
             ..Config::new(configuration, client)
         };
+        let (ask, requests) = watch::channel(());
+        if self.reloadable {
+            let folder = dir.path().to_owned();
+            let load = move || Ok(weir_gateway::load(&folder, &NamedValueOverrides::new())?);
+            config.reload = Some(Reload { load: Arc::new(load), requests });
+        }
         (self.configure)(&mut config);
         let service = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let ops = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let (address, operations) = (service.local_addr().unwrap(), ops.local_addr().unwrap());
         let listeners = Listeners { service, ops: Some(ops) };
         let running = tokio::spawn(weir_gateway::run(config, listeners, shutdown.clone()));
-        Gateway { address, operations, shutdown, running, _dir: dir }
+        Gateway { address, operations, shutdown, running, ask, dir }
     }
 }
 
@@ -151,7 +167,8 @@ pub(crate) struct Gateway {
     pub(crate) operations: SocketAddr,
     pub(crate) shutdown: CancellationToken,
     pub(crate) running: JoinHandle<Result<(), weir_gateway::Error>>,
-    _dir: TempDir,
+    ask: watch::Sender<()>,
+    dir: TempDir,
 }
 
 impl Drop for Gateway {
@@ -163,6 +180,28 @@ impl Drop for Gateway {
 impl Gateway {
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
+    }
+
+    /// Replaces a file of the configuration folder.
+    pub(crate) fn write(&self, path: &str, text: &str) {
+        write(self.dir.path(), path, text);
+    }
+
+    /// Asks it to read its folder again, and waits until it has, with this result.
+    pub(crate) async fn reload(&self, result: &str) {
+        let before = self.reloads(result).await;
+        self.ask.send_replace(());
+        weir_testkit::eventually(PATIENCE, || async { self.reloads(result).await > before }).await;
+    }
+
+    async fn reloads(&self, result: &str) -> u64 {
+        self.metric(&format!("weir_gateway_config_reloads_total{{result=\"{result}\"}}")).await.unwrap_or(0.0) as u64
+    }
+
+    /// The value of a metric.
+    pub(crate) async fn metric(&self, name: &str) -> Option<f64> {
+        let text = send(client().get(format!("http://{}/metrics", self.operations))).await.body;
+        text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
     }
 
     /// A request to be sent with [`send`].

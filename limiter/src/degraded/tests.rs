@@ -18,7 +18,8 @@ fn with_defects(mode: FailureMode, defects: Defects) -> Fixture {
     let (store, ops) = (ScriptedStore::new(), Ops::new("test"));
     let metrics = LayerMetrics::default();
     ops.registry(|registry| metrics.register(registry));
-    let config = DegradedConfig { name: "store", mode, timeout: Duration::from_millis(100), defects };
+    let memory = MemoryConfig { max_keys: 100, ..MemoryConfig::default() };
+    let config = DegradedConfig { name: "store", mode, timeout: Duration::from_millis(100), defects, memory };
     let degraded = Degraded::new(store.clone(), config, ops.readiness("store"), metrics);
     Fixture { degraded, store, ops }
 }
@@ -53,6 +54,26 @@ async fn a_store_that_hangs_costs_the_time_out_until_the_circuit_opens() {
     }
     assert_eq!(started.elapsed(), Duration::ZERO);
     assert_eq!(fixture.store.calls(), asked);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_of_fresh_keys_pushes_nobody_out_of_the_local_memory() {
+    let fixture = degraded(FailureMode::Local);
+    fixture.store.behave(Behaviour::Fail);
+    let victim = || vec![check("victim", limit(3, 3_600))];
+    for _ in 0..3 {
+        assert!(ask(&fixture.degraded, victim()).await.allowed());
+    }
+    let mut admitted = 0;
+    for n in 0..1_000 {
+        let key = format!("flood {n}").into();
+        let fresh = ask(&fixture.degraded, vec![Check { key, ..check("flood", limit(3, 3_600)) }]).await;
+        admitted += u64::from(fresh.allowed());
+        let outcome = ask(&fixture.degraded, victim()).await;
+        assert_eq!((outcome.allowed(), outcome.mode), (false, Mode::Local), "after {n} fresh keys");
+    }
+    assert_eq!((admitted, fixture.degraded.local_keys()), (99, 100), "there is room for a hundred keys");
+    assert_eq!(fixture.degraded.local_full_refusals().get(), 901);
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,6 +4,8 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::sync::Arc;
 
+use prometheus_client::metrics::counter::Counter as Count;
+
 use crate::window::{Admitted, Grant, Terms, Verdict, Window};
 
 /// What a key costs besides its name and its log: the counter, its place in the table, its ticket.
@@ -46,11 +48,12 @@ pub(super) struct Shard {
     room: Room,
     /// Whether the last fresh key was refused, so that the log hears of it once.
     refusing: bool,
+    full: Count,
 }
 
 impl Shard {
-    pub(super) fn new(room: Room) -> Self {
-        Self { counters: HashMap::default(), tickets: BinaryHeap::new(), bytes: 0, room, refusing: false }
+    pub(super) fn new(room: Room, full: Count) -> Self {
+        Self { counters: HashMap::default(), tickets: BinaryHeap::new(), bytes: 0, room, refusing: false, full }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -166,6 +169,7 @@ impl Shard {
     }
 
     fn refuse(&mut self, now: u64) -> Verdict {
+        self.full.inc();
         if !std::mem::replace(&mut self.refusing, true) {
             tracing::warn!(
                 keys = self.counters.len(),

@@ -53,6 +53,9 @@ struct Shard {
     epoch: u64,
     /// Looked through first: the place with the same number has the key.
     hashes: Box<[u64]>,
+    /// Each place's count, what may have been missed included; beside each other, so that the least is found without
+    /// touching the places.
+    totals: Box<[u64]>,
     places: Box<[Place]>,
 }
 
@@ -85,7 +88,9 @@ impl Sketch {
         let (shard, first) = self.place_of(hash);
         let mut shard = self.shards[shard].lock();
         shard.turn_to(epoch);
-        if let Some(place) = shard.find(first, hash, &subject.key) {
+        if let Some(way) = shard.find(first, hash, &subject.key) {
+            shard.totals[way] += 1;
+            let place = &mut shard.places[way];
             place.now.seen += 1;
             if place.limit != Some(subject.limit) {
                 place.limit = Some(subject.limit);
@@ -126,7 +131,7 @@ impl Sketch {
         let (shard, first) = self.place_of(hash);
         let mut shard = self.shards[shard].lock();
         shard.turn_to(epoch);
-        shard.find(first, hash, key).map(|place| read(place))
+        shard.find(first, hash, key).map(|way| read(&shard.places[way]))
     }
 
     /// The shard and the first place of the set. Different bits of the hash, or a shard would fill only some of its sets.
@@ -145,7 +150,13 @@ impl Shard {
             now: Count::default(),
             before: Count::default(),
         };
-        Self { epoch: 0, hashes: vec![0; sets * WAYS].into(), places: vec![none; sets * WAYS].into() }
+        let places = sets * WAYS;
+        Self {
+            epoch: 0,
+            hashes: vec![0; places].into(),
+            totals: vec![0; places].into(),
+            places: vec![none; places].into(),
+        }
     }
 
     /// Forgets what was before the last epoch. A slower thread may still be in the one before; it counts in this one.
@@ -154,22 +165,23 @@ impl Shard {
             return;
         }
         let follows = epoch == self.epoch + 1;
-        for place in &mut self.places {
+        for (place, total) in self.places.iter_mut().zip(&mut self.totals) {
             let last = std::mem::take(&mut place.now);
             place.before = if follows { last } else { Count::default() };
+            *total = place.before.total();
         }
         self.epoch = epoch;
     }
 
-    fn find(&mut self, first: usize, hash: u64, key: &[u8]) -> Option<&mut Place> {
-        let way = (first..first + WAYS).find(|&way| self.hashes[way] == hash && self.places[way].key == key)?;
-        Some(&mut self.places[way])
+    fn find(&self, first: usize, hash: u64, key: &[u8]) -> Option<usize> {
+        (first..first + WAYS).find(|&way| self.hashes[way] == hash && self.places[way].key == key)
     }
 
     fn replace_least(&mut self, first: usize, hash: u64, subject: &Subject) {
         let ways = first..first + WAYS;
-        let least = ways.min_by_key(|&way| self.places[way].count().total()).expect("a set has places");
+        let least = ways.min_by_key(|&way| self.totals[way]).expect("a set has places");
         self.hashes[least] = hash;
+        self.totals[least] += 1;
         let place = &mut self.places[least];
         place.key.clear();
         place.key.extend_from_slice(&subject.key);

@@ -13,7 +13,7 @@ use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
 use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
 use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
 use tonic_reflection::pb::v1::{ServerReflectionRequest, ServerReflectionResponse};
-use weir_limiter::Config;
+use weir_limiter::{Config, MemoryConfig};
 use weir_proto::limiter::v1;
 use weir_testkit::Redis;
 
@@ -65,6 +65,27 @@ async fn lists_batches_peeks_and_resets() {
     assert!(client.reset(v1::ResetRequest { key: key.clone() }).await.unwrap().into_inner().existed);
     assert!(!client.reset(v1::ResetRequest { key }).await.unwrap().into_inner().existed);
     assert!(client.check(one("b", 1, 3_600_000)).await.unwrap().into_inner().allowed);
+    limiter.stop().await;
+}
+
+#[tokio::test]
+async fn a_flood_of_fresh_keys_is_refused_and_frees_nobody() {
+    let memory = MemoryConfig { max_keys: 1_000, ..MemoryConfig::default() };
+    let limiter = Limiter::start(Config { memory, ..Config::default() }).await;
+    let mut client = limiter.client().await;
+    for _ in 0..15 {
+        assert!(client.check(one("victim", 15, 3_600_000)).await.unwrap().into_inner().allowed);
+    }
+    for batch in 0..50 {
+        let fresh = |n: usize| one(&format!("flood {batch} {n}"), 15, 3_600_000);
+        let requests = (0..200).map(fresh).chain([one("victim", 15, 3_600_000)]).collect();
+        let answers = client.check_batch(v1::CheckBatchRequest { requests }).await.unwrap().into_inner().responses;
+        assert!(!answers[200].allowed, "after {batch} batches");
+        assert!(batch < 5 || answers[..200].iter().all(|answer| !answer.allowed), "there is no room for more");
+    }
+    assert_eq!(limiter.metric("weir_limiter_memory_keys").await, 1_000);
+    assert_eq!(limiter.metric("weir_limiter_memory_max_keys").await, 1_000);
+    assert_eq!(limiter.metric("weir_limiter_memory_full_refusals_total").await, 10_000 - 999);
     limiter.stop().await;
 }
 

@@ -6,7 +6,7 @@ use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use weir_testkit::{Process, eventually};
+use weir_testkit::{Process, Signal, eventually};
 
 use super::{PATIENCE, client};
 
@@ -64,6 +64,11 @@ impl Role {
     /// What it logged.
     pub fn log(&self) -> String {
         self.log.lock().unwrap().clone()
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        self.process.signal(signal);
     }
 
     /// The text of `/metrics`.

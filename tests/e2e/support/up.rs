@@ -67,6 +67,11 @@ impl Up {
         .await;
     }
 
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        self.process.signal(signal);
+    }
+
     /// What it printed.
     pub fn output(&self) -> String {
         self.output.lock().unwrap().clone()

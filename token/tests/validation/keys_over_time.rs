@@ -93,6 +93,42 @@ async fn providers_added_after_the_start_are_kept_fresh_too() {
 }
 
 #[tokio::test]
+async fn a_provider_is_tried_before_anything_depends_on_it() {
+    let world = World::with(&[&Signer::new("k1")]).await;
+    let shutdown = CancellationToken::new();
+    world.providers.spawn_refresh(shutdown.clone());
+    eventually(|| world.provider.is_loaded()).await;
+    let new = Stub::start(vec![Signer::new("new").jwk()]).await;
+    new.set_mode(Mode::Down);
+    assert!(!world.providers.preload(&new.url()).await.unwrap());
+    assert!(world.ops.is_ready() && world.providers.all_loaded(), "a failed attempt leaves no trace");
+    new.set_mode(Mode::Well);
+    assert!(world.providers.preload(&new.url()).await.unwrap());
+    assert!(world.providers.provider(&new.url()).unwrap().is_loaded());
+    assert!(world.ops.is_ready() && world.providers.all_loaded());
+    assert!(world.providers.preload("ftp://nobody").await.is_err());
+    shutdown.cancel();
+}
+
+#[tokio::test]
+async fn a_provider_that_is_named_no_more_is_neither_asked_nor_waited_for() {
+    let world = World::with(&[&Signer::new("k1")]).await;
+    let gone = Stub::start(Vec::new()).await;
+    gone.set_mode(Mode::Down);
+    world.providers.provider(&gone.url()).unwrap();
+    let shutdown = CancellationToken::new();
+    world.providers.spawn_refresh(shutdown.clone());
+    eventually(|| world.provider.is_loaded() && gone.discovery_fetches() > 0).await;
+    assert!(!world.ops.is_ready());
+    world.providers.retain([world.stub.url().as_str()]);
+    assert!(world.ops.is_ready() && world.providers.all_loaded());
+    // A fetch that was under way reports to nobody.
+    settle().await;
+    assert!(world.ops.is_ready());
+    shutdown.cancel();
+}
+
+#[tokio::test]
 async fn a_provider_down_at_start_is_found_when_it_comes_up() {
     let signer = Signer::new("k1");
     let world = World::with(&[&signer]).await;

@@ -1,0 +1,161 @@
+//! Another URL for the same store while the limiter runs: a password that was changed, a server that moved.
+//!
+//! A new URL is tried first and then takes the place of the old one as a whole; what is under way ends on the old
+//! connections. A URL that does not answer is not taken while the old one does.
+
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::watch;
+use tokio::time::Instant;
+use weir_telemetry::Reloads;
+
+use crate::check::{CheckList, Outcome};
+use crate::config::StoreConfig;
+use crate::degraded::describe;
+use crate::inspect::{Inspect, Inspection};
+use crate::redis::RedisStore;
+use crate::store::{LeaseAsk, Refund, Store, StoreError, Unused};
+use crate::window::Grant;
+
+/// How long a store at a new URL may take to answer for the first time.
+const FIRST_ANSWER: Duration = Duration::from_secs(3);
+
+/// The pause between two attempts meanwhile.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// How and when the store's URL is read again.
+#[derive(Clone)]
+pub struct StoreReload {
+    /// Reads it. Called on a thread that may block.
+    pub load: Arc<dyn Fn() -> Result<StoreConfig, Box<dyn Error + Send + Sync>> + Send + Sync>,
+    /// Every value sent asks for a reload.
+    pub requests: watch::Receiver<()>,
+}
+
+impl fmt::Debug for StoreReload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoreReload").finish_non_exhaustive()
+    }
+}
+
+/// A store that another one can take the place of. Clones are the same one.
+#[derive(Debug)]
+pub(crate) struct Replaceable<S> {
+    current: Arc<ArcSwap<S>>,
+}
+
+impl<S> Clone for Replaceable<S> {
+    fn clone(&self) -> Self {
+        Self { current: Arc::clone(&self.current) }
+    }
+}
+
+impl<S> Replaceable<S> {
+    pub(crate) fn new(store: S) -> Self {
+        Self { current: Arc::new(ArcSwap::from_pointee(store)) }
+    }
+}
+
+impl<S: Store> Store for Replaceable<S> {
+    async fn check(&self, lists: Vec<CheckList>) -> Result<Vec<Outcome>, StoreError> {
+        self.current.load_full().check(lists).await
+    }
+
+    async fn reset(&self, key: Bytes) -> Result<bool, StoreError> {
+        self.current.load_full().reset(key).await
+    }
+
+    async fn refund(&self, refund: Refund) -> Result<u64, StoreError> {
+        self.current.load_full().refund(refund).await
+    }
+
+    async fn lease(&self, ask: LeaseAsk) -> Result<Grant, StoreError> {
+        self.current.load_full().lease(ask).await
+    }
+
+    async fn give_back(&self, unused: Unused) -> Result<u64, StoreError> {
+        self.current.load_full().give_back(unused).await
+    }
+}
+
+impl<S: Inspect> Inspect for Replaceable<S> {
+    async fn inspect(&self, key: Bytes) -> Result<Inspection, StoreError> {
+        self.current.load_full().inspect(key).await
+    }
+}
+
+/// Why the old URL still holds.
+#[derive(Debug, thiserror::Error)]
+enum ReloadError {
+    #[error("the store's URL cannot be read: {0}")]
+    Source(#[source] Box<dyn Error + Send + Sync>),
+    #[error("counters cannot move to memory while the limiter runs: restart it for that")]
+    Memory,
+    #[error("the store at the new URL: {}", describe(.0))]
+    Store(#[from] StoreError),
+}
+
+/// Reads the URL whenever asked, and opens a store there with `open`.
+pub(crate) async fn run(
+    reload: StoreReload,
+    store: Replaceable<RedisStore>,
+    mut url: SecretString,
+    reloads: Reloads,
+    open: impl Fn(&SecretString) -> Result<RedisStore, StoreError>,
+) {
+    let StoreReload { load, mut requests } = reload;
+    while requests.changed().await.is_ok() {
+        let load = Arc::clone(&load);
+        let loaded = tokio::task::spawn_blocking(move || load()).await;
+        let loaded = loaded.unwrap_or_else(|panic| Err(panic.into())).map_err(ReloadError::Source);
+        let replaced = async {
+            let new = match loaded? {
+                StoreConfig::Redis(new) => new,
+                StoreConfig::Memory => return Err(ReloadError::Memory),
+            };
+            if new.expose_secret() == url.expose_secret() {
+                tracing::info!("the store's URL is as it was");
+                return Ok(());
+            }
+            replace(&store, open(&new)?).await?;
+            tracing::info!(store = StoreConfig::Redis(new.clone()).describe(), "the store is reached by its new URL");
+            url = new;
+            Ok(())
+        };
+        match replaced.await {
+            Ok(()) => reloads.succeeded(),
+            Err(error) => {
+                reloads.failed();
+                tracing::error!(%error, "the store's old URL still holds");
+            }
+        }
+    }
+}
+
+/// Puts `new` in the place of the old store if it answers, or if the old one does not either: then nothing is lost.
+async fn replace(store: &Replaceable<RedisStore>, new: RedisStore) -> Result<(), StoreError> {
+    let old = store.current.load_full();
+    match first_answer(&new).await {
+        Err(error) if old.ping().await.is_ok() => return Err(error),
+        Err(error) => tracing::warn!(error = describe(&error), "the store answers by neither URL; the new one holds"),
+        Ok(()) => {}
+    }
+    store.current.store(Arc::new(new));
+    Ok(())
+}
+
+async fn first_answer(store: &RedisStore) -> Result<(), StoreError> {
+    let deadline = Instant::now() + FIRST_ANSWER;
+    loop {
+        match store.ping().await {
+            Err(error) if error.is_transient() && Instant::now() < deadline => tokio::time::sleep(PAUSE).await,
+            answer => return answer,
+        }
+    }
+}

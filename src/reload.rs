@@ -1,0 +1,98 @@
+//! When a role reads its configuration again: on SIGHUP, and with `--watch` when a file of it changes.
+//!
+//! Changes are looked for once a second. A change counts when nothing has changed for another second, so that a folder
+//! that is just being written is not read half-way.
+
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+/// Soon enough for a person who waits, and seldom enough to cost nothing with thousands of files.
+const POLL: Duration = Duration::from_secs(1);
+
+/// Asks for a reload on SIGHUP, and when one of the `watched` files or folders changes. `shutdown` ends it.
+///
+/// A terminal that closes sends SIGHUP too: then the role ends with it, as people expect.
+pub(crate) fn requests(watched: Option<Vec<PathBuf>>, shutdown: &CancellationToken) -> watch::Receiver<()> {
+    let (ask, requests) = watch::channel(());
+    // Here and not in the task: from the moment this returns, the signal must not end the process. Without a handler
+    // the kernel's default applies, which does.
+    if let Ok(signals) = signal(SignalKind::hangup()) {
+        let (hangups, end) = (hangups(signals, ask.clone(), shutdown.clone()), shutdown.clone());
+        tokio::spawn(async move { end.run_until_cancelled(hangups).await });
+    }
+    if let Some(paths) = watched {
+        let end = shutdown.clone();
+        tokio::spawn(async move { end.run_until_cancelled(changes(paths, ask)).await });
+    }
+    requests
+}
+
+async fn hangups(mut signals: Signal, ask: watch::Sender<()>, shutdown: CancellationToken) {
+    let in_terminal = std::io::stdin().is_terminal();
+    while signals.recv().await.is_some() {
+        if in_terminal && !std::io::stdin().is_terminal() {
+            shutdown.cancel();
+            return;
+        }
+        tracing::info!("SIGHUP: asked to read the configuration again");
+        ask.send_replace(());
+    }
+}
+
+async fn changes(paths: Vec<PathBuf>, ask: watch::Sender<()>) {
+    let mut known = fingerprint(&paths).await;
+    loop {
+        tokio::time::sleep(POLL).await;
+        let mut now = fingerprint(&paths).await;
+        if now == known {
+            continue;
+        }
+        loop {
+            tokio::time::sleep(POLL).await;
+            let again = fingerprint(&paths).await;
+            if again == now {
+                break;
+            }
+            now = again;
+        }
+        known = now;
+        tracing::info!("a file of the configuration has changed");
+        ask.send_replace(());
+    }
+}
+
+async fn fingerprint(paths: &[PathBuf]) -> Option<u64> {
+    let paths = paths.to_vec();
+    tokio::task::spawn_blocking(move || weir_gateway::fingerprint(&paths)).await.ok()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[tokio::test]
+    async fn a_change_asks_once_it_has_settled() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("policy.xml");
+        std::fs::write(&file, "one").unwrap();
+        let (ask, mut requests) = watch::channel(());
+        let watching = tokio::spawn(changes(vec![dir.path().to_owned()], ask));
+        // Written until it is noticed: the first look may come after the first change.
+        let noticed = tokio::time::timeout(Duration::from_secs(60), async {
+            for text in 0_u32.. {
+                std::fs::write(&file, text.to_string()).unwrap();
+                if tokio::time::timeout(4 * POLL, requests.changed()).await.is_ok() {
+                    return;
+                }
+            }
+        });
+        noticed.await.unwrap();
+        watching.abort();
+    }
+}
