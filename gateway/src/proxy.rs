@@ -1,22 +1,31 @@
 //! Calls backends: pooled connections, streamed bodies, a time for every phase.
 //!
-//! A request is sent once. The only repetition is the connection pool's: a pooled connection that turns out to be closed
-//! before a byte of the request was written gives the request back untouched, and it goes out on another one.
+//! A request is sent once. The only repetition is that of a pooled connection that turns out to be closed before a byte
+//! of the request was written: it gives the request back untouched, and it goes out on another one.
 //! Dropping the call (the client went away) closes its connection, which is how a backend learns of it.
 
 pub(crate) mod body;
+mod link;
+mod pool;
+mod upstream_body;
 
-use std::error::Error as _;
+use std::future::poll_fn;
 use std::io;
+use std::task::Poll;
 use std::time::Duration;
 
-use http::{Request, Response};
+use http::uri::{Authority, PathAndQuery};
+use http::{Request, Response, Uri};
+use http_body::Body as _;
 use hyper::body::Incoming;
+use hyper::client::conn::http1::Builder;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::client::legacy::{Client, Error as ClientError};
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tower::Service as _;
 
 use self::body::{BodyError, RequestBody};
+use self::link::Link;
+use self::pool::Pool;
+pub(crate) use self::upstream_body::UpstreamBody;
 use crate::config::UpstreamLimits;
 use crate::errors::Failure;
 use crate::metrics::UpstreamFault;
@@ -24,7 +33,9 @@ use crate::metrics::UpstreamFault;
 /// The client side of the gateway.
 #[derive(Debug)]
 pub(crate) struct Proxy {
-    client: Client<HttpConnector, RequestBody>,
+    connector: HttpConnector,
+    protocol: Builder,
+    pool: Pool,
 }
 
 /// Why a call brought no response.
@@ -42,16 +53,10 @@ impl Proxy {
         connector.set_nodelay(true);
         connector.set_connect_timeout(Some(limits.connect_timeout));
         connector.set_keepalive(Some(Duration::from_secs(60)));
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(limits.idle_timeout)
-            .pool_max_idle_per_host(limits.idle_connections)
-            .http1_max_headers(limits.headers)
-            // hyper refuses a smaller buffer.
-            .http1_max_buf_size(limits.header_bytes.max(8 * 1024))
-            .set_host(false)
-            .build(connector);
-        Self { client }
+        let mut protocol = Builder::new();
+        // hyper refuses a smaller buffer.
+        protocol.max_headers(limits.headers).max_buf_size(limits.header_bytes.max(8 * 1024));
+        Self { connector, protocol, pool: Pool::new(limits.idle_connections, limits.idle_timeout) }
     }
 
     /// Sends `request`; `timeout` is the time until the headers of the response.
@@ -59,42 +64,84 @@ impl Proxy {
         &self,
         request: Request<RequestBody>,
         timeout: Duration,
-    ) -> Result<Response<Incoming>, CallError> {
-        match tokio::time::timeout(timeout, self.client.request(request)).await {
+    ) -> Result<Response<UpstreamBody>, CallError> {
+        match tokio::time::timeout(timeout, self.send(request)).await {
             // A 101 would make the connection something else than HTTP; nobody asked for that.
             Ok(Ok(response)) if response.status().is_informational() => {
                 Err(broken("the backend answered with an informational status"))
             }
-            Ok(Ok(response)) => Ok(response),
-            Ok(Err(error)) => Err(CallError::from(error)),
+            Ok(result) => result,
             Err(_) => Err(timed_out(format!("no response headers within {timeout:?}"))),
+        }
+    }
+
+    async fn send(&self, mut request: Request<RequestBody>) -> Result<Response<UpstreamBody>, CallError> {
+        let url = to_origin_form(&mut request);
+        let Some(authority) = url.authority() else { return Err(broken("the URL names no host")) };
+        let has_upload = !request.body().is_end_stream();
+        loop {
+            let pooled = poll_fn(|cx| Poll::Ready(self.pool.take(authority, cx))).await;
+            let is_pooled = pooled.is_some();
+            let mut link = match pooled {
+                Some(link) => link,
+                None => Box::new(self.connect(&url).await?),
+            };
+            let mut error = match link.send(request).await {
+                Ok(response) => return Ok(response.map(|body| self.body(body, link, has_upload, authority))),
+                Err(error) => error,
+            };
+            match error.take_message() {
+                Some(untouched) if is_pooled => request = untouched,
+                _ => return Err(CallError::from(error.into_error())),
+            }
+        }
+    }
+
+    fn body(&self, body: Incoming, link: Box<Link>, has_upload: bool, authority: &Authority) -> UpstreamBody {
+        UpstreamBody::new(body, link, has_upload, self.pool.clone(), authority.clone())
+    }
+
+    async fn connect(&self, url: &Uri) -> Result<Link, CallError> {
+        // Connectors are cheap to clone: what they know is shared.
+        let stream = self.connector.clone().call(url.clone()).await;
+        let stream = stream.map_err(|error| CallError::connecting(&error))?;
+        Ok(Link::new(&self.protocol, stream).await?)
+    }
+}
+
+/// Leaves path and query in the request, as a server expects them, and gives its whole URL.
+fn to_origin_form(request: &mut Request<RequestBody>) -> Uri {
+    let path = request.uri().path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
+    std::mem::replace(request.uri_mut(), Uri::from(path))
+}
+
+impl From<hyper::Error> for CallError {
+    fn from(error: hyper::Error) -> Self {
+        let detail = chain(&error);
+        match BodyError::behind(&error) {
+            Some(BodyError::TooLarge) => client_fault(Failure::body_too_large()),
+            Some(BodyError::Stalled(_)) => {
+                let message = "The request body did not arrive in time.";
+                let failure = Failure::new(http::StatusCode::REQUEST_TIMEOUT, "ClientConnectionFailure", message);
+                client_fault(failure)
+            }
+            Some(BodyError::Broken(_)) => {
+                let failure = Failure::bad_request(detail).telling("The request body ended early.");
+                client_fault(failure)
+            }
+            None => broken(detail),
         }
     }
 }
 
-impl From<ClientError> for CallError {
-    fn from(error: ClientError) -> Self {
-        let detail = chain(&error);
-        match BodyError::behind(&error) {
-            Some(BodyError::TooLarge) => return client_fault(Failure::body_too_large()),
-            Some(BodyError::Stalled(_)) => {
-                let message = "The request body did not arrive in time.";
-                let failure = Failure::new(http::StatusCode::REQUEST_TIMEOUT, "ClientConnectionFailure", message);
-                return client_fault(failure);
-            }
-            Some(BodyError::Broken(_)) => {
-                let failure = Failure::bad_request(detail).telling("The request body ended early.");
-                return client_fault(failure);
-            }
-            None => {}
-        }
-        if !error.is_connect() {
-            return broken(detail);
-        }
-        if timed_out_connecting(&error) {
+impl CallError {
+    /// There is no connection.
+    fn connecting(error: &(dyn std::error::Error + 'static)) -> Self {
+        let detail = chain(error);
+        if has_timed_out(error) {
             return timed_out(detail);
         }
-        CallError {
+        Self {
             fault: UpstreamFault::Connect,
             failure: Failure::new(http::StatusCode::BAD_GATEWAY, "BackendConnectionFailure", detail)
                 .telling("The backend could not be reached."),
@@ -122,13 +169,13 @@ fn timed_out(detail: String) -> CallError {
     }
 }
 
-fn timed_out_connecting(error: &ClientError) -> bool {
-    let mut source = error.source();
-    while let Some(error) = source {
+fn has_timed_out(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut current = Some(error);
+    while let Some(error) = current {
         if error.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::TimedOut) {
             return true;
         }
-        source = error.source();
+        current = error.source();
     }
     false
 }

@@ -7,6 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt as _, StreamExt as _};
 use http::{Request, Version};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -133,20 +136,26 @@ impl Connection {
         let io = TokioIo::new(Watched::new(stream, limits.stall_timeout, move || reading.read()));
         let mut connection = pin!(protocols.serve_connection(io, service));
         let mut idle = pin!(tokio::time::sleep_until(Instant::now() + limits.header_timeout));
+        let mut orders = orders(shutdown, abort);
         let mut ending = false;
         loop {
             tokio::select! {
+                // The connection is nearly always why this task was woken.
+                biased;
                 result = connection.as_mut() => {
                     if let Err(error) = result {
                         tracing::debug!(%error, %peer, "a connection ended early");
                     }
                     return;
                 }
-                () = shutdown.cancelled(), if !ending => {
-                    ending = true;
-                    connection.as_mut().graceful_shutdown();
-                }
-                () = abort.cancelled() => return,
+                Some(order) = orders.next() => match order {
+                    Order::Stop => return,
+                    Order::End if ending => {}
+                    Order::End => {
+                        ending = true;
+                        connection.as_mut().graceful_shutdown();
+                    }
+                },
                 () = &mut idle => {
                     let now = Instant::now();
                     let deadline = activity.deadline(&limits);
@@ -167,4 +176,20 @@ impl Connection {
             }
         }
     }
+}
+
+/// What a connection is told from outside.
+enum Order {
+    /// Finish what is in progress, take no more.
+    End,
+    /// Stop at once.
+    Stop,
+}
+
+/// The orders as they come. Asking for the next costs nothing while there is none: a cancellation token by itself takes
+/// a lock that all connections share, each time this task is woken.
+fn orders(shutdown: CancellationToken, abort: CancellationToken) -> FuturesUnordered<BoxFuture<'static, Order>> {
+    let end = shutdown.cancelled_owned().map(|()| Order::End).boxed();
+    let stop = abort.cancelled_owned().map(|()| Order::Stop).boxed();
+    [end, stop].into_iter().collect()
 }

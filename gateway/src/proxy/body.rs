@@ -10,6 +10,7 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep};
 
+use super::UpstreamBody;
 use crate::metrics::InFlight;
 
 /// Why a body ended before its end.
@@ -125,7 +126,7 @@ pub(crate) enum Payload {
     /// Written here.
     Full(Bytes),
     /// Streamed from a backend.
-    Upstream(Incoming),
+    Upstream(UpstreamBody),
 }
 
 /// An answer on its way to the client. Holds the mark that its request is in progress until it is sent or dropped.

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod client_address;
+mod connections;
 mod cors;
 mod jwt;
 mod limits;
