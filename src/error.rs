@@ -91,6 +91,7 @@ impl Error {
             | Self::NamedValueNotText { .. }
             | Self::BodyFile { .. }
             | Self::IdentityUrl { .. }
+            | Self::Token(crate::token::TokenError::NotAnAddress { .. })
             | Self::DevelopmentSecret { .. } => 2,
             Self::Loadtest(error) if error.is_usage() => 2,
             Self::Loadtest(_) | Self::NothingAnswered | Self::ReportFile { .. } => 3,

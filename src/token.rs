@@ -28,6 +28,8 @@ pub(crate) struct Args {
 /// Why there is no token.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TokenError {
+    #[error("--identity: {url} is no address of an identity: write http://HOST:PORT")]
+    NotAnAddress { url: String },
     #[error("no identity answers at {url}: {source}\nStart one with `weir up`, or name it with --identity URL.")]
     Unreachable { url: String, source: reqwest::Error },
     #[error(
@@ -51,7 +53,10 @@ pub(crate) async fn run(args: Args) -> Result<(), Error> {
 /// Asks the development identity at `identity` for an access token of `user`.
 pub(crate) async fn fetch(identity: &str, user: &str) -> Result<String, TokenError> {
     let url = format!("{}{}", identity.trim_end_matches('/'), weir_identity::development::TOKEN_PATH);
-    let unreachable = |source| TokenError::Unreachable { url: identity.to_owned(), source };
+    let unreachable = |source: reqwest::Error| match identity.to_owned() {
+        url if source.is_builder() => TokenError::NotAnAddress { url },
+        url => TokenError::Unreachable { url, source },
+    };
     let client = reqwest::Client::builder().timeout(TIMEOUT).no_proxy().build().map_err(unreachable)?;
     let response = client.post(&url).form(&[("user", user)]).send().await.map_err(unreachable)?;
     let status = response.status();

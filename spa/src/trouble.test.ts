@@ -1,5 +1,5 @@
 import { ErrorResponse, ErrorTimeout } from 'oidc-client-ts';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 
 import { IssuerError } from './issuer.js';
 import { Trouble, troubleOf } from './trouble.js';
@@ -34,6 +34,12 @@ test.each([
 test('what the provider says is shown, but not without end', () => {
   expect(troubleOf(response('invalid_scope', 'no such scope')).message).toBe('The sign-in service refused: no such scope');
   expect(troubleOf(response('invalid_scope', 'x'.repeat(5_000))).message.length).toBeLessThan(400);
+});
+
+test('without an answer it says at which address the page was opened', () => {
+  vi.stubGlobal('location', { origin: 'http://127.0.0.1:3000' });
+  expect(troubleOf(new TypeError('Failed to fetch')).message).toContain('pages at http://127.0.0.1:3000');
+  vi.unstubAllGlobals();
 });
 
 test('a trouble stays what it is', () => {

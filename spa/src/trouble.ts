@@ -43,7 +43,8 @@ export function troubleOf(error: unknown): Trouble {
   if (error instanceof ErrorResponse) return answered(error, options);
   if (error instanceof IssuerError) return new Trouble('refused', error.message, options);
   // What fetch throws without an answer, and what the library makes of its own time limit.
-  if (error instanceof TypeError || error instanceof ErrorTimeout) return new Trouble('unreachable', UNREACHABLE, options);
+  if (error instanceof TypeError) return new Trouble('unreachable', noAnswer(), options);
+  if (error instanceof ErrorTimeout) return new Trouble('unreachable', UNREACHABLE, options);
   const text = error instanceof Error ? error.message : String(error);
   if (/No matching state found/.test(text)) {
     return new Trouble('ended', 'This answer belongs to a sign-in that is over, or to another tab.', options);
@@ -51,6 +52,15 @@ export function troubleOf(error: unknown): Trouble {
   // The library puts the status of an answer that is no JSON into the text, and the type of a page that came instead.
   if (/\((?:429|5\d\d)\)|Content-Type|JSON/.test(text)) return new Trouble('unreachable', UNREACHABLE, options);
   return new Trouble('refused', `Signing in did not work: ${shorten(text, MAX_SHOWN)}`, options);
+}
+
+/**
+ * A script cannot tell a provider that is off from one that does not allow this page. Opened at another name than the
+ * one that is registered, such as 127.0.0.1 for localhost, it is the second.
+ */
+function noAnswer(): string {
+  const origin = (globalThis.location as Location | undefined)?.origin ?? 'this address';
+  return `The sign-in service cannot be reached: it does not answer, or it does not allow pages at ${origin}.`;
 }
 
 function answered(response: ErrorResponse, options: ErrorOptions): Trouble {

@@ -24,9 +24,9 @@ use crate::roles::{duration, network};
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   weir gateway
-  weir gateway --listen 0.0.0.0:8080 --config ./apim --limiter http://limiter-1:8081,http://limiter-2:8081 \\
-      --named-value-file function-key=/run/secrets/function-key --trusted-proxies 10.0.1.0/24 \\
-      --proxy-protocol";
+  weir gateway --listen 0.0.0.0:8080 --config ./apim --trusted-proxies 10.0.1.0/24 --proxy-protocol \\
+      --limiter http://limiter-1:8081,http://limiter-2:8081 \\
+      --named-value-file function-key=/run/secrets/function-key";
 
 /// The flags of `weir gateway`.
 #[derive(Debug, ClapArgs)]

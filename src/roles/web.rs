@@ -27,8 +27,8 @@ The settings file is what the pages get as /config.json:
     },
     \"console\": { \"openapiUrl\": \"https://api.example.com/openapi.json\" }
   }
-Instead of metadataUrl, authority may name the provider's issuer. redirectUri and postLogoutRedirectUri may be set too;
-they are the page's own origin otherwise.";
+Instead of metadataUrl, authority may name the provider's issuer. redirectUri and
+postLogoutRedirectUri may be set too; they are the page's own origin otherwise.";
 
 /// What `weir gateway` serves first, with the configuration that comes with weir.
 const CALL: &str = "http://localhost:8080/hello";

@@ -85,11 +85,17 @@ impl Banner {
     }
 
     fn text(&self, token: &str) -> String {
-        let Self { table, browser, call, spa_origin, .. } = self;
+        let Self { table, browser, call, spa_origin, identity, .. } = self;
+        // Left out where `weir token` finds the identity by itself.
+        let at = if identity == weir_identity::development::PUBLIC_URL {
+            String::new()
+        } else {
+            format!(" --identity {identity}")
+        };
         format!(
             "{table}\n\
              {browser}\
-             On the command line (the token is {USER}'s and lives an hour; `weir token --user NAME` prints another):\n\n\
+             On the command line (the token is {USER}'s and lives an hour; `weir token --user NAME{at}` prints another):\n\n\
              TOKEN={token}\n\n\
              curl -i -H \"Authorization: Bearer $TOKEN\" {call}\n\
              for i in $(seq 20); do curl -s -o /dev/null -w '%{{http_code}} ' -H \"Authorization: Bearer $TOKEN\" {call}; done; echo\n\

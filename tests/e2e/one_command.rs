@@ -28,6 +28,9 @@ async fn it_prints_addresses_and_calls_that_work_as_printed() {
     let token = output.lines().find(|line| line.trim_start().starts_with("TOKEN=")).expect("a token is printed");
     let curls: Vec<&str> = output.lines().filter(|line| line.contains("curl ")).collect();
     assert_eq!(curls.len(), 3, "{output}");
+    // This identity is not where `weir token` looks for one.
+    let hint = format!("`weir token --user NAME --identity {}`", up.address("identity"));
+    assert!(output.contains(&hint), "{output}");
     let run = |line: &str| {
         let script = format!("{}\n{}", token.trim(), line.trim());
         String::from_utf8(Command::new("bash").args(["-c", &script]).output().unwrap().stdout).unwrap()
@@ -109,6 +112,10 @@ fn a_token_without_an_identity_says_what_to_start() {
     let output = weir(&["token", "--user", "alice", "--identity", "http://127.0.0.1:1"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("weir up"), "{}", stderr(&output));
+
+    let output = weir(&["token", "--user", "alice", "--identity", "localhost:8090"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("http://HOST:PORT"), "{}", stderr(&output));
 }
 
 #[test]
