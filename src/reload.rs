@@ -14,7 +14,8 @@ use tokio_util::sync::CancellationToken;
 /// Soon enough for a person who waits, and seldom enough to cost nothing with thousands of files.
 const POLL: Duration = Duration::from_secs(1);
 
-/// Asks for a reload on SIGHUP, and when one of the `watched` files or folders changes. `shutdown` ends it.
+/// Asks for a reload on SIGHUP, and when one of the `watched` files or folders changes. `shutdown` ends it. To be called
+/// before they are read for the first time: what changes from then on is seen.
 ///
 /// A terminal that closes sends SIGHUP too: then the role ends with it, as people expect.
 pub(crate) fn requests(watched: Option<Vec<PathBuf>>, shutdown: &CancellationToken) -> watch::Receiver<()> {
@@ -26,10 +27,16 @@ pub(crate) fn requests(watched: Option<Vec<PathBuf>>, shutdown: &CancellationTok
         tokio::spawn(async move { end.run_until_cancelled(hangups).await });
     }
     if let Some(paths) = watched {
-        let end = shutdown.clone();
-        tokio::spawn(async move { end.run_until_cancelled(changes(paths, ask)).await });
+        // Here too: in the task it might come after the files were read, and a change in between would never be seen.
+        let (known, end) = (weir_gateway::fingerprint(&paths), shutdown.clone());
+        tokio::spawn(async move { end.run_until_cancelled(changes(paths, Some(known), ask)).await });
     }
     requests
+}
+
+/// For a role with nothing to read again: a signal that is sent to every weir of a machine must not end it.
+pub(crate) fn nothing(shutdown: &CancellationToken) {
+    drop(requests(None, shutdown));
 }
 
 async fn hangups(mut signals: Signal, ask: watch::Sender<()>, shutdown: CancellationToken) {
@@ -39,13 +46,14 @@ async fn hangups(mut signals: Signal, ask: watch::Sender<()>, shutdown: Cancella
             shutdown.cancel();
             return;
         }
-        tracing::info!("SIGHUP: asked to read the configuration again");
-        ask.send_replace(());
+        match ask.send(()) {
+            Ok(()) => tracing::info!("SIGHUP: asked to read the configuration again"),
+            Err(_) => tracing::info!("SIGHUP: there is nothing to read again"),
+        }
     }
 }
 
-async fn changes(paths: Vec<PathBuf>, ask: watch::Sender<()>) {
-    let mut known = fingerprint(&paths).await;
+async fn changes(paths: Vec<PathBuf>, mut known: Option<u64>, ask: watch::Sender<()>) {
     loop {
         tokio::time::sleep(POLL).await;
         let mut now = fingerprint(&paths).await;
@@ -77,22 +85,17 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_change_asks_once_it_has_settled() {
+    async fn a_change_asks_once_it_has_settled_and_none_is_missed() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("policy.xml");
         std::fs::write(&file, "one").unwrap();
-        let (ask, mut requests) = watch::channel(());
-        let watching = tokio::spawn(changes(vec![dir.path().to_owned()], ask));
-        // Written until it is noticed: the first look may come after the first change.
-        let noticed = tokio::time::timeout(Duration::from_secs(60), async {
-            for text in 0_u32.. {
-                std::fs::write(&file, text.to_string()).unwrap();
-                if tokio::time::timeout(4 * POLL, requests.changed()).await.is_ok() {
-                    return;
-                }
-            }
-        });
-        noticed.await.unwrap();
-        watching.abort();
+        let shutdown = CancellationToken::new();
+        let mut requests = requests(Some(vec![dir.path().to_owned()]), &shutdown);
+        // At once, while whoever asked still reads the files.
+        std::fs::write(&file, "three").unwrap();
+        tokio::time::timeout(60 * POLL, requests.changed()).await.unwrap().unwrap();
+        std::fs::write(&file, "seven").unwrap();
+        tokio::time::timeout(60 * POLL, requests.changed()).await.unwrap().unwrap();
+        shutdown.cancel();
     }
 }

@@ -41,6 +41,8 @@ pub(crate) async fn run(args: Args, shutdown: CancellationToken) -> Result<(), E
         let (gateway, addresses) = (address_of(&ports.gateway.service), addresses.clone());
         move || load(&directory, &named_values, gateway, &addresses)
     };
+    let watched = args.watch.then(|| watched(&args.config, &args.named_values));
+    let requests = reload::requests(watched, &shutdown);
     let configuration = load()?;
 
     let limiter = limiter(&args)?;
@@ -52,9 +54,8 @@ pub(crate) async fn run(args: Args, shutdown: CancellationToken) -> Result<(), E
         timeout: args.limiter_timeout,
         ..ClientConfig::default()
     };
-    let watched = args.watch.then(|| watched(&args.config, &args.named_values));
     let gateway = weir_gateway::Config {
-        reload: Some(Reload { load: reloading(load), requests: reload::requests(watched, &shutdown) }),
+        reload: Some(Reload { load: reloading(load), requests }),
         ..weir_gateway::Config::new(configuration, limiters)
     };
     let mut roles = start(limiter, gateway, web, ports, addresses, &shutdown);

@@ -73,8 +73,8 @@ impl Live {
         self.keys.lock().note(limit, key, Instant::now());
     }
 
-    /// Reads the counters of the configuration that holds every second until `shutdown`. The second in which a new
-    /// configuration takes over is not shown: there are other limits before and after.
+    /// Reads the counters every second until `shutdown`: those of the configuration that held when the second began. What
+    /// a new one counts is shown from the next second on, what both count at once.
     pub(crate) async fn run(self: Arc<Self>, gateway: Current, shutdown: CancellationToken) {
         let mut ticks = tokio::time::interval(EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -85,11 +85,10 @@ impl Live {
             loop {
                 ticks.tick().await;
                 let current = gateway.load().metrics();
-                let now = Reading::of(&current);
-                if Arc::ptr_eq(&current, &metrics) {
-                    self.publish(&Frame::between(&before, &now, &metrics, self.top()));
-                }
-                (before, metrics) = (now, current);
+                let now = Reading::of(&metrics);
+                let first = (!Arc::ptr_eq(&current, &metrics)).then(|| Reading::of(&current));
+                self.publish(&Frame::between(&before, &now, &metrics, self.top()));
+                (before, metrics) = (first.unwrap_or(now), current);
             }
         };
         shutdown.run_until_cancelled(watch).await;

@@ -11,6 +11,7 @@ use weir_backend::Config;
 use crate::development::{self, address};
 use crate::error::Error;
 use crate::listen::{Address, announce, bind_both};
+use crate::reload;
 use crate::roles::network;
 use crate::secret_file;
 
@@ -46,6 +47,7 @@ pub(crate) struct Args {
 
 /// Runs the role until `shutdown`.
 pub(crate) async fn run(args: Args, shutdown: CancellationToken) -> Result<(), Error> {
+    reload::nothing(&shutdown);
     let mut config = Config {
         openid_config: args.openid_config,
         audiences: vec![args.audience],

@@ -80,6 +80,7 @@ pub(crate) struct Args {
 /// Runs the role until `shutdown`.
 pub(crate) async fn run(args: Args, shutdown: CancellationToken) -> Result<(), Error> {
     let watched = args.watch.then(|| watched(&args.config, &args.named_values));
+    let requests = reload::requests(watched, &shutdown);
     let (directory, named_values, listen) = (args.config, args.named_values, args.listen);
     let load = move || load(&directory, &named_values, listen);
     let configuration = load()?;
@@ -94,7 +95,7 @@ pub(crate) async fn run(args: Args, shutdown: CancellationToken) -> Result<(), E
         proxy_protocol: args.proxy_protocol,
         public_url: args.public_url,
         live_keys: args.live_keys,
-        reload: Some(Reload { load: reloading(load), requests: reload::requests(watched, &shutdown) }),
+        reload: Some(Reload { load: reloading(load), requests }),
         ..Config::new(configuration, limiter)
     };
     if args.no_openapi {

@@ -10,6 +10,7 @@ use weir_identity::{Accounts, Config, Issuer};
 use crate::development::{self, address};
 use crate::error::Error;
 use crate::listen::{Address, address_of, announce, bind_both, localhost_url};
+use crate::reload;
 use crate::secret_file;
 
 pub(crate) const EXAMPLES: &str = "\
@@ -62,6 +63,7 @@ fn issuer(text: &str) -> Result<Issuer, String> {
 
 /// Runs the role until `shutdown`.
 pub(crate) async fn run(args: Args, shutdown: CancellationToken) -> Result<(), Error> {
+    reload::nothing(&shutdown);
     let mut config = Config {
         internal_url: args.internal_url,
         accounts: args.accounts,

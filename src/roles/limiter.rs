@@ -100,20 +100,20 @@ pub(crate) async fn run(args: Args, shutdown: CancellationToken) -> Result<(), E
     // Parsed here and not by the command line, which would print a URL that it cannot read, password and all.
     let (store, reload) = match args.store_file {
         Some(path) => {
-            let store = from_file(&path)?;
             let requests = reload::requests(args.watch.then(|| vec![path.clone()]), &shutdown);
+            let store = from_file(&path)?;
             let load = move || from_file(&path).map_err(Into::into);
             (store, Some(StoreReload { load: Arc::new(load), requests }))
         }
         None => {
-            // Nothing to read again, but a signal that is sent to all roles must not end this one.
-            drop(reload::requests(None, &shutdown));
+            reload::nothing(&shutdown);
             (parse(&args.store, "--store")?, None)
         }
     };
     let config = Config {
+        // Counters do not move between memory and Redis.
+        reload: reload.filter(|_| matches!(store, StoreConfig::Redis(_))),
         store,
-        reload,
         on_store_failure: args.on_store_failure,
         store_timeout: args.store_timeout,
         memory: MemoryConfig { max_keys: args.memory_keys.get(), ..MemoryConfig::default() },

@@ -11,6 +11,7 @@ use weir_web::{Api, Config, Console, InvalidUrl, Oidc, Provider, Settings};
 use crate::development::{self, address};
 use crate::error::Error;
 use crate::listen::{Address, address_of, announce, bind_both, localhost_url};
+use crate::reload;
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
@@ -50,6 +51,7 @@ pub(crate) struct Args {
 
 /// Runs the role until `shutdown`.
 pub(crate) async fn run(args: Args, shutdown: CancellationToken) -> Result<(), Error> {
+    reload::nothing(&shutdown);
     let settings = match &args.settings {
         Some(path) => Settings::read(path)?,
         None => {

@@ -95,6 +95,20 @@ async fn watch_sees_edits_and_a_mounted_volume_that_is_exchanged() {
     eventually(PATIENCE, || async { hello(&gateway).await == "three" }).await;
 }
 
+/// Whoever sends SIGHUP to every weir of a machine means those that have something to read.
+#[tokio::test]
+async fn a_role_with_nothing_to_read_again_stays() {
+    let memory = tempfile::NamedTempFile::new().unwrap();
+    fs::write(memory.path(), "memory").unwrap();
+    let from_file = format!("--store-file={}", memory.path().display());
+    for (role, flags) in [("limiter", &[][..]), ("limiter", &[from_file.as_str()]), ("backend", &[]), ("web", &[])] {
+        let role = Role::start_alive(role, flags).await;
+        role.signal(Signal::Hup);
+        eventually(PATIENCE, || async { role.log().contains("nothing to read again") }).await;
+        assert!(role.metrics().await.contains("process_"), "it still serves");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn weir_up_reloads_with_its_limits_counting_on() {
     // A window that outlasts a slow machine.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::Response;
 use tokio::sync::Notify;
 
-use crate::support::{Setup, client, document, inbound, send};
+use crate::support::{PATIENCE, Setup, client, document, inbound, send};
 use crate::upstream::{Upstream, full};
 
 const LIMIT: &str = r#"<rate-limit-by-key id="per-client" calls="3" renewal-period="300" counter-key="@(context.Request.IpAddress)" />"#;
@@ -119,4 +119,34 @@ async fn a_provider_without_keys_keeps_the_old_configuration_and_readiness() {
     let ready = send(client().get(format!("http://{}/readyz", gateway.operations))).await;
     assert_eq!(ready.status, 200, "{}", ready.body);
     assert!(!ready.body.contains(&nobody.to_string()), "{}", ready.body);
+}
+
+#[tokio::test]
+async fn the_live_page_goes_on_however_often_the_configuration_changes() {
+    let upstream = Upstream::start().await;
+    let gateway = Setup::new(upstream.address, version("one", LIMIT)).reloadable().start().await;
+    let mut events = client().get(format!("http://{}/live/events", gateway.operations)).send().await.unwrap();
+    let (mut text, mut served, mut limited) = (String::new(), 0, 0);
+    let shown = async {
+        while (served, limited) != (3, 17) {
+            let event = events.chunk().await.unwrap().unwrap();
+            text.push_str(std::str::from_utf8(&event).unwrap());
+            (served, limited) = (sum(&text, "served"), sum(&text, "limited"));
+        }
+    };
+    let asking = async {
+        for _ in 0..20 {
+            send(gateway.get("/api/hello")).await;
+            gateway.reload("success").await;
+        }
+    };
+    let (shown, ()) = tokio::join!(tokio::time::timeout(PATIENCE, shown), asking);
+    assert!(shown.is_ok(), "{served} served and {limited} refused were shown: {text}");
+}
+
+/// All numbers called `name` in the events that have come as a whole.
+fn sum(events: &str, name: &str) -> u64 {
+    let (whole, marker) = (events.rsplit_once("\n\n").unwrap_or_default().0, format!("\"{name}\":"));
+    let numbers = whole.split(&marker).skip(1).map(|rest| rest.split([',', '}']).next().unwrap());
+    numbers.map(|number| number.parse::<u64>().unwrap()).sum()
 }
