@@ -5,8 +5,15 @@ use std::time::Duration;
 
 use weir_testkit::Redis;
 
-const SOURCE: &str =
-    concat!(include_str!("../../limiter/src/redis/log.lua"), include_str!("../../limiter/src/redis/check.lua"));
+/// As `limiter/src/redis/script.rs` puts it together.
+const SOURCE: &str = concat!(
+    include_str!("../../limiter/src/redis/prelude.lua"),
+    "local function extraordinary()\n",
+    include_str!("../../limiter/src/redis/log.lua"),
+    include_str!("../../limiter/src/redis/check_any.lua"),
+    "return check_any\nend\n",
+    include_str!("../../limiter/src/redis/check.lua"),
+);
 
 /// The script with its packed argument as a constant, because `redis-benchmark` cannot send one with zeros in it.
 pub(crate) struct Script {

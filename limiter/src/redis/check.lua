@@ -11,32 +11,15 @@
 --
 -- Atomic because Redis runs nothing else while a script runs: no check sees a counter between another's reading and
 -- writing it. Replicas and the append-only file get the writes, not the script, so they never read another time.
--- Stands behind log.lua.
+-- Stands behind prelude.lua and a function `extraordinary`, whose body is log.lua and check_any.lua: what is in it costs
+-- the ordinary call nothing.
 
--- EVERYTHING OUT OF THE ORDINARY ------------------------------------------------------------------------------------
+local prepared
 
--- Decides a check of any kind on any log, of which `part` is the beginning.
+-- Decides a check of any kind on any log; see check_any.lua.
 local function check_any(key, kind, part)
-  local calls, period, cost = kind.calls, kind.period, kind.cost
-  local log = load(key, part)
-  local lag = log.now - clock
-  local left = last(log, log.left, has_left, period)
-  local used = (log.total - total(log, left)) % TOTALS
-  local remaining = max(calls - used, 0)
-  local reset_after = used > 0 and period - log.idle + lag or 0
-  local wanted = max(cost, 1)
-
-  if wanted > remaining then
-    if wanted > calls then return 0, remaining, reset_after, reset_after end
-    -- The entry whose leaving makes room is the one with the (calls - wanted + 1)-th newest admission.
-    local before = (log.total - log.base) % TOTALS - (calls - wanted)
-    local stays = last(log, left, is_before, before)
-    return 0, remaining, period - age(log, stays + 1) + lag, reset_after
-  end
-  if cost == 0 then return 1, remaining, 0, reset_after end
-
-  admit(log, kind, left)
-  return 1, remaining - cost, 0, period + lag
+  prepared = prepared or extraordinary()
+  return prepared(key, kind, part)
 end
 
 -- THE ORDINARY: A LOG OF ONE LIMIT ---------------------------------------------------------------------------------

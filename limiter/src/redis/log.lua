@@ -1,5 +1,5 @@
--- What the scripts have in common: the format of a counter, reading and writing one. It stands before each of them, in
--- one text.
+-- A counter's format, reading and writing one: what leases, refunds and checks out of the ordinary have in common.
+-- Stands behind prelude.lua.
 --
 -- A counter is one string: a header, then a log of entries, oldest first.
 --   header  form (1 byte), largest calls, shortest period, longest period that admitted (5 bytes each)
@@ -17,30 +17,6 @@
 -- becomes text for it; a string costs 2 ns per byte each time it is made, a table 0.4 us. So a short log is read and
 -- written as a whole, with two commands and no table. Of a longer one only what is needed is read, and what is added is
 -- written in place; when its room is used up it is written anew without what has been forgotten.
-
-local spread = unpack -- a table's values
-local call, pack, unpack = redis.call, struct.pack, struct.unpack
-local byte, find, format, rep, sub = string.byte, string.find, string.format, string.rep, string.sub
-local ceil, floor, max, min = math.ceil, math.floor, math.max, math.min
-
-local EXACT_CALLS = 1000
-local HEADER, STATE, STATE_AT = 16, 26, '16' -- sizes of a log's parts, and where the state stands
-local TIMES, TOTALS = 2 ^ 48, 2 ^ 53
-local SHORT, SHORT_READ = 32, '207' -- HEADER + 6 * SHORT, less one: the whole of any short log
-local AROUND = 64     -- bytes read before and after an entry that is looked up in a long log
-local MAX_SLOTS = 640 -- twice what two periods need, so that coarsening is rare
-
-local clock = tonumber(ARGV[2])
-if not clock then
-  local time = call('TIME')
-  clock = time[1] * 1000000 + time[2]
-end
-local stamp = pack('<I6', clock % TIMES)
-
--- When a key may expire if its newest admission is at `now`, in milliseconds; never early.
-local function expiry(now, longest)
-  return format('%.0f', ceil((now + longest) / 1000))
-end
 
 -- The most that an admission may be recorded ahead of time under limits of this period.
 local function ahead_of(period)

@@ -17,8 +17,8 @@ struct OneKey {
 
 static LEASE: OneKey = OneKey { source: LEASE_SOURCE, script: LazyLock::new(|| Script::new(LEASE_SOURCE)) };
 static REFUND: OneKey = OneKey { source: REFUND_SOURCE, script: LazyLock::new(|| Script::new(REFUND_SOURCE)) };
-const LEASE_SOURCE: &str = concat!(include_str!("log.lua"), include_str!("lease.lua"));
-const REFUND_SOURCE: &str = concat!(include_str!("log.lua"), include_str!("refund.lua"));
+const LEASE_SOURCE: &str = concat!(include_str!("prelude.lua"), include_str!("log.lua"), include_str!("lease.lua"));
+const REFUND_SOURCE: &str = concat!(include_str!("prelude.lua"), include_str!("log.lua"), include_str!("refund.lua"));
 
 /// Which admissions `refund.lua` takes back.
 const NEWEST: u8 = 0;

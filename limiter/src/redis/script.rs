@@ -11,7 +11,14 @@ use crate::key::StoredKey;
 use crate::store::StoreError;
 use crate::window::{self, Terms};
 
-const SOURCE: &str = concat!(include_str!("log.lua"), include_str!("check.lua"));
+const SOURCE: &str = concat!(
+    include_str!("prelude.lua"),
+    "local function extraordinary()\n",
+    include_str!("log.lua"),
+    include_str!("check_any.lua"),
+    "return check_any\nend\n",
+    include_str!("check.lua"),
+);
 
 static SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(SOURCE));
 
