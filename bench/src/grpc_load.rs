@@ -14,8 +14,8 @@ use crate::http2;
 /// HTTP/2 connections: those of two gateways, each of which has one to each limiter.
 const CONNECTIONS: usize = 2;
 
-/// More where calls leave at a rate of their own: what is sent while the server stands still has to fit into the windows.
-const OPEN_LOOP_CONNECTIONS: usize = 4;
+/// How long the open loop sleeps at least: calls that are due within it leave together.
+const SHORTEST_SLEEP: Duration = Duration::from_micros(50);
 
 /// A method, and how to see in its answer that everything was admitted.
 #[derive(Clone, Copy)]
@@ -156,7 +156,7 @@ fn one_connection(method: Method, address: &str, messages: &[Vec<u8>], next: &At
 /// late counts from when it was due.
 pub(crate) fn open_loop(address: &str, messages: &[Vec<u8>], per_second: f64, total: usize) -> Outcome {
     let (mut senders, receivers): (Vec<_>, Vec<_>) =
-        (0..OPEN_LOOP_CONNECTIONS).map(|_| http2::connect(address, CHECK.path)).unzip();
+        (0..CONNECTIONS).map(|_| http2::connect(address, CHECK.path)).unzip();
     let start = Instant::now();
     let due = |n: usize| start + Duration::from_secs_f64(n as f64 / per_second);
     let calls = std::thread::scope(|scope| {
@@ -164,7 +164,7 @@ pub(crate) fn open_loop(address: &str, messages: &[Vec<u8>], per_second: f64, to
             .into_iter()
             .enumerate()
             .map(|(connection, mut receiver)| {
-                let expected = (connection..total).step_by(OPEN_LOOP_CONNECTIONS).len();
+                let expected = (connection..total).step_by(CONNECTIONS).len();
                 scope.spawn(move || {
                     let mut answers = vec![(start, false); expected];
                     let mut missing = expected;
@@ -182,15 +182,20 @@ pub(crate) fn open_loop(address: &str, messages: &[Vec<u8>], per_second: f64, to
         while sent.len() < total {
             let now = Instant::now();
             while sent.len() < total && due(sent.len()) <= now {
-                senders[sent.len() % OPEN_LOOP_CONNECTIONS].call(&messages[sent.len() % messages.len()]);
+                let (sender, message) =
+                    (&mut senders[sent.len() % CONNECTIONS], &messages[sent.len() % messages.len()]);
+                if !sender.has_room(message) {
+                    break; // The server stands still. The calls wait here, and that counts as theirs.
+                }
+                sender.call(message);
                 sent.push(now);
             }
             senders.iter_mut().for_each(http2::Sender::flush);
-            std::thread::sleep(due(sent.len()).saturating_duration_since(Instant::now()));
+            std::thread::sleep(due(sent.len()).saturating_duration_since(Instant::now()).max(SHORTEST_SLEEP));
         }
         let answers: Vec<_> = answers.into_iter().map(|answers| answers.join().expect("no reader panics")).collect();
         let call = |(n, sent): (usize, &Instant)| {
-            let (received, allowed) = answers[n % OPEN_LOOP_CONNECTIONS][n / OPEN_LOOP_CONNECTIONS];
+            let (received, allowed) = answers[n % CONNECTIONS][n / CONNECTIONS];
             Call { message: n % messages.len(), due: due(n), sent: *sent, received, allowed }
         };
         sent.iter().enumerate().map(call).collect()

@@ -87,6 +87,11 @@ pub(crate) fn connect(address: &str, path: &str) -> (Sender, Receiver) {
 }
 
 impl Sender {
+    /// Whether a call with this message may leave, as far as the server has said. If not, answers have to come first.
+    pub(crate) fn has_room(&self, message: &[u8]) -> bool {
+        self.window.load(Ordering::Relaxed) >= 5 + message.len() as i64
+    }
+
     /// Adds a call to what leaves next; its number on this connection, from 0.
     pub(crate) fn call(&mut self, message: &[u8]) -> usize {
         let stream = self.next_stream;

@@ -22,7 +22,10 @@ const TOO_MANY: f64 = 1.5;
 const PROBE_EVERY: Duration = Duration::from_millis(2);
 
 /// Measures and reports.
-pub(crate) fn measure(report: &mut Report, limiter: &Server, redis: &Redis, per_second: f64) {
+pub(crate) async fn measure(report: &mut Report, per_second: f64) {
+    // Servers of its own: Redis is not to be busy forgetting the keys of earlier measurements.
+    let redis = Redis::start();
+    let limiter = Server::weir("limiter", &["--store", &redis.url()]).await;
     // The address is never used up, so every call reaches Redis.
     let period = Duration::from_secs_f64(CALLS as f64 * TOO_MANY * KEYS as f64 / per_second);
     let both = |n: usize| {
@@ -32,10 +35,10 @@ pub(crate) fn measure(report: &mut Report, limiter: &Server, redis: &Redis, per_
         ])
     };
     let messages: Vec<_> = (0..KEYS).map(both).collect();
-    let script = Script::load(redis, 2, 300, Duration::from_secs(120));
+    let script = Script::load(&redis, 2, 300, Duration::from_secs(120));
     let over = AtomicBool::new(false);
     let (outcome, mut redis_alone) = std::thread::scope(|scope| {
-        let probe = scope.spawn(|| probe(redis, &script, &over));
+        let probe = scope.spawn(|| probe(&redis, &script, &over));
         let outcome = open_loop(limiter.address(), &messages, per_second, (per_second * FOR.as_secs_f64()) as usize);
         over.store(true, Ordering::Relaxed);
         (outcome, probe.join().expect("the probe does not panic"))
@@ -61,15 +64,17 @@ pub(crate) fn measure(report: &mut Report, limiter: &Server, redis: &Redis, per_
     report.add_absolute(&name, "calls", worst, Goal::AtMost(CALLS as f64));
 }
 
-/// Asks Redis the same directly, one call at a time, until it is over.
+/// Asks Redis the same directly, at a steady rate, until it is over. A late question counts from when it was due, as the
+/// limiter's calls do.
 fn probe(redis: &Redis, script: &Script, over: &AtomicBool) -> Vec<Duration> {
     let mut connection = redis.connection();
     let mut took = Vec::new();
+    let start = Instant::now();
     while !over.load(Ordering::Relaxed) {
-        let start = Instant::now();
+        let due = start + PROBE_EVERY * took.len() as u32;
+        std::thread::sleep(due.saturating_duration_since(Instant::now()));
         script.call(&mut connection, took.len() % KEYS);
-        took.push(start.elapsed());
-        std::thread::sleep(PROBE_EVERY);
+        took.push(due.elapsed());
     }
     took
 }

@@ -42,8 +42,8 @@ pub(crate) async fn measure(report: &mut Report) {
     redis_cost(report, &limiter, &redis, in_redis);
     redis_refused(report, &limiter, &redis, refused_memory);
     hot_key(report, &limiter);
-    latency::measure(report, &limiter, &redis, in_redis / 2.0);
     drop(limiter);
+    latency::measure(report, in_redis / 2.0).await;
     lease::measure(report, &redis).await;
     let bytes = redis::bytes_per_key(&redis);
     report.add_absolute("limiter redis, memory per key of 15 calls", "bytes", bytes, Goal::AtMost(260.0));
