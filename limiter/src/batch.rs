@@ -1,7 +1,9 @@
 //! Checks that arrive while a round trip is under way leave together in the next one.
 //!
 //! No timer: on an idle limiter a check leaves at once, and only when the store is busy do checks wait, for no longer
-//! than a round trip takes. So the busier the store, the larger the batches and the less each check costs.
+//! than a round trip takes. So the busier the store, the larger the batches and the less each check costs. A second
+//! round trip begins beside the first if enough waits to be worth it, or if the first takes long: the store is far away,
+//! or does not answer.
 //!
 //! A round trip belongs to no caller: it is a task, so a caller that goes away takes nobody with it. Its own checks leave
 //! the queue if they have not been sent, and are charged if they have. Everything is bounded: round trips under way,
@@ -17,6 +19,7 @@ use futures_util::future::join_all;
 use parking_lot::Mutex;
 use prometheus_client::metrics::histogram::Histogram;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 use tracing::{Instrument, Span};
 
 use crate::check::{CheckList, Outcome};
@@ -30,6 +33,11 @@ pub struct BatchConfig {
     /// Round trips under way at once. Two keep the store busy while an answer is on its way back; more only make the
     /// batches smaller.
     pub round_trips: NonZeroUsize,
+    /// Lists that are worth another round trip while one is under way: fewer wait for it to end, because a round trip costs
+    /// as much as deciding several lists does.
+    pub worth: usize,
+    /// A round trip that takes longer than this does not keep others waiting.
+    pub long: Duration,
     /// The most lists in one round trip. What one caller brings is never split.
     pub lists: NonZeroUsize,
     /// The most checks in one round trip, all lists together.
@@ -45,6 +53,8 @@ impl Default for BatchConfig {
         let constant = |value| NonZeroUsize::new(value).expect("the constant is not zero");
         Self {
             round_trips: constant(2),
+            worth: 16,
+            long: Duration::from_millis(1),
             // The most that `CheckBatch` takes, and few enough that a batch does not keep the store from others for long.
             lists: constant(256),
             checks: constant(1_024),
@@ -84,6 +94,8 @@ struct Queue {
     /// Lists in `waiting`.
     lists: usize,
     round_trips: usize,
+    /// When the last round trip began.
+    began: Option<Instant>,
 }
 
 /// What one caller asked.
@@ -112,7 +124,7 @@ impl<S: Store> Store for Batched<S> {
             }
             queue.lists += lists.len();
             queue.waiting.push_back(Waiting { lists, span: Span::current(), answer });
-            queue.start_round_trip(self.shared.config.round_trips)
+            queue.start_round_trip(&self.shared.config)
         };
         if starts_round_trip {
             let round_trips = RoundTrips { shared: Arc::clone(&self.shared), holds_place: true };
@@ -146,11 +158,17 @@ impl<S: Inspect> Inspect for Batched<S> {
 }
 
 impl Queue {
-    /// Takes a place for another round trip, if there is one.
-    fn start_round_trip(&mut self, most: NonZeroUsize) -> bool {
-        let starts = self.round_trips < most.get();
+    /// Takes a place for another round trip, if there is one and it is worth it.
+    fn start_round_trip(&mut self, config: &BatchConfig) -> bool {
+        let starts =
+            self.round_trips < config.round_trips.get() && (self.round_trips == 0 || self.is_worth_another(config));
         self.round_trips += usize::from(starts);
         starts
+    }
+
+    /// Whether what waits is worth a round trip beside the one under way.
+    fn is_worth_another(&self, config: &BatchConfig) -> bool {
+        self.lists >= config.worth || self.began.is_some_and(|began| began.elapsed() >= config.long)
     }
 
     /// Takes what leaves together, oldest first, without what nobody waits for any more.
@@ -197,16 +215,19 @@ impl<S: Store> RoundTrips<S> {
         }
     }
 
-    /// The next batch. That there is none and that this task ends is one step under one lock: a caller that comes in
-    /// between would wait for a task that takes nothing more.
+    /// The next batch. That there is none for this task and that it ends is one step under one lock: a caller that comes
+    /// in between would wait for a task that takes nothing more.
     fn next(&mut self) -> Option<Vec<Waiting>> {
         let mut queue = self.shared.queue.lock();
-        let batch = queue.next_batch(&self.shared.config);
+        // Another one is under way, and takes what waits when it ends.
+        let is_spare = queue.round_trips > 1 && !queue.is_worth_another(&self.shared.config);
+        let batch = if is_spare { Vec::new() } else { queue.next_batch(&self.shared.config) };
         if batch.is_empty() {
             queue.round_trips -= 1;
             self.holds_place = false;
             return None;
         }
+        queue.began = Some(Instant::now());
         Some(batch)
     }
 }

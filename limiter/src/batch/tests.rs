@@ -7,7 +7,7 @@ use super::*;
 use crate::scripted::{Behaviour, ScriptedStore, ask, check, decide, limit};
 
 fn config(round_trips: usize) -> BatchConfig {
-    BatchConfig { round_trips: NonZeroUsize::new(round_trips).unwrap(), ..BatchConfig::default() }
+    BatchConfig { round_trips: NonZeroUsize::new(round_trips).unwrap(), worth: 1, ..BatchConfig::default() }
 }
 
 fn batched(config: BatchConfig) -> (Arc<Batched<ScriptedStore>>, ScriptedStore) {
@@ -75,6 +75,48 @@ async fn round_trips_under_way_are_bounded() {
         answer.unwrap();
     }
     assert_eq!(store.lists_per_call(), [1, 1, 1, 7]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_round_trip_begins_when_enough_waits() {
+    let (batched, store) = batched(BatchConfig { worth: 4, ..config(2) });
+    store.behave(Behaviour::Hold);
+    let mut tasks = spawn_checks(&batched, 1);
+    settle().await;
+    let mut few = spawn_checks(&batched, 3);
+    settle().await;
+    assert_eq!(store.lists_per_call(), [1], "three are not worth it");
+    let mut fourth = spawn_checks(&batched, 1);
+    settle().await;
+    assert_eq!(store.lists_per_call(), [1, 4]);
+    let mut later = spawn_checks(&batched, 9);
+    settle().await;
+    assert_eq!(store.lists_per_call(), [1, 4], "no more than two are under way");
+    store.behave(Behaviour::Answer);
+    for tasks in [&mut tasks, &mut few, &mut fourth, &mut later] {
+        while let Some(answer) = tasks.join_next().await {
+            answer.unwrap();
+        }
+    }
+    assert_eq!(store.lists_per_call(), [1, 4, 9]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_round_trip_that_takes_long_keeps_nobody_waiting() {
+    let (batched, store) = batched(BatchConfig { worth: 4, ..config(2) });
+    store.behave(Behaviour::Hold);
+    let mut tasks = spawn_checks(&batched, 1);
+    settle().await;
+    tokio::time::advance(Duration::from_millis(1)).await;
+    let mut next = spawn_checks(&batched, 1);
+    settle().await;
+    assert_eq!(store.lists_per_call(), [1, 1]);
+    store.behave(Behaviour::Answer);
+    for tasks in [&mut tasks, &mut next] {
+        while let Some(answer) = tasks.join_next().await {
+            answer.unwrap();
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]
