@@ -1,4 +1,4 @@
-# The list of recipes. CI calls only these.
+# The list of recipes. CI calls make test and make compose-test.
 #
 #   make up                 build and run every role on loopback (REDIS=redis://… keeps the counters there)
 #   make web                build the browser app; the next build of weir takes it in (make up does both)

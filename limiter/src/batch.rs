@@ -1,7 +1,7 @@
 //! Checks that arrive while a round trip is under way leave together in the next one.
 //!
-//! No timer: on an idle limiter a check leaves at once, and only when the store is busy do checks wait, for no longer
-//! than a round trip takes. So the busier the store, the larger the batches and the less each check costs. A second
+//! No check waits for a timer: on an idle limiter it leaves at once, and only when the store is busy do checks wait, for
+//! no longer than a round trip takes. So the busier the store, the larger the batches and the less each check costs. A second
 //! round trip begins beside the first if enough waits to be worth it, or if the first takes long: the store is far away,
 //! or does not answer.
 //!
@@ -11,6 +11,7 @@
 
 use std::collections::VecDeque;
 use std::num::NonZeroUsize;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +20,6 @@ use futures_util::future::join_all;
 use parking_lot::Mutex;
 use prometheus_client::metrics::histogram::Histogram;
 use tokio::sync::oneshot;
-use tokio::time::Instant;
 use tracing::{Instrument, Span};
 
 use crate::check::{CheckList, Outcome};
@@ -94,8 +94,8 @@ struct Queue {
     /// Lists in `waiting`.
     lists: usize,
     round_trips: usize,
-    /// When the last round trip began.
-    began: Option<Instant>,
+    /// Round trips under way that take long.
+    late: usize,
 }
 
 /// What one caller asked.
@@ -127,7 +127,7 @@ impl<S: Store> Store for Batched<S> {
             queue.start_round_trip(&self.shared.config)
         };
         if starts_round_trip {
-            let round_trips = RoundTrips { shared: Arc::clone(&self.shared), holds_place: true };
+            let round_trips = RoundTrips::new(&self.shared);
             tokio::spawn(round_trips.run());
         }
         let lost = |_| StoreError::Unavailable("the round trip ended without an answer".into());
@@ -168,7 +168,7 @@ impl Queue {
 
     /// Whether what waits is worth a round trip beside the one under way.
     fn is_worth_another(&self, config: &BatchConfig) -> bool {
-        self.lists >= config.worth || self.began.is_some_and(|began| began.elapsed() >= config.long)
+        self.lists >= config.worth || self.late > 0
     }
 
     /// Takes what leaves together, oldest first, without what nobody waits for any more.
@@ -198,20 +198,34 @@ impl Queue {
 struct RoundTrips<S: Store> {
     shared: Arc<Shared<S>>,
     holds_place: bool,
+    is_late: bool,
 }
 
 impl<S: Store> Drop for RoundTrips<S> {
     fn drop(&mut self) {
-        if self.holds_place {
-            self.shared.queue.lock().round_trips -= 1;
-        }
+        let mut queue = self.shared.queue.lock();
+        queue.round_trips -= usize::from(self.holds_place);
+        queue.late -= usize::from(self.is_late);
     }
 }
 
 impl<S: Store> RoundTrips<S> {
+    /// With a place that was taken for it.
+    fn new(shared: &Arc<Shared<S>>) -> Self {
+        Self { shared: Arc::clone(shared), holds_place: true, is_late: false }
+    }
+
     async fn run(mut self) {
         while let Some(batch) = self.next() {
-            self.shared.make_round_trip(batch).await;
+            let shared = Arc::clone(&self.shared);
+            let mut trip = pin!(shared.make_round_trip(batch));
+            if tokio::time::timeout(shared.config.long, &mut trip).await.is_err() {
+                self.is_late = true;
+                shared.start_beside_late();
+                trip.await;
+                self.is_late = false;
+                shared.queue.lock().late -= 1;
+            }
         }
     }
 
@@ -227,12 +241,23 @@ impl<S: Store> RoundTrips<S> {
             self.holds_place = false;
             return None;
         }
-        queue.began = Some(Instant::now());
         Some(batch)
     }
 }
 
 impl<S: Store> Shared<S> {
+    /// Notes that a round trip takes long: what waits does not wait for it.
+    fn start_beside_late(self: &Arc<Self>) {
+        let starts = {
+            let mut queue = self.queue.lock();
+            queue.late += 1;
+            queue.lists > 0 && queue.start_round_trip(&self.config)
+        };
+        if starts {
+            tokio::spawn(RoundTrips::new(self).run());
+        }
+    }
+
     async fn make_round_trip(&self, batch: Vec<Waiting>) {
         let span = span_of(&batch);
         let (lists, callers) = put_together(batch);

@@ -105,18 +105,49 @@ async fn another_round_trip_begins_when_enough_waits() {
 async fn a_round_trip_that_takes_long_keeps_nobody_waiting() {
     let (batched, store) = batched(BatchConfig { worth: 4, ..config(2) });
     store.behave(Behaviour::Hold);
-    let mut tasks = spawn_checks(&batched, 1);
+    let mut first = spawn_checks(&batched, 1);
     settle().await;
+    let mut second = spawn_checks(&batched, 1);
+    settle().await;
+    assert_eq!(store.lists_per_call(), [1]);
     tokio::time::advance(Duration::from_millis(1)).await;
-    let mut next = spawn_checks(&batched, 1);
     settle().await;
-    assert_eq!(store.lists_per_call(), [1, 1]);
+    assert_eq!(store.lists_per_call(), [1, 1], "what waited does not need another caller to leave");
     store.behave(Behaviour::Answer);
-    for tasks in [&mut tasks, &mut next] {
+    for tasks in [&mut first, &mut second] {
         while let Some(answer) = tasks.join_next().await {
             answer.unwrap();
         }
     }
+    decide(&*batched, check("k", limit(5, 60))).await;
+    assert_eq!(store.lists_per_call(), [1, 1, 1]);
+}
+
+/// The first round trip hangs; those beside it answer at once, one after the other.
+#[tokio::test(start_paused = true)]
+async fn one_round_trip_that_hangs_does_not_slow_the_others() {
+    let (batched, store) = batched(BatchConfig { worth: 4, ..config(2) });
+    store.behave(Behaviour::Hang);
+    let (began, hanging) = (tokio::time::Instant::now(), spawn_checks(&batched, 1));
+    settle().await;
+    tokio::time::advance(Duration::from_millis(1)).await;
+    settle().await;
+    store.behave(Behaviour::Hold);
+    for _ in 0..3 {
+        let mut beside = spawn_checks(&batched, 1);
+        settle().await;
+        let mut waiting = spawn_checks(&batched, 1);
+        settle().await;
+        // Answered within a moment: those that came meanwhile leave although the first one still hangs.
+        store.behave(Behaviour::Answer);
+        for tasks in [&mut beside, &mut waiting] {
+            assert!(tasks.join_next().await.unwrap().is_ok());
+        }
+        store.behave(Behaviour::Hold);
+    }
+    assert_eq!(store.lists_per_call(), [1; 7]);
+    assert!(began.elapsed() < Duration::from_millis(2), "they waited for the one that hangs");
+    drop(hanging);
 }
 
 #[tokio::test(start_paused = true)]
