@@ -127,8 +127,7 @@ impl<S: Store> Store for Batched<S> {
             queue.start_round_trip(&self.shared.config)
         };
         if starts_round_trip {
-            let round_trips = RoundTrips::new(&self.shared);
-            tokio::spawn(round_trips.run());
+            RoundTrips::spawn(&self.shared);
         }
         let lost = |_| StoreError::Unavailable("the round trip ended without an answer".into());
         answered.await.map_err(lost)?
@@ -210,9 +209,10 @@ impl<S: Store> Drop for RoundTrips<S> {
 }
 
 impl<S: Store> RoundTrips<S> {
-    /// With a place that was taken for it.
-    fn new(shared: &Arc<Shared<S>>) -> Self {
-        Self { shared: Arc::clone(shared), holds_place: true, is_late: false }
+    /// Starts one with the place that was taken for it.
+    fn spawn(shared: &Arc<Shared<S>>) {
+        let round_trips = Self { shared: Arc::clone(shared), holds_place: true, is_late: false };
+        tokio::spawn(round_trips.run());
     }
 
     async fn run(mut self) {
@@ -254,7 +254,7 @@ impl<S: Store> Shared<S> {
             queue.lists > 0 && queue.start_round_trip(&self.config)
         };
         if starts {
-            tokio::spawn(RoundTrips::new(self).run());
+            RoundTrips::spawn(self);
         }
     }
 

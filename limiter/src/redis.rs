@@ -164,16 +164,8 @@ impl RedisStore {
         deadline: Instant,
     ) -> Result<Vec<Outcome>, Failure> {
         let call = Call::new(lists, self.clock.as_deref().map(Clock::now_micros));
-        let batch = lists.len();
-        let by_hash = Question { name: "EVALSHA", batch, command: &call.by_hash(), asking };
-        let answer = match node.ask(by_hash, deadline).await {
-            // Redis forgets scripts when it restarts. Sending the source also makes it remember.
-            Err(Failure::NoScript) => {
-                let by_source = Question { name: "EVAL", batch, command: &call.by_source(), asking };
-                node.ask(by_source, deadline).await?
-            }
-            other => other?,
-        };
+        let by_hash = Question { name: "EVALSHA", batch: lists.len(), command: &call.by_hash(), asking };
+        let answer = node.ask_script(by_hash, || call.by_source(), deadline).await?;
         let packed: Vec<u8> = ::redis::from_redis_value(answer).map_err(::redis::RedisError::from)?;
         Ok(script::outcomes(lists, &packed)?)
     }
@@ -208,14 +200,10 @@ impl RedisStore {
     /// Runs one of the scripts that are about a single key.
     async fn on_one_key<T: FromRedisValue>(&self, call: KeyCall) -> Result<T, StoreError> {
         let (now, deadline) = (self.clock.as_deref().map(Clock::now_micros), self.deadline());
-        let (by_hash, by_source) = (&call.by_hash(now), &call.by_source(now));
+        let (call, by_hash) = (&call, &call.by_hash(now));
         let ask = |node: Node, asking| async move {
-            match node.ask(Question { name: "EVALSHA", batch: 1, command: by_hash, asking }, deadline).await {
-                Err(Failure::NoScript) => {
-                    node.ask(Question { name: "EVAL", batch: 1, command: by_source, asking }, deadline).await
-                }
-                answer => answer,
-            }
+            let question = Question { name: "EVALSHA", batch: 1, command: by_hash, asking };
+            node.ask_script(question, || call.by_source(now), deadline).await
         };
         self.ask_owner(call.slot(), deadline, ask).await
     }

@@ -76,6 +76,21 @@ impl Node {
         answer
     }
 
+    /// Runs a script by its hash. Redis forgets scripts when it restarts; sending the source also makes it remember.
+    pub(super) async fn ask_script(
+        &self,
+        by_hash: Question<'_>,
+        by_source: impl FnOnce() -> Cmd,
+        deadline: Instant,
+    ) -> Result<Value, Failure> {
+        match self.ask(by_hash, deadline).await {
+            Err(Failure::NoScript) => {
+                self.ask(Question { name: "EVAL", command: &by_source(), ..by_hash }, deadline).await
+            }
+            answer => answer,
+        }
+    }
+
     async fn exchange(&self, question: Question<'_>, deadline: Instant) -> Result<Value, Failure> {
         let late = |_| Failure::Store(StoreError::Timeout(self.settings.timeout));
         let mut connection = timeout_at(deadline, self.pool.get()).await.map_err(late)??;
