@@ -5,6 +5,7 @@
 #   make test               everything that has to pass: format, lints, all tests, documentation
 #   make browser            drive a real browser through sign-in, calls and limits (part of make test)
 #   make rules              check Prometheus's configuration and run the tests of the alerts (part of make test)
+#   make dashboard          check Grafana's dashboard against the types that Grafana publishes (part of make test)
 #   make bench              measure, compare with the last recorded figures, write bench/latest.json
 #   make check              validate config/
 #   make image              build the container image weir:local
@@ -14,7 +15,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 
-.PHONY: up build web test format lint unit doctest docs browser rules bench check prerequisites image kubernetes compose-test
+.PHONY: up build web test format lint unit doctest docs browser rules dashboard bench check prerequisites image kubernetes compose-test
 
 up: build
 	exec target/release/weir up $(if $(REDIS),--redis "$(REDIS)") $(ARGS)
@@ -27,7 +28,7 @@ build:
 web:
 	scripts/web
 
-test: prerequisites format lint rules docs doctest unit browser
+test: prerequisites format lint rules dashboard docs doctest unit browser
 
 prerequisites:
 	scripts/prerequisites test
@@ -59,6 +60,9 @@ browser:
 rules:
 	promtool check config deploy/observability/prometheus.yml
 	promtool test rules deploy/observability/alerts.test.yml
+
+dashboard:
+	scripts/dashboard
 
 bench:
 	scripts/prerequisites bench
