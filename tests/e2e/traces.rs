@@ -1,5 +1,5 @@
-//! One trace spans gateway → limiter → Redis and gateway → backend, names every policy that ran, and says who refused.
-//! Spans are received by a real OTLP receiver.
+//! One trace spans load test → gateway → limiter → Redis and → backend, names every policy that ran, and says who
+//! refused. Spans are received by a real OTLP receiver.
 
 use weir_testkit::Redis;
 
@@ -11,6 +11,7 @@ const CLIENT: i32 = 3;
 /// Every role, exporting to one receiver.
 struct Traced {
     receiver: Receiver,
+    endpoint: String,
     provider: Provider,
     gateway: Role,
     _others: [Role; 2],
@@ -38,7 +39,7 @@ impl Traced {
         ];
         let environment = [&environment[..], gateway_environment].concat();
         let gateway = Role::start_with("gateway", &arguments, &environment).await;
-        Self { receiver, provider, gateway, _others: [limiter, backend], _redis: redis }
+        Self { receiver, endpoint, provider, gateway, _others: [limiter, backend], _redis: redis }
     }
 
     /// Calls as `user`, or as nobody, in a trace of the caller's own if it gives one. The status and the trace's id.
@@ -170,4 +171,47 @@ async fn the_sampler_of_the_environment_decides() {
     for none in [&*unsampled, refused] {
         assert!(traced.receiver.spans(none).0.is_empty(), "{none}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_load_test_is_the_root_of_the_traces_its_report_names() {
+    let config = ConfigDir::scenario().with(r#"calls="15""#, r#"id="per-subject" calls="3""#);
+    let traced = Traced::start(config, &[]).await;
+    let tokens = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(tokens.path(), traced.provider.sign(&traced.provider.claims("alice"))).unwrap();
+    let target = format!("{}/hello", traced.gateway.url());
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_weir"));
+    command
+        .args(["loadtest", &target, "--rate=5", "--for=1s", "--quiet", "--patience=60s", "--timeout=60s", "--json=-"])
+        .args(["--tokens", tokens.path().to_str().unwrap()])
+        .env("OTEL_EXPORTER_OTLP_ENDPOINT", &traced.endpoint);
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+
+    let refused = report["traces"]["refused"][0]["trace_id"].as_str().unwrap();
+    let trace = traced.whole(refused, &["weir-gateway"]).await;
+    let root = trace.only("weir-loadtest", CLIENT);
+    assert!(root.span.parent_span_id.is_empty(), "{root:?}");
+    assert_eq!(root.span.name, "GET");
+    let port = traced.gateway.url().rsplit_once(':').unwrap().1;
+    for (key, value) in [
+        ("http.request.method", "GET"),
+        ("url.full", &*target),
+        ("server.address", "127.0.0.1"),
+        ("server.port", port),
+        ("http.response.status_code", "429"),
+        ("error.type", "429"),
+    ] {
+        assert_eq!(root.get(key).as_deref(), Some(value), "{key} of {root:#?}");
+    }
+    let request = trace.only("weir-gateway", SERVER);
+    assert_eq!(request.span.parent_span_id, root.span.span_id);
+    assert_eq!(request.get("weir.refused_limit").as_deref(), Some("per-subject"));
+
+    let slowest = report["traces"]["slowest"].as_array().unwrap();
+    let served = slowest.iter().find(|trace| trace["status"] == 200).unwrap()["trace_id"].as_str().unwrap();
+    let trace = traced.whole(served, &["weir-gateway", "weir-limiter", "weir-backend"]).await;
+    let backend = trace.only("weir-backend", SERVER);
+    assert_eq!(trace.path(backend), ["GET", "GET /hello", "forward-request", "GET", "GET /api/hello"]);
 }
