@@ -116,6 +116,8 @@ struct SliceReport {
     other: u64,
     failed: u64,
     not_sent: u64,
+    /// Every status that came back, those of the groups above, too.
+    statuses: BTreeMap<u16, u64>,
     p50_ms: Option<f64>,
     p90_ms: Option<f64>,
     p99_ms: Option<f64>,
@@ -271,16 +273,22 @@ fn timeline(collected: &Collected) -> Timeline {
     let width = collected.width.as_secs_f64();
     let slices = collected.slices.iter().enumerate().map(|(n, slice)| SliceReport {
         from_seconds: round(n as f64 * width),
-        served: slice.served,
-        refused: slice.refused,
-        other: slice.other,
+        served: answers(&slice.statuses, |status| matches!(status, 200..=299)),
+        refused: answers(&slice.statuses, |status| status == 429),
+        other: answers(&slice.statuses, |status| !matches!(status, 200..=299 | 429)),
         failed: slice.failed,
         not_sent: slice.not_sent,
+        statuses: slice.statuses.clone(),
         p50_ms: slice.quantile(0.5).map(millis),
         p90_ms: slice.quantile(0.9).map(millis),
         p99_ms: slice.quantile(0.99).map(millis),
     });
     Timeline { slice_seconds: width, slices: slices.collect() }
+}
+
+/// How many answers have such a status.
+fn answers(statuses: &BTreeMap<u16, u64>, which: fn(u16) -> bool) -> u64 {
+    statuses.iter().filter(|(status, _)| which(**status)).map(|(_, count)| count).sum()
 }
 
 fn traces(traced: &[Traced]) -> Vec<TraceReport> {

@@ -1,5 +1,6 @@
 //! A stretch of the run, for the charts: the requests that were due in it.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
@@ -10,9 +11,8 @@ use crate::caps;
 /// What became of the requests of one stretch.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Slice {
-    pub(crate) served: u64,
-    pub(crate) refused: u64,
-    pub(crate) other: u64,
+    /// Answers by status.
+    pub(crate) statuses: BTreeMap<u16, u64>,
     pub(crate) failed: u64,
     pub(crate) not_sent: u64,
     /// Made with the first answer: most runs are short.
@@ -26,11 +26,7 @@ impl Slice {
             self.failed += 1;
             return;
         };
-        match status {
-            200..=299 => self.served += 1,
-            429 => self.refused += 1,
-            _ => self.other += 1,
-        }
+        *self.statuses.entry(status).or_default() += 1;
         self.latency.get_or_insert_with(histogram).saturating_record(latency);
     }
 

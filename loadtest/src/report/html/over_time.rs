@@ -1,4 +1,4 @@
-//! The two charts over time: requests by what became of them, and latency.
+//! The two charts over time: requests by status, and latency.
 
 use std::fmt::Write;
 
@@ -7,18 +7,25 @@ use maud::{Markup, html};
 use super::plot::{Frame, Tick, linear, number, ticks, x, y};
 use super::tables;
 use crate::report::format::{grouped, millis, rate, seconds};
-use crate::report::{Report, SliceReport, StageReport};
+use crate::report::{Report, SliceReport, StageReport, answers};
 
-const OUTCOMES: [(&str, &str); 5] = [
+/// What may become of a request: its class in the style sheet, and its name.
+pub(super) const OUTCOMES: [(&str, &str); 7] = [
     ("served", "served (2xx)"),
     ("refused", "refused (429)"),
-    ("other", "other status"),
+    ("client-error", "other 4xx"),
+    ("server-error", "5xx"),
+    ("other", "another status"),
     ("failed", "no answer"),
     ("not-sent", "not sent"),
 ];
 
-fn outcomes(slice: &SliceReport) -> [u64; 5] {
-    [slice.served, slice.refused, slice.other, slice.failed, slice.not_sent]
+/// How many requests of a stretch became each of [`OUTCOMES`].
+pub(super) fn outcomes(slice: &SliceReport) -> [u64; 7] {
+    let client_errors = answers(&slice.statuses, |status| matches!(status, 400..=499) && status != 429);
+    let server_errors = answers(&slice.statuses, |status| matches!(status, 500..=599));
+    let other = slice.other - client_errors - server_errors;
+    [slice.served, slice.refused, client_errors, server_errors, other, slice.failed, slice.not_sent]
 }
 
 /// The run's stretches on the axis of time.
@@ -46,7 +53,7 @@ impl Axis {
     }
 }
 
-/// How many requests a second, by what became of them.
+/// How many requests a second, by status.
 pub(super) fn requests(report: &Report) -> Markup {
     let axis = Axis::of(report);
     let slices = &report.timeline.slices;
@@ -74,7 +81,7 @@ pub(super) fn requests(report: &Report) -> Markup {
     );
     let frame = Frame {
         id: "requests",
-        title: "Requests per second by what became of them",
+        title: "Requests per second by status",
         description: &description,
         x: axis.ticks(),
         y: ticks(end, step, rate),
@@ -181,5 +188,28 @@ fn power_of_ten(power: i32) -> String {
         ..=-1 => format!("{} µs", 10_f64.powi(power + 3)),
         0..=2 => format!("{} ms", 10_f64.powi(power)),
         _ => format!("{} s", 10_f64.powi(power - 3)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_answer_is_drawn_once_by_its_status() {
+        let statuses = [(200, 5), (204, 1), (304, 2), (401, 3), (429, 4), (500, 6), (502, 7)].into();
+        let slice = SliceReport {
+            from_seconds: 0.0,
+            served: 6,
+            refused: 4,
+            other: answers(&statuses, |status| !matches!(status, 200..=299 | 429)),
+            failed: 8,
+            not_sent: 9,
+            statuses,
+            p50_ms: None,
+            p90_ms: None,
+            p99_ms: None,
+        };
+        assert_eq!(outcomes(&slice), [6, 4, 3, 13, 2, 8, 9]);
     }
 }

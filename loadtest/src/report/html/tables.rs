@@ -2,6 +2,7 @@
 
 use maud::{Markup, html};
 
+use super::over_time::{OUTCOMES, outcomes};
 use crate::report::format::{grouped, millis, seconds};
 use crate::report::{LimitReport, Quantiles, Report, TraceReport};
 
@@ -13,13 +14,13 @@ pub(super) fn slices(report: &Report) -> Markup {
             summary { "Table: each " (seconds(report.timeline.slice_seconds)) " of the run" }
             div.wide tabindex="0" role="region" aria-label="Each stretch of the run" { table {
                 thead { tr {
-                    th scope="col" { "from" } th scope="col" { "served" } th scope="col" { "refused" } th scope="col" { "other" }
-                    th scope="col" { "failed" } th scope="col" { "not sent" } th scope="col" { "p50" } th scope="col" { "p90" }
-                    th scope="col" { "p99" }
+                    th scope="col" { "from" }
+                    @for (_, name) in OUTCOMES { th scope="col" { (name) } }
+                    th scope="col" { "p50" } th scope="col" { "p90" } th scope="col" { "p99" }
                 } }
                 tbody { @for slice in &report.timeline.slices { tr {
                     th scope="row" { (seconds(slice.from_seconds)) }
-                    @for count in [slice.served, slice.refused, slice.other, slice.failed, slice.not_sent] { td { (grouped(count)) } }
+                    @for count in outcomes(slice) { td { (grouped(count)) } }
                     @for value in [slice.p50_ms, slice.p90_ms, slice.p99_ms] { td { (cell(value)) } }
                 } } }
             } }
