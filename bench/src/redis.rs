@@ -11,7 +11,7 @@ const SOURCE: &str = concat!(
     "local function extraordinary()\n",
     include_str!("../../limiter/src/redis/log.lua"),
     include_str!("../../limiter/src/redis/check_any.lua"),
-    "return check_any\nend\n",
+    "return check_any, check_shared, write_shared\nend\n",
     include_str!("../../limiter/src/redis/check.lua"),
 );
 
@@ -71,6 +71,7 @@ fn pack(checks: usize, calls: u64, period: Duration) -> Vec<u8> {
     packed.extend_from_slice(&calls.to_le_bytes()[..5]);
     packed.extend_from_slice(&(period.as_micros() as u64).to_le_bytes()[..5]);
     packed.extend_from_slice(&1_u64.to_le_bytes()[..6]);
+    packed.push(0);
     packed
 }
 

@@ -20,6 +20,7 @@ use futures_util::future::join_all;
 use parking_lot::Mutex;
 use prometheus_client::metrics::histogram::Histogram;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 use tracing::{Instrument, Span};
 
 use crate::check::{CheckList, Outcome};
@@ -36,8 +37,11 @@ pub struct BatchConfig {
     /// Lists that are worth another round trip while one is under way: fewer wait for it to end, because a round trip costs
     /// as much as deciding several lists does.
     pub worth: usize,
-    /// A round trip that takes longer than this does not keep others waiting.
+    /// A round trip that takes longer than this does not keep those waiting who come then.
     pub long: Duration,
+    /// Nor those who wait already, if it takes longer than this. It takes a timer, and timers that are often short cost
+    /// more than the round trips they watch.
+    pub silent: Duration,
     /// The most lists in one round trip. What one caller brings is never split.
     pub lists: NonZeroUsize,
     /// The most checks in one round trip, all lists together.
@@ -53,8 +57,9 @@ impl Default for BatchConfig {
         let constant = |value| NonZeroUsize::new(value).expect("the constant is not zero");
         Self {
             round_trips: constant(2),
-            worth: 16,
+            worth: 32,
             long: Duration::from_millis(1),
+            silent: Duration::from_millis(10),
             // The most that `CheckBatch` takes, and few enough that a batch does not keep the store from others for long.
             lists: constant(256),
             checks: constant(1_024),
@@ -94,7 +99,9 @@ struct Queue {
     /// Lists in `waiting`.
     lists: usize,
     round_trips: usize,
-    /// Round trips under way that take long.
+    /// When the last round trip began.
+    began: Option<Instant>,
+    /// Round trips under way that are silent.
     late: usize,
 }
 
@@ -167,7 +174,8 @@ impl Queue {
 
     /// Whether what waits is worth a round trip beside the one under way.
     fn is_worth_another(&self, config: &BatchConfig) -> bool {
-        self.lists >= config.worth || self.late > 0
+        let takes_long = || self.began.is_some_and(|began| began.elapsed() >= config.long);
+        self.lists >= config.worth || self.late > 0 || takes_long()
     }
 
     /// Takes what leaves together, oldest first, without what nobody waits for any more.
@@ -219,7 +227,7 @@ impl<S: Store> RoundTrips<S> {
         while let Some(batch) = self.next() {
             let shared = Arc::clone(&self.shared);
             let mut trip = pin!(shared.make_round_trip(batch));
-            if tokio::time::timeout(shared.config.long, &mut trip).await.is_err() {
+            if tokio::time::timeout(shared.config.silent, &mut trip).await.is_err() {
                 self.is_late = true;
                 shared.start_beside_late();
                 trip.await;
@@ -241,6 +249,7 @@ impl<S: Store> RoundTrips<S> {
             self.holds_place = false;
             return None;
         }
+        queue.began = Some(Instant::now());
         Some(batch)
     }
 }

@@ -128,8 +128,10 @@ async fn a_key_expires_a_period_after_its_last_call_and_not_before() {
         let expires: i64 = redis::cmd("PEXPIRETIME").arg(format!("weir:{key}")).query(&mut connection).unwrap();
         let minute = i64::try_from(MINUTE.as_micros()).unwrap();
         assert!(expires * 1000 >= before + minute, "{calls} calls: {expires} ms is before {before} us and a minute");
+        // A longer log lives a little longer, so that not every admission has to say so.
+        let spare = if calls > 32 { minute / 32 } else { 0 };
         assert!(
-            expires * 1000 <= after + minute + 1000,
+            expires * 1000 <= after + minute + spare + 1000,
             "{calls} calls: {expires} ms is after {after} us and a minute"
         );
     }

@@ -242,7 +242,8 @@ mod tests {
         assert_eq!(collected.counts, expected);
         assert_eq!(collected.failures["timeout"].count, 2);
         assert!(collected.records.is_none());
-        let slices: u64 = collected.slices.iter().map(|s| s.statuses.values().sum::<u64>() + s.failed + s.not_sent).sum();
+        let slices: u64 =
+            collected.slices.iter().map(|s| s.statuses.values().sum::<u64>() + s.failed + s.not_sent).sum();
         assert_eq!(slices, 7);
     }
 

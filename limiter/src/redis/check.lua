@@ -3,7 +3,8 @@
 --
 -- KEYS     one counter per check, list after list
 -- ARGV[1]  packed, little-endian: for each check its kind, counted from 0 (3 bytes), for the first of a list plus 2^23;
---          then the kinds, each its calls (5 bytes), its period in microseconds (5) and its cost (6, signed)
+--          then the kinds, each its calls (5 bytes), its period in microseconds (5), its cost (6, signed), and whether
+--          its keys stand more than once among KEYS (1)
 -- ARGV[2]  tests only: the time in microseconds, used instead of TIME
 -- Result   packed, little-endian, signed numbers of 6 bytes for each check that was decided: what remains, if it was
 --          admitted and everything will be available again in a period; otherwise -1 if it was allowed or -2 if it was
@@ -14,12 +15,19 @@
 -- Stands behind prelude.lua and a function `extraordinary`, whose body is log.lua and check_any.lua: what is in it costs
 -- the ordinary call nothing.
 
-local prepared
+local any, shared, write_shared
 
 -- Decides a check of any kind on any log; see check_any.lua.
 local function check_any(key, kind, part)
-  prepared = prepared or extraordinary()
-  return prepared(key, kind, part)
+  if not any then any, shared, write_shared = extraordinary() end
+  if part == '' then part = call('GETRANGE', key, '0', SHORT_READ) end -- MGET says so of what is no string, too
+  return any(key, kind, part)
+end
+
+-- Decides a check on a key that stands more than once among KEYS.
+local function check_shared(key, kind)
+  if not any then any, shared, write_shared = extraordinary() end
+  return shared(key, kind)
 end
 
 -- THE ORDINARY: A LOG OF ONE LIMIT ---------------------------------------------------------------------------------
@@ -29,7 +37,8 @@ end
 local function check_short(key, kind, log)
   local calls, period, cost = kind.calls, kind.period, kind.cost
   local oldest, used, reset_after = HEADER + 1, 0, 0 -- oldest: where the first entry stands that has not left
-  if log ~= '' then
+  local is_fresh = log == ''
+  if not is_fresh then
     local idle = (clock - unpack('<I6', log, #log - 5)) % TIMES
     if idle >= TIMES / 2 then return check_any(key, kind, log) end -- the clock is behind the newest entry
     if idle < period then
@@ -55,7 +64,11 @@ local function check_short(key, kind, log)
   else
     log = kind.header .. sub(log, oldest) .. times
   end
-  call('SET', key, log, 'PXAT', kind.expires)
+  if is_fresh then
+    if not call('SET', key, log, 'NX', 'PXAT', kind.expires) then error(NO_COUNTER) end
+  else
+    call('SET', key, log, 'PXAT', kind.expires)
+  end
   return 1, remaining - cost, 0, period
 end
 
@@ -63,48 +76,64 @@ end
 -- ordinary: one call that fits into the room there is, while few entries have left since last time.
 local function check_long(key, kind, log)
   local calls, period = kind.calls, kind.period
-  local count, left, places, newest = unpack('<I2I2I2I6', log, HEADER + 1)
+  local count, left, places, newest, lasts = unpack('<I2I2I2I6xxxxxxxxxxxxxxI6', log, HEADER + 1)
   local idle = (clock - newest) % TIMES -- enormous if the clock is behind the newest entry
   if kind.cost ~= 1 or count == places or idle >= period then return check_any(key, kind, log) end
 
-  local from = HEADER + STATE + 6 * left
-  local near = call('GETRANGE', key, from, from + AROUND - 1)
-  local at, most = 1, min(#near - 5, 6 * (count - left))
+  local near, from = log, HEADER + STATE + 6 * left + 1
+  if not kind.whole then near, from = call('GETRANGE', key, from - 1, from + AROUND - 2), 1 end
+  local at, most = from, min(#near - 5, from + min(AROUND, 6 * (count - left)) - 6)
   while at <= most and (clock - unpack('<I6', near, at)) % TIMES >= period do at = at + 6 end
   if at > most then return check_any(key, kind, log) end
-  left = left + (at - 1) / 6
+  left = left + (at - from) / 6
   local remaining = calls - (count - left)
   if remaining == 0 then return 0, 0, period - (clock - unpack('<I6', near, at)) % TIMES, period - idle end
 
   call('SETRANGE', key, HEADER + STATE + 6 * count, stamp)
-  call('SETRANGE', key, STATE_AT, pack('<I2I2I2I6I7I7', count + 1, left, places, clock % TIMES, 0, count + 1))
-  call('PEXPIREAT', key, kind.expires)
+  local is_late_enough = (lasts - clock) % TIMES < TIMES / 2
+  if not is_late_enough then lasts = (clock + spare(period)) % TIMES end
+  call('SETRANGE', key, STATE_AT, pack('<I2I2I2I6I7I7I6', count + 1, left, places, clock % TIMES, 0, count + 1, lasts))
+  if not is_late_enough then call('PEXPIREAT', key, expiry(clock + spare(period), period)) end
   return 1, remaining - 1, 0, period
 end
 
 -- THE LISTS --------------------------------------------------------------------------------------------------------
 
+local STARTS_LIST = 2 ^ 23
 local packed, kinds = ARGV[1], {}
-for at = 3 * #KEYS + 1, #packed, 16 do
-  local calls, period, cost = unpack('<I5I5i6', packed, at)
+for at = 3 * #KEYS + 1, #packed, 17 do
+  local calls, period, cost, is_shared = unpack('<I5I5i6B', packed, at)
   local terms = pack('<I5I5I5', calls, period, period)
   kinds[#kinds + 1] = { calls = calls, period = period, cost = cost, exact = calls <= EXACT_CALLS,
+    is_shared = is_shared == 1, whole = is_shared == 0 and calls <= WHOLE,
     header = 'E' .. terms, long_header = 'L' .. terms, expires = expiry(clock, period) }
 end
 
+-- Logs that are short, or not much longer, are read all at once: a command costs more than most logs.
+local of, asked = { unpack('<' .. rep('I3', #KEYS), packed) }, {}
+for i = 1, #KEYS do
+  if kinds[of[i] % STARTS_LIST + 1].whole then asked[#asked + 1] = KEYS[i] end
+end
+local read, reads = asked[1] and call('MGET', spread(asked)), 0
+
 local result, filled, allowed = {}, 0, 1
 for i = 1, #KEYS do
-  local low, middle, high = byte(packed, 3 * i - 2, 3 * i)
-  if high >= 128 then high, allowed = high - 128, 1 end
+  local key, number, part = KEYS[i], of[i], nil
+  if number >= STARTS_LIST then number, allowed = number - STARTS_LIST, 1 end
+  local kind = kinds[number + 1]
+  if kind.whole then
+    reads = reads + 1
+    part = read[reads] or ''
+  end
   if allowed == 1 then
-    local kind = kinds[low + 256 * middle + 65536 * high + 1]
-    local key = KEYS[i]
-    local part = call('GETRANGE', key, '0', SHORT_READ)
     local check = check_any
-    if kind.exact then
-      if part == '' or find(part, kind.header, 1, true) == 1 then
+    if kind.is_shared then
+      check = check_shared
+    else
+      part = part or call('GETRANGE', key, '0', SHORT_READ)
+      if kind.exact and (part == '' or find(part, kind.header, 1, true) == 1) then
         check = check_short
-      elseif find(part, kind.long_header, 1, true) == 1 then
+      elseif kind.exact and find(part, kind.long_header, 1, true) == 1 then
         check = check_long
       end
     end
@@ -120,6 +149,7 @@ for i = 1, #KEYS do
     end
   end
 end
+if write_shared then write_shared() end
 
 -- Packed because both sides handle one string faster than many numbers; in parts because a call takes only so many.
 local PART = 1000

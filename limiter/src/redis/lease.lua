@@ -19,5 +19,5 @@ if units == 0 then return { 0, 0, remaining } end
 local recorded = max(log.now, log.now - log.ahead + ahead_of(period))
 local later = recorded - log.now
 log.now, log.ahead, log.idle = recorded, log.ahead + later, log.idle + later
-admit(log, { calls = calls, period = period, cost = units }, left)
+admit(log, calls, period, units, left)
 return { units, recorded, remaining - units }

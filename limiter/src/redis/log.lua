@@ -8,7 +8,8 @@
 --   'S'     slotted, for more than EXACT_CALLS: a state, then one entry per slot, the time of its latest admission (6)
 --           and the total up to and including it (7), then room for more
 --   state   entries (2), how many of them had left the window last time, which is where to look first (2), entries
---           there is room for (2), time of the newest (6), total before the first entry (7), total (7)
+--           there is room for (2), time of the newest (6), total before the first entry (7), total (7), the time up to
+--           which its expiry is late enough for another admission (6)
 -- An admission of a slotted log may have been taken ahead: then its time is still to come, by no more than ahead_of the
 -- longest period. window.rs says why that keeps the promise.
 -- Times are kept modulo 2^48 microseconds (nine years), totals modulo 2^53 (a Lua number holds no more).
@@ -79,7 +80,7 @@ end
 
 local function empty(key)
   return { key = key, part = '', from = 0, start = HEADER, width = 6, exact = true, now = clock, ahead = 0, idle = 0,
-    count = 0, left = 0, places = 0, base = 0, total = 0, largest = 0, shortest = math.huge, longest = 0 }
+    count = 0, left = 0, places = 0, base = 0, total = 0, lasts = 0, largest = 0, shortest = math.huge, longest = 0 }
 end
 
 -- What is known of a key, of which `part` is the beginning: nothing once its last admission has left the longest period.
@@ -87,15 +88,15 @@ local function load(key, part)
   if part == '' then return empty(key) end
   local form, largest, shortest, longest = unpack('<c1I5I5I5', part)
   local exact, start, width = form ~= 'S', HEADER, 6
-  local count, left, places, newest, base, total = 0, 0, 0, 0, 0, 0
+  local count, left, places, newest, base, total, lasts = 0, 0, 0, 0, 0, 0, 0
   if form == 'E' then
     count = (#part - HEADER) / 6
     newest, total = unpack('<I6', part, #part - 5), count
   elseif form == 'L' or form == 'S' then
-    count, left, places, newest, base, total = unpack('<I2I2I2I6I7I7', part, HEADER + 1)
+    count, left, places, newest, base, total, lasts = unpack('<I2I2I2I6I7I7I6', part, HEADER + 1)
     start, width = HEADER + STATE, exact and 6 or 13
   else
-    error('something that is no counter stands under the name of one')
+    error(NO_COUNTER)
   end
   -- Time never runs backwards for a key: a clock behind the newest entry waits there, unless that was taken ahead. `now`
   -- is never before the newest entry; the key's own time is `ahead` before it.
@@ -107,7 +108,7 @@ local function load(key, part)
   end
   return { key = key, part = part, from = 0, start = start, width = width, exact = exact,
     now = now, ahead = ahead, idle = idle,
-    count = count, left = left, places = places, base = base, total = total,
+    count = count, left = left, places = places, base = base, total = total, lasts = lasts,
     largest = largest, shortest = shortest, longest = longest }
 end
 
@@ -134,12 +135,14 @@ local function merged(log, from, upto)
 end
 
 -- Writes `entries` behind the first `keep` ones, in place. `left` entries have left the window.
-local function write_in_place(log, keep, entries, left, expires)
-  local key = log.key
+local function write_in_place(log, keep, entries, left)
+  local key, now = log.key, log.now
   call('SETRANGE', key, log.start + keep * log.width, entries)
-  call('SETRANGE', key, STATE_AT, pack('<I2I2I2I6I7I7', keep + #entries / log.width, left, log.places,
-    log.now % TIMES, log.base, log.total))
-  call('PEXPIREAT', key, expires)
+  local is_late_enough = (log.lasts - now) % TIMES < TIMES / 2
+  if not is_late_enough then log.lasts = (now + spare(log.longest)) % TIMES end
+  call('SETRANGE', key, STATE_AT, pack('<I2I2I2I6I7I7I6', keep + #entries / log.width, left, log.places,
+    now % TIMES, log.base, log.total, log.lasts))
+  if not is_late_enough then call('PEXPIREAT', key, expiry(now + spare(log.longest), log.longest)) end
 end
 
 -- A log of these entries, of which the newest is of this time, as a whole.
@@ -152,12 +155,12 @@ local function written(log, entries, newest)
   if short then return header .. entries end
   local places = count + ceil(count / 8)
   if not slotted then log.base, log.total = 0, count end
-  local state = pack('<I2I2I2I6I7I7', count, log.left, places, newest, log.base, log.total)
+  local state = pack('<I2I2I2I6I7I7I6', count, log.left, places, newest, log.base, log.total, log.lasts)
   return header .. state .. entries .. rep('\0', (places - count) * width)
 end
 
 -- Writes the whole log anew: the first `keep` entries, less what has been forgotten, and `entries`.
-local function write_anew(log, keep, entries, left, expires)
+local function write_anew(log, keep, entries, left)
   if log.places > 0 then log.part, log.from = call('GET', log.key), 0 end
   local slotted = log.largest > EXACT_CALLS
   local drop = min(last(log, left, has_left, log.longest), keep)
@@ -170,11 +173,14 @@ local function write_anew(log, keep, entries, left, expires)
   end
 
   log.base, log.left = base, max(left - drop, 0)
-  call('SET', log.key, written(log, kept .. entries, log.now % TIMES), 'PXAT', expires)
+  local all, lasts = kept .. entries, log.now
+  if slotted or #all > 6 * SHORT then lasts = lasts + spare(log.longest) end
+  log.lasts = lasts % TIMES
+  call('SET', log.key, written(log, all, log.now % TIMES), 'PXAT', expiry(lasts, log.longest))
 end
 
-local function admit(log, kind, left)
-  local calls, period, cost = kind.calls, kind.period, kind.cost
+-- Adds `cost` admissions under a limit; `left` entries have left its window.
+local function admit(log, calls, period, cost, left)
   local same = calls <= log.largest and period >= log.shortest and period <= log.longest
   if not same then
     log.largest, log.shortest, log.longest =
@@ -192,8 +198,6 @@ local function admit(log, kind, left)
     end
     entries = time .. pack('<I7', log.total)
   end
-  local usual = log.now == clock and log.longest == period
-  local expires = usual and kind.expires or expiry(log.now, log.longest)
   local in_place = same and keep + #entries / log.width <= log.places
-  return (in_place and write_in_place or write_anew)(log, keep, entries, left, expires)
+  return (in_place and write_in_place or write_anew)(log, keep, entries, left)
 end

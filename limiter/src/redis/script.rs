@@ -1,9 +1,12 @@
 //! Packing a call of the script, and reading its answer. The format stands at the top of `check.lua`, that of a
 //! counter at the top of `log.lua`.
 
+use std::collections::HashSet;
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use bytes::Bytes;
+use foldhash::fast::RandomState;
 use redis::{Cmd, Script};
 
 use crate::check::{Check, CheckList, Decision, Mode, Outcome};
@@ -16,7 +19,7 @@ const SOURCE: &str = concat!(
     "local function extraordinary()\n",
     include_str!("log.lua"),
     include_str!("check_any.lua"),
-    "return check_any\nend\n",
+    "return check_any, check_shared, write_shared\nend\n",
     include_str!("check.lua"),
 );
 
@@ -26,7 +29,7 @@ static SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(SOURCE));
 const MOST_COST: u64 = window::MOST + 1;
 
 /// Bytes of a packed kind, and of a check's reference to one.
-const KIND: usize = 16;
+const KIND: usize = 17;
 const REFERENCE: usize = 3;
 
 /// Set in the reference of a list's first check.
@@ -42,6 +45,8 @@ const NUMBER: usize = 6;
 /// What the script returns in front of a decision that is written out.
 const ALLOWED: i64 = -1;
 const REFUSED: i64 = -2;
+
+type KeySet<'a> = HashSet<&'a Bytes, RandomState>;
 
 /// One call of the script.
 pub(super) struct Call<'a> {
@@ -59,11 +64,12 @@ impl<'a> Call<'a> {
         let mut packed = Vec::with_capacity(REFERENCE * checks + 4 * KIND);
         packed.resize(REFERENCE * checks, 0);
         let mut call = Self { lists, checks, packed, now };
+        let shared = shared_keys(lists, checks);
         let mut at = 0;
         for list in lists {
             let mut start = STARTS_LIST;
             for check in list {
-                let reference = call.kind_of(check) | start;
+                let reference = call.kind_of(check, shared.contains(&check.key)) | start;
                 call.packed[at..at + REFERENCE].copy_from_slice(&reference.to_le_bytes()[..REFERENCE]);
                 at += REFERENCE;
                 start = 0;
@@ -73,8 +79,8 @@ impl<'a> Call<'a> {
     }
 
     /// The number of the check's kind, which is added if it is new.
-    fn kind_of(&mut self, check: &Check) -> u32 {
-        let kind = pack(check);
+    fn kind_of(&mut self, check: &Check, is_shared: bool) -> u32 {
+        let kind = pack(check, is_shared);
         let kinds = self.packed[REFERENCE * self.checks..].chunks_exact(KIND);
         let known = kinds.len();
         let number =
@@ -109,13 +115,25 @@ impl<'a> Call<'a> {
     }
 }
 
+/// The keys that several checks ask for.
+fn shared_keys(lists: &[CheckList], checks: usize) -> KeySet<'_> {
+    let mut shared = KeySet::default();
+    if checks < 2 {
+        return shared;
+    }
+    let mut seen = KeySet::with_capacity_and_hasher(checks, RandomState::default());
+    shared.extend(lists.iter().flatten().map(|check| &check.key).filter(|key| !seen.insert(key)));
+    shared
+}
+
 /// What a check asks, apart from its key.
-fn pack(check: &Check) -> [u8; KIND] {
+fn pack(check: &Check, is_shared: bool) -> [u8; KIND] {
     let terms = Terms::from(check.limit);
     let mut kind = [0; KIND];
     kind[..5].copy_from_slice(&terms.calls.to_le_bytes()[..5]);
     kind[5..10].copy_from_slice(&terms.period.to_le_bytes()[..5]);
-    kind[10..].copy_from_slice(&check.cost.min(MOST_COST).to_le_bytes()[..6]);
+    kind[10..16].copy_from_slice(&check.cost.min(MOST_COST).to_le_bytes()[..6]);
+    kind[16] = u8::from(is_shared);
     kind
 }
 

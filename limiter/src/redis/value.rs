@@ -39,7 +39,7 @@ fn parse(value: &[u8], now: u64) -> Option<Snapshot> {
     }
     let count = number(&mut rest, 2)?;
     let (_left, _places, _newest) = (number(&mut rest, 2)?, number(&mut rest, 2)?, number(&mut rest, 6)?);
-    let (base, _total) = (number(&mut rest, 7)?, number(&mut rest, 7)?);
+    let (base, _total, _lasts) = (number(&mut rest, 7)?, number(&mut rest, 7)?, number(&mut rest, 6)?);
     match form {
         LONG => {
             let times = (0..count).map(|_| time(&mut rest)).collect::<Option<Vec<u64>>>()?;

@@ -1,70 +1,13 @@
-//! What every store promises, run against each of them, on a clock the tests move.
-#![allow(clippy::unwrap_used)]
+//! Behaviours that every store has.
 
-#[path = "support/oracle.rs"]
-mod oracle;
-#[path = "support/schedule.rs"]
-mod schedule;
-
-use std::num::NonZeroU64;
 use std::time::Duration;
 
 use bytes::Bytes;
-use oracle::{Answer, Rule};
-use proptest::prelude::*;
-use proptest::test_runner::{Config, TestRunner};
-use schedule::{
-    START, Schedule, Subject, any_calls, changing_schedules, exact_calls, few_calls, long_exact_schedules,
-    long_schedules, many_calls, refund_schedules, run, schedules,
-};
 use weir_limiter::window::Terms;
-use weir_limiter::{
-    Admitted, Check, Decision, Inspect, Limit, ManualClock, MemoryConfig, MemoryStore, Mode, RedisConfig, RedisStore,
-    Refund, Store,
-};
-use weir_testkit::Redis;
+use weir_limiter::{Inspect, Store};
 
-/// A store, its clock, and what must live as long as it.
-struct Fixture<S> {
-    store: S,
-    clock: ManualClock,
-    server: Option<Redis>,
-}
-
-fn memory() -> Fixture<MemoryStore<ManualClock>> {
-    let clock = ManualClock::at_micros(START);
-    let store = MemoryStore::with_clock(&MemoryConfig::default(), clock.clone());
-    Fixture { store, clock, server: None }
-}
-
-fn redis() -> Fixture<RedisStore> {
-    let (server, clock) = (Redis::start(), ManualClock::at_micros(START));
-    let config = RedisConfig { url: server.url(), timeout: Duration::from_secs(20), ..RedisConfig::default() };
-    Fixture { store: RedisStore::with_clock(config, clock.clone()).unwrap(), clock, server: Some(server) }
-}
-
-fn limit(calls: u64, period: Duration) -> Limit {
-    Limit { calls: NonZeroU64::new(calls).unwrap(), renewal_period: period }
-}
-
-fn check(key: &str, limit: Limit, cost: u64) -> Check {
-    Check { limit_name: "test".into(), key: Bytes::copy_from_slice(key.as_bytes()), limit, cost }
-}
-
-const MINUTE: Duration = Duration::from_secs(60);
-
-impl<S: Store> Fixture<S> {
-    /// One check by itself.
-    async fn one(&self, check: Check) -> Decision {
-        self.list(vec![check]).await[0]
-    }
-
-    async fn list(&self, checks: Vec<Check>) -> Vec<Decision> {
-        let outcome = self.store.check(vec![checks]).await.unwrap().remove(0);
-        assert_eq!(outcome.mode, Mode::Exact);
-        outcome.decisions
-    }
-}
+use crate::fixture::{Fixture, MINUTE, check, limit, memory, redis};
+use crate::schedule::START;
 
 /// Runs every behaviour against every store.
 macro_rules! contract {
@@ -269,139 +212,6 @@ async fn a_counter_is_read_back_without_its_limit<S: Inspect>(f: Fixture<S>) {
     }
 }
 
-/// A key of a store as the subject of a schedule.
-struct Counter<'a, S> {
-    fixture: &'a Fixture<S>,
-    runtime: &'a tokio::runtime::Runtime,
-    key: String,
-    /// Checks so far.
-    checks: usize,
-}
-
-/// Reading a counter back costs a round trip more, so not every check is followed by it.
-const INSPECTED: usize = 3;
-
-impl<S: Inspect> Counter<'_, S> {
-    /// What is read back from the store answers like the store.
-    fn inspect(&self, limit: Limit) {
-        let peek = self.runtime.block_on(self.fixture.one(check(&self.key, limit, 0)));
-        let key = Bytes::copy_from_slice(self.key.as_bytes());
-        let snapshot = self.runtime.block_on(self.fixture.store.inspect(key)).unwrap().snapshot;
-        let standing = snapshot.standing(Terms::from(limit));
-        let micros = |wait: Duration| u64::try_from(wait.as_micros()).unwrap();
-        assert_eq!(
-            (standing.remaining, standing.retry_after, standing.reset_after),
-            (peek.remaining, micros(peek.retry_after), micros(peek.reset_after)),
-            "{limit:?} {snapshot:?}"
-        );
-        assert_eq!(limit.calls.get().saturating_sub(standing.used), peek.remaining, "{snapshot:?}");
-        assert!(standing.next_slot <= standing.reset_after && (standing.next_slot > 0) == (standing.used > 0));
-    }
-}
-
-impl<S: Inspect> Subject for Counter<'_, S> {
-    fn check(&mut self, rule: Rule, cost: u64, clock: u64) -> Answer {
-        self.fixture.clock.set_micros(clock);
-        let limit = limit(rule.calls, Duration::from_micros(rule.period));
-        let decision = self.runtime.block_on(self.fixture.one(check(&self.key, limit, cost)));
-        self.checks += 1;
-        if self.checks.is_multiple_of(INSPECTED) {
-            self.inspect(limit);
-        }
-        let micros = |wait: Duration| u64::try_from(wait.as_micros()).unwrap();
-        Answer {
-            allowed: decision.allowed,
-            remaining: decision.remaining,
-            retry_after: micros(decision.retry_after),
-            reset_after: micros(decision.reset_after),
-        }
-    }
-
-    fn reset(&mut self, clock: u64) -> bool {
-        self.fixture.clock.set_micros(clock);
-        self.runtime.block_on(self.fixture.store.reset(self.key.clone().into())).unwrap()
-    }
-
-    fn refund(&mut self, units: u64, age: Option<u64>, clock: u64) -> u64 {
-        self.fixture.clock.set_micros(clock);
-        let admitted = age.map_or(Admitted::Last, |age| Admitted::Within(Duration::from_micros(age)));
-        let refund = Refund { key: self.key.clone().into(), cost: units, admitted };
-        self.runtime.block_on(self.fixture.store.refund(refund)).unwrap()
-    }
-}
-
-/// Random schedules, each on a key of its own of one store.
-fn judge<S: Inspect>(fixture: fn() -> Fixture<S>, cases: u32, schedules: impl Strategy<Value = Schedule>) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let fixture = &runtime.block_on(async { fixture() });
-    let config = Config { cases, failure_persistence: None, max_shrink_iters: 200, ..Config::default() };
-    let next_key = std::cell::Cell::new(0);
-    let result = TestRunner::new(config).run(&schedules, |schedule| {
-        next_key.set(next_key.get() + 1);
-        let key = format!("schedule {}", next_key.get());
-        run(&schedule, &mut Counter { fixture, runtime: &runtime, key, checks: 0 }).map_err(TestCaseError::fail)
-    });
-    result.unwrap_or_else(|failure| panic!("{failure}"));
-}
-
-#[test]
-fn memory_agrees_with_the_oracle() {
-    judge(memory, 200, schedules(few_calls(), 1));
-    judge(memory, 200, schedules(any_calls(), 3));
-}
-
-#[test]
-fn memory_agrees_with_the_oracle_on_limits_that_change() {
-    judge(memory, 200, changing_schedules(few_calls()));
-    judge(memory, 200, changing_schedules(any_calls()));
-}
-
-#[test]
-fn memory_agrees_with_the_oracle_on_refunds() {
-    judge(memory, 200, refund_schedules(1_u64..16));
-    judge(memory, 200, refund_schedules(any_calls()));
-}
-
-#[test]
-fn redis_agrees_with_the_oracle_on_limits_that_change() {
-    judge(redis, 150, changing_schedules(few_calls()));
-    judge(redis, 150, changing_schedules(any_calls()));
-}
-
-#[test]
-fn redis_agrees_with_the_oracle_on_refunds() {
-    judge(redis, 200, refund_schedules(1_u64..16));
-    judge(redis, 150, refund_schedules(exact_calls()));
-    judge(redis, 200, refund_schedules(many_calls()));
-}
-
-#[test]
-fn redis_agrees_with_the_oracle_on_small_limits() {
-    judge(redis, 150, schedules(few_calls(), 1));
-    judge(redis, 150, schedules(few_calls(), 3));
-}
-
-#[test]
-fn redis_agrees_with_the_oracle_on_limits_up_to_a_thousand() {
-    judge(redis, 200, schedules(exact_calls(), 1));
-}
-
-#[test]
-fn redis_agrees_with_the_oracle_on_large_limits() {
-    judge(redis, 200, schedules(many_calls(), 1));
-}
-
-#[test]
-fn redis_agrees_with_the_oracle_when_limits_of_all_sizes_share_a_key() {
-    judge(redis, 300, schedules(any_calls(), 3));
-}
-
-#[test]
-fn redis_agrees_with_the_oracle_over_long_runs() {
-    judge(redis, 5, long_exact_schedules());
-    judge(redis, 5, long_schedules());
-}
-
 #[tokio::test]
 async fn a_redis_log_is_bounded_however_many_limits_and_slots() {
     let f = redis();
@@ -411,7 +221,7 @@ async fn a_redis_log_is_bounded_however_many_limits_and_slots() {
     for step in 0..3000 {
         f.clock.advance(Duration::from_micros(997));
         assert!(f.one(check("a", if step % 2 == 0 { short } else { long }, 1)).await.allowed);
-        longest = longest.max(redis::cmd("STRLEN").arg("weir:a").query(&mut connection).unwrap());
+        longest = longest.max(::redis::cmd("STRLEN").arg("weir:a").query(&mut connection).unwrap());
     }
     assert!((5_000..10_000).contains(&longest), "{longest} bytes");
 }
