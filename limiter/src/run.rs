@@ -7,7 +7,6 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
-use tonic::transport::Server;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 use weir_proto::limiter::v1::limiter_server::{LimiterServer, SERVICE_NAME};
@@ -23,24 +22,10 @@ use crate::metrics::{LayerMetrics, ReadGauge, ServiceMetrics};
 use crate::redis::{RedisConfig, RedisStore};
 use crate::refusal::RefusalCache;
 use crate::reload::{self, Replaceable};
-use crate::service::connections::{self, MAX_CONNECTIONS};
+use crate::service::connections;
 use crate::service::front::Front;
 use crate::service::{LimiterService, MAX_REQUEST_BYTES};
 use crate::store::StoreError;
-
-/// Calls one connection may have in flight. A gateway has one connection and may have thousands of requests waiting.
-const CALLS_PER_CONNECTION: u32 = 4_096;
-
-/// Calls a client may give up before they are looked at, without its connection being taken for an attack: after a
-/// standstill a gateway has given up all it was waiting for.
-const GIVEN_UP_CALLS: usize = CALLS_PER_CONNECTION as usize;
-
-/// A peer that does not answer a ping in this time is gone, and its connection's place is free again.
-const PING_EVERY: Duration = Duration::from_secs(20);
-const PING_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// gRPC metadata is a few hundred bytes; a caller with more is something else.
-const MAX_HEADER_BYTES: u32 = 16 * 1_024;
 
 /// Connections to Redis. Checks are pipelined on each, so two keep a Redis busy that uses one core.
 const REDIS_CONNECTIONS: u32 = 2;
@@ -61,9 +46,6 @@ pub enum Error {
         #[source]
         source: StoreError,
     },
-    /// The gRPC listener failed.
-    #[error("the gRPC listener failed")]
-    Serve(#[source] tonic::transport::Error),
     /// The operations listener failed.
     #[error("the operations listener failed")]
     Ops(#[source] io::Error),
@@ -195,17 +177,8 @@ async fn serve<S: Inspect>(
     let _stop_ops = ops_stopped.clone().drop_guard();
     let ops_server = listeners.ops.map(|listener| tokio::spawn(ops.serve(listener, ops_stopped)));
 
-    let server = Server::builder()
-        .max_concurrent_streams(CALLS_PER_CONNECTION)
-        .http2_max_pending_accept_reset_streams(Some(GIVEN_UP_CALLS))
-        .http2_keepalive_interval(Some(PING_EVERY))
-        .http2_keepalive_timeout(Some(PING_TIMEOUT))
-        .http2_max_header_list_size(MAX_HEADER_BYTES)
-        .serve_with_incoming_shutdown(
-            Front::new(limiter, Routes::new(health).add_service(reflection).prepare()),
-            connections::accept(listeners.service, MAX_CONNECTIONS),
-            shutdown.cancelled(),
-        );
+    let front = Front::new(limiter, Routes::new(health).add_service(reflection).prepare());
+    let server = connections::serve(listeners.service, front, shutdown.clone());
     set_health(&reporter, ServingStatus::Serving).await;
     ready.ready();
 
@@ -216,7 +189,7 @@ async fn serve<S: Inspect>(
         tokio::time::sleep(config.drain).await;
     };
     tokio::select! {
-        served = server => served.map_err(Error::Serve)?,
+        () = server => {}
         failure = failure_of(ops_server) => return Err(Error::Ops(failure)),
         () = drained => tracing::warn!(after = ?config.drain, "calls that were still in flight are cut off"),
     }

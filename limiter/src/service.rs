@@ -1,5 +1,6 @@
 //! `weir.limiter.v1.Limiter` over any [`Store`].
 
+mod calls;
 pub(crate) mod connections;
 pub(crate) mod front;
 mod validate;

@@ -3,16 +3,16 @@
 //! A router takes a request apart and boxes what it answers: a tenth of what a check costs.
 
 use std::convert::Infallible;
-use std::task::{Context, Poll};
 
 use futures_util::future::Either;
 use http::{Request, Response};
+use hyper::body::Incoming;
 use tonic::body::Body;
 use tonic::server::NamedService;
 use tonic::service::Routes;
 use tower::Service;
 
-/// A service in front of others.
+/// A service in front of others. All of them are always ready, as tonic's are.
 #[derive(Clone)]
 pub(crate) struct Front<S> {
     service: S,
@@ -29,26 +29,20 @@ impl<S: NamedService> Front<S> {
     }
 }
 
-impl<S> Service<Request<Body>> for Front<S>
+impl<S> hyper::service::Service<Request<Incoming>> for Front<S>
 where
-    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + NamedService,
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + NamedService + Clone,
 {
     type Response = Response<Body>;
     type Error = Infallible;
     type Future = Either<S::Future, <Routes as Service<Request<Body>>>::Future>;
 
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        match self.service.poll_ready(cx) {
-            Poll::Ready(Ok(())) => Service::<Request<Body>>::poll_ready(&mut self.others, cx),
-            waiting => waiting,
-        }
-    }
-
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let request = request.map(Body::new);
         if Self::is_for_service(request.uri().path()) {
-            Either::Left(self.service.call(request))
+            Either::Left(self.service.clone().call(request))
         } else {
-            Either::Right(self.others.call(request))
+            Either::Right(self.others.clone().call(request))
         }
     }
 }
