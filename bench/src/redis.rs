@@ -1,19 +1,11 @@
 //! The limiter's script in Redis without a limiter: what Redis itself takes.
 
+use std::num::NonZeroU64;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use weir_limiter::{CHECK_SCRIPT, Check, CheckList, Limit, check_argument};
 use weir_testkit::Redis;
-
-/// As `limiter/src/redis/script.rs` puts it together.
-const SOURCE: &str = concat!(
-    include_str!("../../limiter/src/redis/prelude.lua"),
-    "local function extraordinary()\n",
-    include_str!("../../limiter/src/redis/log.lua"),
-    include_str!("../../limiter/src/redis/check_any.lua"),
-    "return check_any, check_shared, write_shared\nend\n",
-    include_str!("../../limiter/src/redis/check.lua"),
-);
 
 /// The script with its packed argument as a constant, because `redis-benchmark` cannot send one with zeros in it.
 pub(crate) struct Script {
@@ -24,8 +16,9 @@ pub(crate) struct Script {
 impl Script {
     /// For calls of one list with `keys` checks of one limit.
     pub(crate) fn load(redis: &Redis, keys: usize, calls: u64, period: Duration) -> Self {
-        let argument: String = pack(keys, calls, period).iter().map(|byte| format!("\\{byte:03}")).collect();
-        let source = format!("local ARGV = {{'{argument}'}} {SOURCE}");
+        let argument: String =
+            check_argument(&[list(keys, calls, period)]).iter().map(|byte| format!("\\{byte:03}")).collect();
+        let source = format!("local ARGV = {{'{argument}'}} {CHECK_SCRIPT}");
         let mut load = redis::cmd("SCRIPT");
         let hash = load.arg("LOAD").arg(source).query(&mut redis.connection()).expect("Redis takes the script");
         Self { hash, keys }
@@ -64,15 +57,11 @@ impl Script {
     }
 }
 
-/// The script's first argument; `check.lua` describes it.
-fn pack(checks: usize, calls: u64, period: Duration) -> Vec<u8> {
-    let mut packed = vec![0, 0, 0x80];
-    packed.resize(3 * checks, 0);
-    packed.extend_from_slice(&calls.to_le_bytes()[..5]);
-    packed.extend_from_slice(&(period.as_micros() as u64).to_le_bytes()[..5]);
-    packed.extend_from_slice(&1_u64.to_le_bytes()[..6]);
-    packed.push(0);
-    packed
+/// A list of checks of one limit, each of a key of its own.
+fn list(checks: usize, calls: u64, period: Duration) -> CheckList {
+    let limit = Limit { calls: NonZeroU64::new(calls).expect("a limit has calls"), renewal_period: period };
+    let check = |key: usize| Check { limit_name: "bare".into(), key: key.to_string().into(), limit, cost: 1 };
+    (0..checks).map(check).collect()
 }
 
 /// All the memory Redis uses for a key that has counted 15 calls, tables and expiry included. The key is 22 bytes, as

@@ -40,6 +40,8 @@ pub use memory::{MemoryConfig, MemoryStore};
 pub use metrics::LayerMetrics;
 pub use operator::{Operator, OperatorError};
 pub use redis::{AddressError, RedisConfig, RedisStore};
+#[doc(hidden)]
+pub use redis::{CHECK_SCRIPT, check_argument};
 pub use refusal::RefusalCache;
 pub use reload::StoreReload;
 pub use run::{Error, run};

@@ -74,6 +74,17 @@ const DEFAULT_CONNECTIONS: u32 = 4;
 /// Asked for too seldom for Redis to remember it.
 const INSPECT: &str = include_str!("redis/inspect.lua");
 
+/// The script that decides checks, for benchmarks of Redis alone.
+#[doc(hidden)]
+pub const CHECK_SCRIPT: &str = script::SOURCE;
+
+/// Its argument for these lists, whose keys it is called with.
+#[doc(hidden)]
+#[must_use]
+pub fn check_argument(lists: &[CheckList]) -> Vec<u8> {
+    Call::new(lists, None).packed()
+}
+
 /// About a millisecond of Redis's time.
 const MOST_CHECKS_PER_CALL: usize = 128;
 

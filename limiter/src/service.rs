@@ -5,6 +5,7 @@ pub(crate) mod connections;
 pub(crate) mod front;
 mod validate;
 
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 
 use tokio::sync::Semaphore;
@@ -55,7 +56,8 @@ impl<S: Inspect> LimiterService<S> {
         &self,
         method: &'static str,
         metadata: &MetadataMap,
-        work: impl Future<Output = Result<T, Status>>,
+        // Pinned, because it is large and would be moved several times.
+        work: Pin<&mut (impl Future<Output = Result<T, Status>> + Send)>,
     ) -> Result<Response<T>, Status> {
         let span = span(method, metadata);
         let answer = match self.slots.try_acquire() {
@@ -136,7 +138,7 @@ impl<S: Inspect> Limiter for LimiterService<S> {
     async fn check(&self, request: Request<v1::CheckRequest>) -> Result<Response<v1::CheckResponse>, Status> {
         let (metadata, _, message) = request.into_parts();
         let work = async { Ok(outcome_to_wire(&self.decide_one(validate::list(message)?).await?)) };
-        self.serve("Check", &metadata, work).await
+        self.serve("Check", &metadata, pin!(work)).await
     }
 
     async fn check_batch(
@@ -148,7 +150,7 @@ impl<S: Inspect> Limiter for LimiterService<S> {
             let outcomes = self.decide(validate::batch(message)?).await?;
             Ok(v1::CheckBatchResponse { responses: outcomes.iter().map(outcome_to_wire).collect() })
         };
-        self.serve("CheckBatch", &metadata, work).await
+        self.serve("CheckBatch", &metadata, pin!(work)).await
     }
 
     async fn peek(&self, request: Request<v1::PeekRequest>) -> Result<Response<v1::PeekResponse>, Status> {
@@ -158,7 +160,7 @@ impl<S: Inspect> Limiter for LimiterService<S> {
             let decision = outcome.decisions.first().map(decision_to_wire);
             Ok(v1::PeekResponse { decision, mode: mode_to_wire(outcome.mode).into() })
         };
-        self.serve("Peek", &metadata, work).await
+        self.serve("Peek", &metadata, pin!(work)).await
     }
 
     async fn reset(&self, request: Request<v1::ResetRequest>) -> Result<Response<v1::ResetResponse>, Status> {
@@ -169,7 +171,7 @@ impl<S: Inspect> Limiter for LimiterService<S> {
             tracing::info!(existed, "a key was reset");
             Ok(v1::ResetResponse { existed })
         };
-        self.serve("Reset", &metadata, work).await
+        self.serve("Reset", &metadata, pin!(work)).await
     }
 
     async fn inspect(&self, request: Request<v1::InspectRequest>) -> Result<Response<v1::InspectResponse>, Status> {
@@ -180,7 +182,7 @@ impl<S: Inspect> Limiter for LimiterService<S> {
             let limits = self.limits_of(&key, &inspection, limits);
             Ok(inspection_to_wire(&inspection, &limits))
         };
-        self.serve("Inspect", &metadata, work).await
+        self.serve("Inspect", &metadata, pin!(work)).await
     }
 
     async fn top(&self, request: Request<v1::TopRequest>) -> Result<Response<v1::TopResponse>, Status> {
@@ -192,7 +194,7 @@ impl<S: Inspect> Limiter for LimiterService<S> {
             })?;
             Ok(report_to_wire(&top.report(keys, Instant::now())))
         };
-        self.serve("Top", &metadata, work).await
+        self.serve("Top", &metadata, pin!(work)).await
     }
 
     async fn refund(&self, request: Request<v1::RefundRequest>) -> Result<Response<v1::RefundResponse>, Status> {
@@ -202,7 +204,7 @@ impl<S: Inspect> Limiter for LimiterService<S> {
             let refunded = self.store.refund(refund).await.map_err(|error| self.status(&error))?;
             Ok(v1::RefundResponse { refunded })
         };
-        self.serve("Refund", &metadata, work).await
+        self.serve("Refund", &metadata, pin!(work)).await
     }
 }
 

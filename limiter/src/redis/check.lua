@@ -81,7 +81,7 @@ local function check_long(key, kind, log)
   if kind.cost ~= 1 or count == places or idle >= period then return check_any(key, kind, log) end
 
   local near, from = log, HEADER + STATE + 6 * left + 1
-  if not kind.whole then near, from = call('GETRANGE', key, from - 1, from + AROUND - 2), 1 end
+  if not kind.whole then near, from = call('GETRANGE', key, format('%d', from - 1), format('%d', from + AROUND - 2)), 1 end
   local at, most = from, min(#near - 5, from + min(AROUND, 6 * (count - left)) - 6)
   while at <= most and (clock - unpack('<I6', near, at)) % TIMES >= period do at = at + 6 end
   if at > most then return check_any(key, kind, log) end
@@ -89,7 +89,7 @@ local function check_long(key, kind, log)
   local remaining = calls - (count - left)
   if remaining == 0 then return 0, 0, period - (clock - unpack('<I6', near, at)) % TIMES, period - idle end
 
-  call('SETRANGE', key, HEADER + STATE + 6 * count, stamp)
+  call('SETRANGE', key, format('%d', HEADER + STATE + 6 * count), stamp)
   local is_late_enough = (lasts - clock) % TIMES < TIMES / 2
   if not is_late_enough then lasts = (clock + spare(period)) % TIMES end
   call('SETRANGE', key, STATE_AT, pack('<I2I2I2I6I7I7I6', count + 1, left, places, clock % TIMES, 0, count + 1, lasts))

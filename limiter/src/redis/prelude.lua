@@ -27,7 +27,7 @@ local stamp = pack('<I6', clock % TIMES)
 
 -- When a key may expire if its newest admission is at `now`, in milliseconds; never early.
 local function expiry(now, longest)
-  return format('%.0f', ceil((now + longest) / 1000))
+  return format('%d', ceil((now + longest) / 1000))
 end
 
 -- How much longer a log lives that is written in place, so that not every admission has to say so.

@@ -14,7 +14,7 @@ use crate::key::StoredKey;
 use crate::store::StoreError;
 use crate::window::{self, Terms};
 
-const SOURCE: &str = concat!(
+pub(super) const SOURCE: &str = concat!(
     include_str!("prelude.lua"),
     "local function extraordinary()\n",
     include_str!("log.lua"),
@@ -97,6 +97,11 @@ impl<'a> Call<'a> {
 
     pub(super) fn by_source(&self) -> Cmd {
         self.command("EVAL", SOURCE)
+    }
+
+    /// What stands behind the keys.
+    pub(super) fn packed(self) -> Vec<u8> {
+        self.packed
     }
 
     fn command(&self, name: &str, script: &str) -> Cmd {

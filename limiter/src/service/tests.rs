@@ -27,7 +27,10 @@ use crate::clock::ManualClock;
 use crate::memory::{MemoryConfig, MemoryStore};
 use crate::redis::{RedisConfig, RedisStore};
 use oracle::{Answer, Rule};
-use schedule::{START, Schedule, Subject, any_calls, changing_schedules, few_calls, refund_schedules, run, schedules};
+use schedule::{
+    START, Schedule, Subject, any_calls, changing_schedules, few_calls, forward_schedules, many_calls,
+    refund_schedules, run, schedules,
+};
 
 const DAY: u64 = 86_400_000;
 
@@ -124,12 +127,14 @@ fn within_a_day(most: u64, schedules: impl Strategy<Value = Schedule> + 'static)
     schedules.prop_map(shorten_all).boxed()
 }
 
-fn all_schedules() -> [BoxedStrategy<Schedule>; 4] {
+fn all_schedules() -> [BoxedStrategy<Schedule>; 5] {
     [
         within_a_day(1000, schedules(few_calls(), 3)),
         within_a_day(1000, changing_schedules(few_calls())),
         within_a_day(1000, refund_schedules(1_u64..16)),
         within_a_day(1_000_000_000, refund_schedules(any_calls())),
+        // A cost of more than 1,000,000,000 is refused, and costs go up to two and a half times the calls.
+        within_a_day(400_000_000, forward_schedules(many_calls())),
     ]
 }
 

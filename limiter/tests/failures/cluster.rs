@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use weir_limiter::{CheckList, RedisConfig, RedisStore, Store as _, StoreError};
 use weir_testkit::{Certificates, Redis, RedisCluster, eventually};
 
-use crate::load::{HOUR, Load, PATIENCE, admitted, check, config, store, until_served};
+use crate::load::{HOUR, Load, PATIENCE, admitted, check, config, forgotten, store, until_served};
 
 /// Nobody is to be held for dead.
 const NEVER: Duration = Duration::from_secs(60);
@@ -93,8 +93,12 @@ async fn when_a_master_dies_under_load_its_replica_takes_over() {
     let asked = cluster.nodes()[3].calls_of("evalsha");
     eventually(PATIENCE, || async { cluster.nodes()[3].calls_of("evalsha") > asked + 200 }).await;
     let (plain, waiting) = (plain_load.stop().await, waiting_load.stop().await);
-    println!("not waiting: {plain}; over the limit {}", plain.over(15));
-    println!("waiting for a replica: {waiting}; over the limit {}", waiting.over(15));
+    let after = store(cluster.url());
+    until_served(&after, &lost).await;
+    let forgot = [forgotten(&after, "p", &plain, 15).await, forgotten(&after, "w", &waiting, 15).await];
+    println!("not waiting: {plain}; lost {}, over the limit {}", forgot[0], plain.over(15));
+    println!("waiting for a replica: {waiting}; lost {}, over the limit {}", forgot[1], waiting.over(15));
+    assert_eq!(forgot[1], 0, "an admission that was waited for is known to the new master");
     assert!(plain.most() <= 30, "{plain}");
     assert!(waiting.worst_window <= 15 && waiting.most() <= 15, "{waiting}");
     assert!(plain.failed > 0 && waiting.failed > 0);
@@ -109,6 +113,8 @@ async fn a_frozen_master_stops_only_its_own_keys_and_its_replica_takes_over() {
         assert_eq!(admitted(&store, check(key, 1, HOUR)).await, Some(true));
     }
     eventually(PATIENCE, || async { cluster.nodes()[3].run::<usize>("DBSIZE") == 1 }).await;
+    let load = Load::on_keys(&store, "load", 60, 15, HOUR);
+    eventually(PATIENCE, || async { cluster.nodes()[3].run::<usize>("DBSIZE") > 10 }).await;
     cluster.nodes()[0].pause();
     let error = store.check(vec![vec![check(&keys[0], 1, HOUR)]]).await.unwrap_err();
     assert!(matches!(error, StoreError::Timeout(_)), "{error:?}");
@@ -118,6 +124,12 @@ async fn a_frozen_master_stops_only_its_own_keys_and_its_replica_takes_over() {
     cluster.wait_until_master(3);
     until_served(&store, &keys[0]).await;
     assert_eq!(admitted(&store, check(&keys[0], 1, HOUR)).await, Some(false), "the replica knew");
+    let asked = cluster.nodes()[3].calls_of("evalsha");
+    eventually(PATIENCE, || async { cluster.nodes()[3].calls_of("evalsha") > asked + 200 }).await;
+    let report = load.stop().await;
+    let lost = forgotten(&store, "load", &report, 15).await;
+    println!("frozen master: {report}; lost {lost}, over the limit {}", report.over(15));
+    assert!(report.most() <= 30 && report.failed > 0, "{report}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

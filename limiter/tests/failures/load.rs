@@ -48,6 +48,15 @@ pub async fn admitted(store: &RedisStore, check: Check) -> Option<bool> {
     store.check(vec![vec![check]]).await.ok().map(|outcomes| outcomes[0].allowed())
 }
 
+/// How many of a load's admissions the store does not know of any more: those of `prefix0`, `prefix1`, … beyond what it
+/// counts under a limit of `calls` an hour.
+pub async fn forgotten(store: &RedisStore, prefix: &str, report: &Report, calls: u64) -> usize {
+    let peek = |n| vec![Check { cost: 0, ..check(&format!("{prefix}{n}"), calls, HOUR) }];
+    let outcomes = store.check((0..report.by_list.len()).map(peek).collect()).await.unwrap();
+    let counted = outcomes.iter().map(|outcome| calls as usize - outcome.decisions[0].remaining as usize);
+    report.by_list.iter().zip(counted).map(|(admitted, counted)| admitted.saturating_sub(counted)).sum()
+}
+
 /// What was asked, and when it was admitted.
 struct Admission {
     key: usize,

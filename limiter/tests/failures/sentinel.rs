@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use weir_limiter::{RedisConfig, RedisStore, Store as _, StoreError};
 use weir_testkit::{Certificates, RedisSentinel, eventually};
 
-use crate::load::{HOUR, Load, PATIENCE, admitted, check, config, store, until_served};
+use crate::load::{HOUR, Load, PATIENCE, admitted, check, config, forgotten, store, until_served};
 
 /// Long enough that a loaded machine is not held for dead.
 const DOWN_AFTER: Duration = Duration::from_secs(2);
@@ -35,8 +35,11 @@ async fn when_the_master_dies_under_load_its_replica_is_found_and_waited_for_not
     let asked = group.servers()[1].calls_of("evalsha");
     eventually(PATIENCE, || async { group.servers()[1].calls_of("evalsha") > asked + 500 }).await;
     let (plain, waiting) = (plain_load.stop().await, waiting_load.stop().await);
-    println!("not waiting: {plain}; over the limit {}", plain.over(15));
-    println!("waiting for a replica: {waiting}; over the limit {}", waiting.over(15));
+    let after = store(group.url());
+    let lost = [forgotten(&after, "p", &plain, 15).await, forgotten(&after, "w", &waiting, 15).await];
+    println!("not waiting: {plain}; lost {}, over the limit {}", lost[0], plain.over(15));
+    println!("waiting for a replica: {waiting}; lost {}, over the limit {}", lost[1], waiting.over(15));
+    assert_eq!(lost[1], 0, "an admission that was waited for is known to the new master");
     assert!(plain.most() <= 30, "a failover forgets at most what the old master had admitted: {}", plain.most());
     assert!(waiting.worst_window <= 15 && waiting.most() <= 15, "{waiting}");
     assert!(plain.failed > 0 && plain.admitted > 300, "{plain}");
@@ -50,6 +53,8 @@ async fn what_no_replica_has_heard_of_is_lost_or_was_never_admitted() {
     assert_eq!(admitted(&waiting, check("w", 15, HOUR)).await, Some(true));
     group.cut_replication();
     let mut counts = [0, 1];
+    // Of the waiting one: the first, three without a replica, one after the failover.
+    let (sent, failed) = ([10 + 20, 1 + 3 + 1 + 20], [0, 3 + 1]);
     for _ in 0..10 {
         counts[0] += usize::from(admitted(&plain, check("p", 15, HOUR)).await.unwrap());
     }
@@ -67,7 +72,16 @@ async fn what_no_replica_has_heard_of_is_lost_or_was_never_admitted() {
         counts[0] += usize::from(admitted(&after, check("p", 15, HOUR)).await.unwrap());
         counts[1] += usize::from(admitted(&after, check("w", 15, HOUR)).await.unwrap());
     }
-    println!("replica cut off, then failover: not waiting admitted {} of 15, waiting {} of 15", counts[0], counts[1]);
+    for (name, n) in [("not waiting", 0), ("waiting for a replica", 1)] {
+        println!(
+            "replica cut off, then failover, {name}: sent {}, admitted {}, refused {}, failed {}, worst window {}",
+            sent[n],
+            counts[n],
+            sent[n] - counts[n] - failed[n],
+            failed[n],
+            counts[n]
+        );
+    }
     assert_eq!(counts[0], 25, "the ten that only the dead master knew are admitted again");
     assert!((13..=15).contains(&counts[1]), "nothing that was admitted is forgotten: {}", counts[1]);
 }

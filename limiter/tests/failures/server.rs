@@ -89,6 +89,34 @@ async fn scripts_flushed_under_load_are_sent_again_and_no_call_notices() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_may_not_write_any_more_is_dialled_anew_with_each_question() {
+    let (redis, master) = (Redis::start(), Redis::start());
+    let store = store(redis.url());
+    assert_eq!(admitted(&store, check("k", 2, HOUR)).await, Some(true));
+    let load = Load::on_keys(&store, "load", KEYS, CALLS, HOUR);
+    let () = redis.run(&format!("REPLICAOF 127.0.0.1 {}", master.port()));
+    let dialled = || redis.info("stats", "total_connections_received").unwrap().parse::<u64>().unwrap();
+    eventually(PATIENCE, || async {
+        let answer = store.check(vec![vec![check("k", 2, HOUR)]]).await;
+        matches!(answer, Err(StoreError::Refused(text)) if text.contains("read only replica"))
+    })
+    .await;
+    // Behind the same name another server may be the master now.
+    let before = dialled();
+    eventually(PATIENCE, || async {
+        let _ = store.check(vec![vec![check("k", 2, HOUR)]]).await;
+        dialled() > before + 4
+    })
+    .await;
+    let () = redis.run("REPLICAOF NO ONE");
+    until_served(&store, "k").await;
+    until_all_refused(&store, "load", KEYS, CALLS).await;
+    let report = load.stop().await;
+    println!("read-only for a while: {report}; over the limit {}", report.over(15));
+    assert!(report.failed > 0 && report.most() <= 30, "{report}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_redis_that_may_not_evict_admits_nothing_new_and_forgets_nothing() {
     let redis = Redis::start_with(&["--maxmemory-policy", "noeviction"]);
     let store = store(redis.url());
@@ -130,9 +158,11 @@ async fn a_redis_that_evicts_forgets_the_keys_it_evicts() {
     let again = ask().await;
     let evicted: usize = redis.info("stats", "evicted_keys").unwrap().parse().unwrap();
     println!(
-        "maxmemory, allkeys-lru: sent {}, admitted {}, over the limit {again}, evicted {evicted}",
+        "maxmemory, allkeys-lru: sent {}, admitted {}, refused {}, failed 0, worst window 2, over the limit {again}, \
+         evicted {evicted}",
         2 * MANY,
-        MANY + again
+        MANY + again,
+        MANY - again
     );
     assert!(again > 0 && again <= evicted, "what was evicted is admitted again, and nothing else");
 }

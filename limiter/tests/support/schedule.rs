@@ -123,6 +123,11 @@ pub(crate) fn schedules(calls: impl Strategy<Value = u64> + Clone, rules: usize)
         .prop_map(|(rules, steps)| Schedule { rules, steps })
 }
 
+/// Schedules of one limit whose clock only goes forward.
+pub(crate) fn forward_schedules(calls: impl Strategy<Value = u64> + Clone) -> impl Strategy<Value = Schedule> {
+    (rule(calls), vec(step(check(), forward()), 1..80)).prop_map(|(rule, steps)| Schedule { rules: vec![rule], steps })
+}
+
 /// Schedules of one limit with resets and refunds. Their clock is not set back: what the newest admission is after a
 /// refund, and so where a clock that went back has to wait, is known only as well as slots are fine.
 pub(crate) fn refund_schedules(calls: impl Strategy<Value = u64> + Clone) -> impl Strategy<Value = Schedule> {
