@@ -66,3 +66,61 @@ fn has_ended_any(calls: &mut FuturesUnordered<Call>, context: &mut Context<'_>) 
     }
     any
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::future::pending;
+
+    use tokio::sync::{Notify, oneshot};
+
+    use super::*;
+
+    /// A connection that begins `calls` and ends when it is told that its last one was answered.
+    async fn connection(calls: Calls, answered: oneshot::Receiver<&'static str>, all: Vec<Call>) -> &'static str {
+        for call in all {
+            calls.execute(call);
+        }
+        answered.await.unwrap()
+    }
+
+    fn answering(answer: oneshot::Sender<&'static str>) -> Call {
+        Box::pin(async move {
+            tokio::task::yield_now().await;
+            answer.send("answered").unwrap();
+        })
+    }
+
+    #[tokio::test]
+    async fn a_call_that_panics_takes_no_other_with_it() {
+        let (answer, answered) = oneshot::channel();
+        let calls = Calls::default();
+        let all = vec![Box::pin(async { assert!(std::hint::black_box(false), "one call") }) as Call, answering(answer)];
+        let ended = calls.drive(connection(calls.clone(), answered, all), pending(), |_| ()).await;
+        assert_eq!(ended, "answered");
+    }
+
+    #[tokio::test]
+    async fn a_call_that_never_ends_does_not_keep_the_connection() {
+        let (answer, answered) = oneshot::channel();
+        let calls = Calls::default();
+        let all = vec![Box::pin(pending()) as Call, answering(answer)];
+        assert_eq!(calls.drive(connection(calls.clone(), answered, all), pending(), |_| ()).await, "answered");
+    }
+
+    #[tokio::test]
+    async fn the_connection_is_told_once_to_begin_no_more() {
+        let (calls, told) = (Calls::default(), Arc::new(Notify::new()));
+        let times = std::cell::Cell::new(0);
+        let connection = {
+            let told = Arc::clone(&told);
+            async move { told.notified().await }
+        };
+        let tell = |_: Pin<&mut _>| {
+            times.set(times.get() + 1);
+            told.notify_one();
+        };
+        calls.drive(connection, async {}, tell).await;
+        assert_eq!(times.get(), 1);
+    }
+}
