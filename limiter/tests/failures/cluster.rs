@@ -69,7 +69,7 @@ async fn reshard_under_load(cluster: &RedisCluster, store: &RedisStore) {
     let report = load.stop().await;
     println!("48 slot moves under load: {report}");
     assert!(report.worst_window <= 15 && report.most() <= 15, "{report}");
-    assert_eq!(report.failed, 0, "{report}");
+    assert_eq!(report.failed, 0, "{report}: {:?}", report.failure);
     assert_eq!(report.admitted, 15 * report.by_list.len(), "and none too few: {report}");
 }
 

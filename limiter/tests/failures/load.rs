@@ -69,6 +69,8 @@ struct Told {
     admissions: Vec<Admission>,
     refused: usize,
     failed: usize,
+    /// The first one.
+    failure: Option<String>,
     slowest: Duration,
 }
 
@@ -85,6 +87,8 @@ pub struct Report {
     pub admitted: usize,
     pub refused: usize,
     pub failed: usize,
+    /// How the first failure of one of the callers reads.
+    pub failure: Option<String>,
     /// Admissions of each list.
     pub by_list: Vec<usize>,
     /// The most admissions of one list that certainly lie within one period.
@@ -111,12 +115,13 @@ impl Load {
     pub async fn stop(self) -> Report {
         self.stop.cancel();
         let mut admissions = Vec::new();
-        let (mut refused, mut failed, mut slowest) = (0, 0, Duration::ZERO);
+        let (mut refused, mut failed, mut failure, mut slowest) = (0, 0, None, Duration::ZERO);
         for caller in self.callers {
             let told = caller.await.unwrap();
             admissions.extend(told.admissions);
             refused += told.refused;
             failed += told.failed;
+            failure = failure.or(told.failure);
             slowest = slowest.max(told.slowest);
         }
         let mut by_list = vec![0; self.lists.len()];
@@ -129,6 +134,7 @@ impl Load {
             admitted: admissions.len(),
             refused,
             failed,
+            failure,
             worst_window: worst_window(&admissions, self.lists.len(), period),
             by_list,
             slowest,
@@ -170,7 +176,10 @@ async fn call(store: RedisStore, lists: Arc<Vec<CheckList>>, first: usize, stop:
         match answer {
             Ok(outcomes) if outcomes[0].allowed() => told.admissions.push(Admission { key, began, ended }),
             Ok(_) => told.refused += 1,
-            Err(_) => told.failed += 1,
+            Err(error) => {
+                told.failed += 1;
+                told.failure.get_or_insert_with(|| format!("{error:?}"));
+            }
         }
         tokio::time::sleep(PAUSE).await;
     }

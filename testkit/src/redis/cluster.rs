@@ -88,10 +88,18 @@ impl RedisCluster {
             // Gone meanwhile is NOKEY: nothing is left of it.
             let _: String = source.run(&format!("MIGRATE 127.0.0.1 {} {key} 0 10000", target.port()));
         }
-        for node in self.nodes.iter().take(MASTERS).filter(|node| node.port() != source.port()) {
+        // The target first, as redis-cli does: it takes a higher epoch.
+        let others =
+            self.nodes.iter().take(MASTERS).filter(|node| ![source.port(), target.port()].contains(&node.port()));
+        for node in [target, source].into_iter().chain(others) {
             let () = node.run(&format!("CLUSTER SETSLOT {slot} NODE {target_id}"));
         }
-        let () = source.run(&format!("CLUSTER SETSLOT {slot} NODE {target_id}"));
+        // Until all know that epoch. If the slot goes on before, its next owner may take an epoch that is no higher, and
+        // then believe this one again: the two send everybody to each other.
+        until("the masters agree on their epochs", || {
+            let views: Vec<Vec<String>> = self.nodes[..MASTERS].iter().map(epochs).collect();
+            views.iter().all(|view| *view == views[0])
+        });
     }
 
     fn launch(replicas: bool, certificates: Option<&Certificates>, arguments: &[&str]) -> Self {
@@ -147,6 +155,16 @@ impl RedisCluster {
 
 fn id(node: &Redis) -> String {
     node.run("CLUSTER MYID")
+}
+
+/// Each master and its epoch, as a node knows them.
+fn epochs(node: &Redis) -> Vec<String> {
+    let nodes: String = node.run("CLUSTER NODES");
+    let fields = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
+    let masters = nodes.lines().map(fields).filter(|fields| fields[2].contains("master"));
+    let mut epochs: Vec<String> = masters.map(|fields| format!("{} {}", fields[0], fields[6])).collect();
+    epochs.sort_unstable();
+    epochs
 }
 
 fn serves(node: &Redis) -> bool {
