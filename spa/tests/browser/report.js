@@ -44,7 +44,7 @@ visit('the report of limits that hold', {}, async ({ page }) => {
   await page.getByText('Limits held').waitFor();
   assert.deepEqual(requests.filter((request) => request !== url && !request.startsWith('data:')), [], 'it loads nothing else');
   // Every chart has a name and a description, and a table beside it.
-  for (const name of ['Requests per second by what became of them', 'Latency over time', 'Admitted in the fullest window of 60 s']) {
+  for (const name of ['Requests per second by status', 'Latency over time', 'Admitted in the fullest window of 60 s']) {
     await page.getByRole('img', { name }).waitFor();
   }
   await page.getByText('Table: keys, the fullest first').last().click();
