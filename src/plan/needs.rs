@@ -5,10 +5,10 @@ use std::fmt::Write;
 use super::figures::{Figure, GATEWAY_REFUSED, GATEWAY_SERVED, LIMITER, LIMITER_MEMORY, REDIS};
 
 /// Bytes of a key in Redis besides its remembered calls: the entry, the name (up to 64 bytes), the log's head. Redis 7
-/// says (`MEMORY USAGE`) 136 bytes for a key with 3 calls and 2,120 for one with 300; this and the next are a little above.
+/// says (`MEMORY USAGE`) 168 bytes for a key with 3 calls and 8,296 for one with 1,000; this and the next are a little above.
 const KEY_BYTES: f64 = 150.0;
-/// Bytes of one remembered call.
-const CALL_BYTES: f64 = 7.0;
+/// Bytes of one remembered call, with the room that a log has.
+const CALL_BYTES: f64 = 8.2;
 /// Above this, calls share slots (1/128 of the period each, and as many to spare).
 const MOST_SLOTS: u64 = 1_000;
 /// Bytes between gateway and limiter, and between limiter and Redis, for one request with two counters.

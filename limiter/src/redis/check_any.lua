@@ -5,7 +5,7 @@
 -- window, what remains, when everything is available again, and how much was admitted and is not written yet.
 local function seen_by(kind, key, part)
   local log = load(key, part)
-  local left = last(log, log.left, has_left, kind.period)
+  local left = last(log, log.left, has_left, min(kind.period, log.memory))
   local used = (log.total - total(log, left)) % TOTALS
   log.kind, log.gone, log.remaining, log.unwritten = kind, left, max(kind.calls - used, 0), 0
   log.reset_after = used > 0 and kind.period - log.idle + log.now - clock or 0
@@ -22,14 +22,19 @@ local function refuse(log, wanted)
   return 0, log.remaining, period - age(log, stays + 1) + log.now - clock, log.reset_after
 end
 
--- Result, as of every check: 1 if it is allowed, otherwise 0; what remains; the waits.
+-- What a check is told that was admitted.
+local function tell(log, remaining)
+  if log.now == clock then return 1, remaining end
+  return 1, remaining, 0, log.kind.period + log.now - clock
+end
+
 local function check_any(key, kind, part)
   local log, cost = seen_by(kind, key, part), kind.cost
   local wanted = max(cost, 1)
   if wanted > log.remaining then return refuse(log, wanted) end
   if cost == 0 then return 1, log.remaining, 0, log.reset_after end
   admit(log, kind.calls, kind.period, cost, log.gone)
-  return 1, log.remaining - cost, 0, kind.period + log.now - clock
+  return tell(log, log.remaining - cost)
 end
 
 -- Logs of keys that this call asks for more than once, by key: read once, and written once for all that is admitted.
@@ -63,5 +68,5 @@ local function check_shared(key, kind)
   if cost == 0 then return 1, log.remaining, 0, log.reset_after end
   log.unwritten, log.remaining = log.unwritten + cost, log.remaining - cost
   log.reset_after = kind.period + log.now - clock
-  return 1, log.remaining, 0, log.reset_after
+  return tell(log, log.remaining)
 end

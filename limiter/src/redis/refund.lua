@@ -54,5 +54,5 @@ end
 local entries = table.concat(kept)
 local newest = unpack('<I6', entries, #entries - log.width + 1)
 log.base, log.total, log.left = base, (base + counting - units) % TOTALS, 0
-call('SET', KEYS[1], written(log, entries, newest), 'KEEPTTL')
+call('SET', KEYS[1], written(log, entries, '', newest), 'KEEPTTL')
 return units

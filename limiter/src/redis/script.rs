@@ -20,6 +20,8 @@ pub(super) const SOURCE: &str = concat!(
     include_str!("log.lua"),
     include_str!("check_any.lua"),
     "return check_any, check_shared, write_shared\nend\n",
+    include_str!("short.lua"),
+    include_str!("long.lua"),
     include_str!("check.lua"),
 );
 
@@ -78,7 +80,7 @@ impl<'a> Call<'a> {
         call
     }
 
-    /// The number of the check's kind, which is added if it is new.
+    /// The number of the check's kind, from 1, which is added if it is new.
     fn kind_of(&mut self, check: &Check, is_shared: bool) -> u32 {
         let kind = pack(check, is_shared);
         let kinds = self.packed[REFERENCE * self.checks..].chunks_exact(KIND);
@@ -88,7 +90,7 @@ impl<'a> Call<'a> {
         if number.is_none() {
             self.packed.extend_from_slice(&kind);
         }
-        number.unwrap_or(known) as u32
+        number.unwrap_or(known) as u32 + 1
     }
 
     pub(super) fn by_hash(&self) -> Cmd {

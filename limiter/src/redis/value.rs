@@ -4,7 +4,7 @@ use crate::store::StoreError;
 use crate::window::{Snapshot, Terms};
 
 /// Times are kept modulo this many microseconds.
-const TIMES: u64 = 1 << 48;
+const TIMES: u64 = (1 << 48) - 1;
 
 /// Totals are kept modulo this.
 const TOTALS: u64 = 1 << 53;
@@ -13,6 +13,9 @@ const TOTALS: u64 = 1 << 53;
 const SHORT: u8 = b'E';
 const LONG: u8 = b'L';
 const SLOTTED: u8 = b'S';
+
+/// Bytes of the entries in a long log's state, at either end of the window.
+const ENDS: usize = 8 * 6;
 
 /// What the string says at `now`.
 ///
@@ -33,25 +36,47 @@ fn parse(value: &[u8], now: u64) -> Option<Snapshot> {
     if form == SHORT {
         let mut times = Vec::new();
         while !rest.is_empty() {
-            times.push(time(&mut rest)?);
+            match number(&mut rest, 6)? {
+                TIMES => break, // the rest is free
+                since => times.push(absolute(since, now)),
+            }
         }
-        return Some(Snapshot::of_times(times, most, shortest, now));
+        return Some(of_times(times, most, shortest, now));
     }
     let count = number(&mut rest, 2)?;
-    let (_left, _places, _newest) = (number(&mut rest, 2)?, number(&mut rest, 2)?, number(&mut rest, 6)?);
-    let (base, _total, _lasts) = (number(&mut rest, 7)?, number(&mut rest, 7)?, number(&mut rest, 6)?);
+    let (_left, _newest) = (number(&mut rest, 2)?, number(&mut rest, 6)?);
     match form {
         LONG => {
-            let times = (0..count).map(|_| time(&mut rest)).collect::<Option<Vec<u64>>>()?;
-            Some(Snapshot::of_times(times, most, shortest, now))
+            let (placed, _places, _number) = (number(&mut rest, 2)?, number(&mut rest, 2)?, number(&mut rest, 2)?);
+            let mut waiting = rest.split_off(..ENDS)?;
+            let _leaving_next = rest.split_off(..ENDS)?;
+            let mut times = (0..placed).map(|_| time(&mut rest)).collect::<Option<Vec<u64>>>()?;
+            for _ in placed..count {
+                times.push(time(&mut waiting)?);
+            }
+            Some(of_times(times, most, shortest, now))
         }
         SLOTTED => {
-            let slots = (0..count).map(|_| Some((time(&mut rest)?, number(&mut rest, 7)?.wrapping_sub(base) % TOTALS)));
-            let slots = slots.collect::<Option<Vec<_>>>()?;
-            Some(Snapshot::of_slots(slots.into_iter(), most, shortest, now))
+            let _places = number(&mut rest, 2)?;
+            let (base, _total) = (number(&mut rest, 7)?, number(&mut rest, 7)?);
+            let slot = |_| Some((time(&mut rest)?, number(&mut rest, 7)?.wrapping_sub(base) % TOTALS));
+            let slots = (0..count).map(slot).collect::<Option<Vec<_>>>()?;
+            let newest = slots.last().map_or(0, |(time, _)| *time).min(now); // it may have been taken ahead
+            let (left, counting): (Vec<_>, Vec<_>) =
+                slots.into_iter().partition(|(time, _)| newest.saturating_sub(*time) >= longest);
+            let before = left.last().map_or(0, |(_, total)| *total);
+            let counting = counting.into_iter().map(|(time, total)| (time, total - before));
+            Some(Snapshot::of_slots(counting, most, shortest, now))
         }
         _ => None,
     }
+}
+
+/// A log is written without what has left, but not at every admission: what had left when the newest came does not count.
+fn of_times(mut times: Vec<u64>, most: Terms, shortest: u64, now: u64) -> Snapshot {
+    let newest = times.last().copied().unwrap_or(0);
+    times.retain(|time| newest - time < most.period);
+    Snapshot::of_times(times, most, shortest, now)
 }
 
 /// Takes a little-endian number of so many bytes off the front.

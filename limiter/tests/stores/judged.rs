@@ -11,8 +11,8 @@ use weir_limiter::{Admitted, Inspect, Limit, Refund};
 use crate::fixture::{Fixture, check, limit, memory, redis};
 use crate::oracle::{Answer, Rule};
 use crate::schedule::{
-    Schedule, Subject, any_calls, changing_schedules, exact_calls, few_calls, long_exact_schedules, long_schedules,
-    many_calls, refund_schedules, run, schedules,
+    Schedule, Subject, any_calls, around_the_turn, changing_schedules, exact_calls, few_calls, long_exact_schedules,
+    long_schedules, many_calls, refund_schedules, run, schedules,
 };
 
 /// A key of a store as the subject of a schedule.
@@ -146,4 +146,13 @@ fn redis_agrees_with_the_oracle_when_limits_of_all_sizes_share_a_key() {
 fn redis_agrees_with_the_oracle_over_long_runs() {
     judge(redis, 5, long_exact_schedules());
     judge(redis, 5, long_schedules());
+}
+
+#[test]
+fn redis_agrees_with_the_oracle_around_the_turn_of_its_times() {
+    judge(redis, 300, around_the_turn(schedules(few_calls(), 1)));
+    judge(redis, 100, around_the_turn(schedules(exact_calls(), 1)));
+    judge(redis, 100, around_the_turn(schedules(any_calls(), 3)));
+    judge(redis, 50, around_the_turn(refund_schedules(1_u64..16)));
+    judge(redis, 3, around_the_turn(long_exact_schedules()));
 }

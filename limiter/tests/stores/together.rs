@@ -83,5 +83,5 @@ fn in_memory() {
 
 #[test]
 fn in_redis() {
-    judge(redis, 300);
+    judge(redis, 600);
 }

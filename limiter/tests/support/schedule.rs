@@ -58,6 +58,8 @@ pub(crate) enum Of {
 /// What happens to one key.
 #[derive(Debug, Clone)]
 pub(crate) struct Schedule {
+    /// What the clock says at first.
+    pub(crate) start: u64,
     pub(crate) rules: Vec<Rule>,
     pub(crate) steps: Vec<Step>,
 }
@@ -76,9 +78,12 @@ pub(crate) trait Subject {
 /// Far in the future (2096), so that Redis does not expire what this clock calls fresh.
 pub(crate) const START: u64 = 4_000_000_000_000_000;
 
+/// Redis keeps times modulo 2^48 - 1, and takes that number itself for no time. This is a multiple of it (2103).
+const TURN: u64 = 15 * ((1 << 48) - 1);
+
 /// Runs a schedule; the first wrong answer ends it.
 pub(crate) fn run(schedule: &Schedule, subject: &mut impl Subject) -> Result<(), String> {
-    let (mut oracle, mut clock) = (Oracle::default(), START);
+    let (mut oracle, mut clock) = (Oracle::default(), schedule.start);
     for step in &schedule.steps {
         let rule = schedule.rules[step.rule % schedule.rules.len()];
         clock = match &step.when {
@@ -119,13 +124,20 @@ pub(crate) fn run(schedule: &Schedule, subject: &mut impl Subject) -> Result<(),
 
 /// Schedules whose rules have `calls`, up to `rules` of them at a time.
 pub(crate) fn schedules(calls: impl Strategy<Value = u64> + Clone, rules: usize) -> impl Strategy<Value = Schedule> {
-    (vec(rule(calls), 1..=rules), vec(step(check(), any_time()), 1..80))
-        .prop_map(|(rules, steps)| Schedule { rules, steps })
+    (vec(rule(calls), 1..=rules), vec(step(check(), any_time()), 1..80)).prop_map(|(rules, steps)| Schedule {
+        start: START,
+        rules,
+        steps,
+    })
 }
 
 /// Schedules of one limit whose clock only goes forward.
 pub(crate) fn forward_schedules(calls: impl Strategy<Value = u64> + Clone) -> impl Strategy<Value = Schedule> {
-    (rule(calls), vec(step(check(), forward()), 1..80)).prop_map(|(rule, steps)| Schedule { rules: vec![rule], steps })
+    (rule(calls), vec(step(check(), forward()), 1..80)).prop_map(|(rule, steps)| Schedule {
+        start: START,
+        rules: vec![rule],
+        steps,
+    })
 }
 
 /// Schedules of one limit with resets and refunds. Their clock is not set back: what the newest admission is after a
@@ -146,7 +158,11 @@ pub(crate) fn refund_schedules(calls: impl Strategy<Value = u64> + Clone) -> imp
         3 => (units, of).prop_map(|(units, of)| What::Refund(units, of)),
         1 => Just(What::Reset),
     ];
-    (rule(calls), vec(step(what, close()), 1..80)).prop_map(|(rule, steps)| Schedule { rules: vec![rule], steps })
+    (rule(calls), vec(step(what, close()), 1..80)).prop_map(|(rule, steps)| Schedule {
+        start: START,
+        rules: vec![rule],
+        steps,
+    })
 }
 
 /// Schedules of a limit that is changed while it counts: raised, lowered, given another period, and changed back. Each
@@ -170,7 +186,7 @@ pub(crate) fn changing_schedules(calls: impl Strategy<Value = u64> + Clone) -> i
                 _ => first,
             };
         }
-        Schedule { rules, steps }
+        Schedule { start: START, rules, steps }
     })
 }
 
@@ -181,8 +197,11 @@ pub(crate) fn long_schedules() -> impl Strategy<Value = Schedule> {
     // No jumps: they would let most slots expire at once.
     let what = (0_u64..300).prop_map(|units| What::Check(Cost::Units(units)));
     let step = step(what, (0_u64..800).prop_map(When::Micros));
-    ((short, long), vec(step, 1500..2200))
-        .prop_map(|((short, long), steps)| Schedule { rules: vec![short, long], steps })
+    ((short, long), vec(step, 1500..2200)).prop_map(|((short, long), steps)| Schedule {
+        start: START,
+        rules: vec![short, long],
+        steps,
+    })
 }
 
 /// Long schedules of one limit that is counted exactly: its log is written in place many times between rewrites.
@@ -192,8 +211,20 @@ pub(crate) fn long_exact_schedules() -> impl Strategy<Value = Schedule> {
         12 => (0_u64..3).prop_map(When::After),
         1 => (any::<Index>(), -2_i64..=2).prop_map(|(which, offset)| When::AtEdge(which, offset)),
     ];
-    let what = (0_u64..4).prop_map(|units| What::Check(Cost::Units(units)));
-    (rule, vec(step(what, when), 1000..1500)).prop_map(|(rule, steps)| Schedule { rules: vec![rule], steps })
+    // Mostly ordinary calls, which mostly go another way than others.
+    let what = prop_oneof![30 => Just(1), 1 => 0_u64..4].prop_map(|units| What::Check(Cost::Units(units)));
+    (rule, vec(step(what, when), 1000..1500)).prop_map(|(rule, steps)| Schedule {
+        start: START,
+        rules: vec![rule],
+        steps,
+    })
+}
+
+/// The same schedules, about the moment when the times that Redis keeps begin anew: bytes of what is no time are bytes of
+/// times, too.
+pub(crate) fn around_the_turn(schedules: impl Strategy<Value = Schedule>) -> impl Strategy<Value = Schedule> {
+    let before = prop_oneof![0_u64..300, 0_u64..70_000];
+    (schedules, before).prop_map(|(schedule, before)| Schedule { start: TURN - before, ..schedule })
 }
 
 fn rule(calls: impl Strategy<Value = u64> + Clone) -> impl Strategy<Value = Rule> {
