@@ -11,8 +11,8 @@ use weir_limiter::{Admitted, Inspect, Limit, Refund};
 use crate::fixture::{Fixture, check, limit, memory, redis};
 use crate::oracle::{Answer, Rule};
 use crate::schedule::{
-    Schedule, Subject, any_calls, around_the_turn, changing_schedules, exact_calls, few_calls, long_exact_schedules,
-    long_schedules, many_calls, refund_schedules, run, schedules,
+    Schedule, Subject, any_calls, around_the_turn, bursty_schedules, changing_schedules, exact_calls, few_calls,
+    long_exact_schedules, long_schedules, many_calls, refund_schedules, run, schedules,
 };
 
 /// A key of a store as the subject of a schedule.
@@ -146,6 +146,7 @@ fn redis_agrees_with_the_oracle_when_limits_of_all_sizes_share_a_key() {
 fn redis_agrees_with_the_oracle_over_long_runs() {
     judge(redis, 5, long_exact_schedules());
     judge(redis, 5, long_schedules());
+    judge(redis, 10, bursty_schedules());
 }
 
 #[test]

@@ -220,6 +220,23 @@ pub(crate) fn long_exact_schedules() -> impl Strategy<Value = Schedule> {
     })
 }
 
+/// Many checks of one limit in bursts and with gaps, so that a long log is mostly of what has left.
+pub(crate) fn bursty_schedules() -> impl Strategy<Value = Schedule> {
+    let rule = (60_u64..200, 10_000_u64..1_000_000).prop_map(|(calls, period)| Rule { calls, period });
+    let when = prop_oneof![
+        4 => Just(When::Now),
+        8 => (0_u64..4).prop_map(When::After),
+        8 => (20_u64..90).prop_map(When::After),
+        1 => (any::<Index>(), -2_i64..=2).prop_map(|(which, offset)| When::AtEdge(which, offset)),
+    ];
+    let what = prop_oneof![30 => Just(1), 1 => 30_u64..60].prop_map(|units| What::Check(Cost::Units(units)));
+    (rule, vec(step(what, when), 300..500)).prop_map(|(rule, steps)| Schedule {
+        start: START,
+        rules: vec![rule],
+        steps,
+    })
+}
+
 /// The same schedules, about the moment when the times that Redis keeps begin anew: bytes of what is no time are bytes of
 /// times, too.
 pub(crate) fn around_the_turn(schedules: impl Strategy<Value = Schedule>) -> impl Strategy<Value = Schedule> {
