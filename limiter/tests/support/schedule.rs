@@ -64,6 +64,13 @@ pub(crate) struct Schedule {
     pub(crate) steps: Vec<Step>,
 }
 
+impl Schedule {
+    /// That begins at [`START`].
+    fn new(rules: Vec<Rule>, steps: Vec<Step>) -> Self {
+        Self { start: START, rules, steps }
+    }
+}
+
 /// Answers, time given.
 pub(crate) trait Subject {
     fn check(&mut self, rule: Rule, cost: u64, clock: u64) -> Answer;
@@ -124,20 +131,13 @@ pub(crate) fn run(schedule: &Schedule, subject: &mut impl Subject) -> Result<(),
 
 /// Schedules whose rules have `calls`, up to `rules` of them at a time.
 pub(crate) fn schedules(calls: impl Strategy<Value = u64> + Clone, rules: usize) -> impl Strategy<Value = Schedule> {
-    (vec(rule(calls), 1..=rules), vec(step(check(), any_time()), 1..80)).prop_map(|(rules, steps)| Schedule {
-        start: START,
-        rules,
-        steps,
-    })
+    (vec(rule(calls), 1..=rules), vec(step(check(), any_time()), 1..80))
+        .prop_map(|(rules, steps)| Schedule::new(rules, steps))
 }
 
 /// Schedules of one limit whose clock only goes forward.
 pub(crate) fn forward_schedules(calls: impl Strategy<Value = u64> + Clone) -> impl Strategy<Value = Schedule> {
-    (rule(calls), vec(step(check(), forward()), 1..80)).prop_map(|(rule, steps)| Schedule {
-        start: START,
-        rules: vec![rule],
-        steps,
-    })
+    (rule(calls), vec(step(check(), forward()), 1..80)).prop_map(|(rule, steps)| Schedule::new(vec![rule], steps))
 }
 
 /// Schedules of one limit with resets and refunds. Their clock is not set back: what the newest admission is after a
@@ -158,11 +158,7 @@ pub(crate) fn refund_schedules(calls: impl Strategy<Value = u64> + Clone) -> imp
         3 => (units, of).prop_map(|(units, of)| What::Refund(units, of)),
         1 => Just(What::Reset),
     ];
-    (rule(calls), vec(step(what, close()), 1..80)).prop_map(|(rule, steps)| Schedule {
-        start: START,
-        rules: vec![rule],
-        steps,
-    })
+    (rule(calls), vec(step(what, close()), 1..80)).prop_map(|(rule, steps)| Schedule::new(vec![rule], steps))
 }
 
 /// Schedules of a limit that is changed while it counts: raised, lowered, given another period, and changed back. Each
@@ -186,7 +182,7 @@ pub(crate) fn changing_schedules(calls: impl Strategy<Value = u64> + Clone) -> i
                 _ => first,
             };
         }
-        Schedule { start: START, rules, steps }
+        Schedule::new(rules, steps)
     })
 }
 
@@ -197,11 +193,7 @@ pub(crate) fn long_schedules() -> impl Strategy<Value = Schedule> {
     // No jumps: they would let most slots expire at once.
     let what = (0_u64..300).prop_map(|units| What::Check(Cost::Units(units)));
     let step = step(what, (0_u64..800).prop_map(When::Micros));
-    ((short, long), vec(step, 1500..2200)).prop_map(|((short, long), steps)| Schedule {
-        start: START,
-        rules: vec![short, long],
-        steps,
-    })
+    ((short, long), vec(step, 1500..2200)).prop_map(|((short, long), steps)| Schedule::new(vec![short, long], steps))
 }
 
 /// Long schedules of one limit that is counted exactly: its log is written in place many times between rewrites.
@@ -213,11 +205,7 @@ pub(crate) fn long_exact_schedules() -> impl Strategy<Value = Schedule> {
     ];
     // Mostly ordinary calls, which mostly go another way than others.
     let what = prop_oneof![30 => Just(1), 1 => 0_u64..4].prop_map(|units| What::Check(Cost::Units(units)));
-    (rule, vec(step(what, when), 1000..1500)).prop_map(|(rule, steps)| Schedule {
-        start: START,
-        rules: vec![rule],
-        steps,
-    })
+    (rule, vec(step(what, when), 1000..1500)).prop_map(|(rule, steps)| Schedule::new(vec![rule], steps))
 }
 
 /// Many checks of one limit in bursts and with gaps, so that a long log is mostly of what has left.
@@ -230,11 +218,7 @@ pub(crate) fn bursty_schedules() -> impl Strategy<Value = Schedule> {
         1 => (any::<Index>(), -2_i64..=2).prop_map(|(which, offset)| When::AtEdge(which, offset)),
     ];
     let what = prop_oneof![30 => Just(1), 1 => 30_u64..60].prop_map(|units| What::Check(Cost::Units(units)));
-    (rule, vec(step(what, when), 300..500)).prop_map(|(rule, steps)| Schedule {
-        start: START,
-        rules: vec![rule],
-        steps,
-    })
+    (rule, vec(step(what, when), 300..500)).prop_map(|(rule, steps)| Schedule::new(vec![rule], steps))
 }
 
 /// The same schedules, about the moment when the times that Redis keeps begin anew: bytes of what is no time are bytes of
