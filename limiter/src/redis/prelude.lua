@@ -5,7 +5,7 @@
 
 local spread = unpack -- a table's values
 local call, pack, unpack = redis.call, struct.pack, struct.unpack
-local byte, find, format, rep, sub = string.byte, string.find, string.format, string.rep, string.sub
+local find, format, rep, sub = string.find, string.format, string.rep, string.sub
 local ceil, floor, max, min = math.ceil, math.floor, math.max, math.min
 
 local EXACT_CALLS = 1000
