@@ -57,8 +57,7 @@ impl Default for BatchConfig {
         let constant = |value| NonZeroUsize::new(value).expect("the constant is not zero");
         Self {
             round_trips: constant(2),
-            // At half load calls wait a tenth less than with 32, and a busy store costs the same.
-            worth: 8,
+            worth: 32,
             long: Duration::from_millis(1),
             silent: Duration::from_millis(10),
             // The most that `CheckBatch` takes, and few enough that a batch does not keep the store from others for long.
