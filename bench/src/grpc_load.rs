@@ -183,11 +183,10 @@ pub(crate) fn open_loop(address: &str, messages: &[Vec<u8>], per_second: f64, to
         while sent.len() < total {
             let now = Instant::now();
             while sent.len() < total && due(sent.len()) <= now {
-                let (sender, message) =
-                    (&mut senders[sent.len() % CONNECTIONS], &messages[sent.len() % messages.len()]);
+                let connection = sent.len() % CONNECTIONS;
+                let (sender, message) = (&mut senders[connection], &messages[sent.len() % messages.len()]);
                 if !sender.has_room(message) {
-                    let reader = &answers[sent.len() % CONNECTIONS];
-                    assert!(!reader.is_finished(), "nobody reads answers any more");
+                    assert!(!answers[connection].is_finished(), "nobody reads answers any more");
                     break; // The server stands still. The calls wait here, and that counts as theirs.
                 }
                 sender.call(message);
