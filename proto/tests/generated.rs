@@ -32,6 +32,7 @@ fn generate_into(directory: &Path) {
     fs::write(directory.join(DESCRIPTOR), descriptors.encode_to_vec()).unwrap();
     tonic_prost_build::configure()
         .bytes(".weir.limiter.v1")
+        .codec_path("crate::codec::Codec")
         .emit_rerun_if_changed(false)
         .out_dir(directory)
         .compile_fds(descriptors)
