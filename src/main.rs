@@ -8,6 +8,7 @@ mod development;
 mod error;
 mod health;
 mod listen;
+mod memory;
 mod named_values;
 mod operate;
 mod plan;
@@ -25,11 +26,8 @@ use cli::{Cli, Command};
 use error::Error;
 use tokio_util::sync::CancellationToken;
 
-// Requests allocate and free many small buffers, often on another thread than the one that made them.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
+    memory::take_small_pages();
     let cli = Cli::parse();
     match run(cli.command) {
         Ok(()) => ExitCode::SUCCESS,

@@ -12,6 +12,7 @@ mod degraded;
 mod exactness;
 mod health;
 mod loadtest;
+mod memory;
 mod metrics;
 mod one_command;
 mod operate;

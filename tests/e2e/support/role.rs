@@ -61,6 +61,13 @@ impl Role {
         self.wait_until_ok("/readyz").await;
     }
 
+    /// A number of `/proc/PID/status`, such as `VmRSS` in KiB.
+    pub fn status_of_process(&self, field: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+        line.unwrap_or_else(|| panic!("no {field} in {status}")).split_whitespace().next().unwrap().parse().unwrap()
+    }
+
     /// What it logged.
     pub fn log(&self) -> String {
         self.log.lock().unwrap().clone()
