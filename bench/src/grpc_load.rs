@@ -14,9 +14,9 @@ use crate::http2;
 /// HTTP/2 connections: those of two gateways, each of which has one to each limiter.
 const CONNECTIONS: usize = 2;
 
-/// How long the open loop sleeps at least: calls that are due within it leave together, late by no more than that. Shorter
-/// sleeps would cost the machine as much as the limiter does.
-const SHORTEST_SLEEP: Duration = Duration::from_micros(250);
+/// The open loop's calls are due in groups so far apart, as a gateway's are that waits for answers. A sleep for every single
+/// call would cost the machine as much as the limiter does.
+const GROUPS_APART: Duration = Duration::from_micros(250);
 
 /// A method, and how to see in its answer that everything was admitted.
 #[derive(Clone, Copy)]
@@ -154,12 +154,13 @@ fn one_connection(method: Method, address: &str, messages: &[Vec<u8>], next: &At
 }
 
 /// Makes calls at a steady rate whether they are answered or not; the messages in turn. A call that leaves or comes back
-/// late counts from when it was due.
+/// late counts from when its group was due.
 pub(crate) fn open_loop(address: &str, messages: &[Vec<u8>], per_second: f64, total: usize) -> Outcome {
     let (mut senders, receivers): (Vec<_>, Vec<_>) =
         (0..CONNECTIONS).map(|_| http2::connect(address, CHECK.path)).unzip();
     let start = Instant::now();
-    let due = |n: usize| start + Duration::from_secs_f64(n as f64 / per_second);
+    let groups_per_call = 1.0 / (per_second * GROUPS_APART.as_secs_f64());
+    let due = |n: usize| start + GROUPS_APART.mul_f64((n as f64 * groups_per_call).ceil());
     let calls = std::thread::scope(|scope| {
         let answers: Vec<_> = receivers
             .into_iter()
@@ -187,13 +188,15 @@ pub(crate) fn open_loop(address: &str, messages: &[Vec<u8>], per_second: f64, to
                 let (sender, message) = (&mut senders[connection], &messages[sent.len() % messages.len()]);
                 if !sender.has_room(message) {
                     assert!(!answers[connection].is_finished(), "nobody reads answers any more");
-                    break; // The server stands still. The calls wait here, and that counts as theirs.
+                    // The server stands still. The calls wait here, and that counts as theirs.
+                    std::thread::sleep(GROUPS_APART);
+                    break;
                 }
                 sender.call(message);
                 sent.push(now);
             }
             senders.iter_mut().for_each(http2::Sender::flush);
-            std::thread::sleep(due(sent.len()).saturating_duration_since(Instant::now()).max(SHORTEST_SLEEP));
+            std::thread::sleep(due(sent.len()).saturating_duration_since(Instant::now()));
         }
         let answers: Vec<_> = answers.into_iter().map(|answers| answers.join().expect("no reader panics")).collect();
         let call = |(n, sent): (usize, &Instant)| {
