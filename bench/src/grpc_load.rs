@@ -188,15 +188,15 @@ pub(crate) fn open_loop(address: &str, messages: &[Vec<u8>], per_second: f64, to
                 let (sender, message) = (&mut senders[connection], &messages[sent.len() % messages.len()]);
                 if !sender.has_room(message) {
                     assert!(!answers[connection].is_finished(), "nobody reads answers any more");
-                    // The server stands still. The calls wait here, and that counts as theirs.
-                    std::thread::sleep(GROUPS_APART);
-                    break;
+                    break; // The server stands still. The calls wait here, and that counts as theirs.
                 }
                 sender.call(message);
                 sent.push(now);
             }
             senders.iter_mut().for_each(http2::Sender::flush);
-            std::thread::sleep(due(sent.len()).saturating_duration_since(Instant::now()));
+            // What was due then and has not left waits for room, and that does not come at once.
+            let next = due(sent.len());
+            std::thread::sleep(if next <= now { GROUPS_APART } else { next.saturating_duration_since(Instant::now()) });
         }
         let answers: Vec<_> = answers.into_iter().map(|answers| answers.join().expect("no reader panics")).collect();
         let call = |(n, sent): (usize, &Instant)| {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use weir_testkit::Redis;
 
-use crate::grpc_load::{address, check, closed_loop, message, open_loop, subject, two_counters};
+use crate::grpc_load::{address, check, closed_loop, message, open_loop, subject};
 use crate::process::Server;
 use crate::redis::Script;
 use crate::report::{Goal, Report};
@@ -26,18 +26,16 @@ const TOO_MANY: f64 = 1.5;
 /// How often Redis itself is asked meanwhile.
 const PROBE_EVERY: Duration = Duration::from_millis(2);
 
-/// Keys that are asked for to see how much the limiter carries.
-const FULL_LOAD_KEYS: usize = 12_000;
-
 /// The least that passes for half of the throughput: the limiter carries less in a round where the machine is slower.
 const HALF: f64 = 0.4;
 
 /// Measures and reports. Of the rounds at half load the one with the lowest p99 counts: a machine that stands still only ever
-/// adds. Every round has to have been right. `throughput` is the most that the limiter carried, in requests per second.
-pub(crate) async fn measure(report: &mut Report, throughput: f64) {
+/// adds. Every round has to have been right. `throughput` is the most that the limiter carried of `admitted`, calls that are
+/// not refused, in requests per second.
+pub(crate) async fn measure(report: &mut Report, admitted: &[Vec<u8>], throughput: f64) {
     let mut rounds = Vec::new();
     for number in 0..ROUNDS {
-        rounds.push(round(number).await);
+        rounds.push(round(number, admitted).await);
     }
     let worst = rounds.iter().map(|round| round.worst_window).max().unwrap_or_default() as f64;
     let is_less = |round: &Round| round.per_second < HALF * throughput;
@@ -63,13 +61,13 @@ struct Round {
     worst_window: usize,
 }
 
-async fn round(number: usize) -> Round {
+async fn round(number: usize, admitted: &[Vec<u8>]) -> Round {
     // Servers of its own: nobody is to be busy with what was measured before.
     let redis = Redis::start();
     // Where this machine stands still for a moment, the limiter is not to count alone: every decision is one of Redis.
     let patient = ["--store", &redis.url(), "--store-timeout", "5s", "--on-store-failure", "deny"];
     let limiter = Server::weir("limiter", &patient).await;
-    let per_second = full_load(&limiter) / 2.0;
+    let per_second = full_load(&limiter, admitted) / 2.0;
     // The address is never used up, so every call reaches Redis.
     let period = Duration::from_secs_f64(CALLS as f64 * TOO_MANY * KEYS as f64 / per_second);
     let both = |n: usize| {
@@ -113,9 +111,8 @@ async fn round(number: usize) -> Round {
 
 /// How much the limiter carries now, in requests per second: the machine's speed is another one every few seconds. Connections,
 /// caches and memory are warm afterwards.
-fn full_load(limiter: &Server) -> f64 {
-    let messages: Vec<_> = (0..FULL_LOAD_KEYS).map(two_counters).collect();
-    let loads = (0..crate::ROUNDS).map(|_| closed_loop(limiter.address(), &messages, FULL_LOAD_KEYS).per_second());
+fn full_load(limiter: &Server, admitted: &[Vec<u8>]) -> f64 {
+    let loads = (0..crate::ROUNDS).map(|_| closed_loop(limiter.address(), admitted, admitted.len()).per_second());
     loads.fold(0.0, f64::max)
 }
 

@@ -44,7 +44,7 @@ pub(crate) async fn measure(report: &mut Report) {
     drop(limiter);
     // Else it would be busy forgetting keys meanwhile.
     redis.pause();
-    latency::measure(report, in_redis).await;
+    latency::measure(report, &messages, in_redis).await;
     redis.resume();
     lease::measure(report, &redis).await;
     let bytes = redis::bytes_per_key();
