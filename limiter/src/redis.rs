@@ -8,7 +8,8 @@
 //! keep the append-only file on, and know that a failover may forget the last moments, unless replicas are waited for.
 //!
 //! Every operation ends within the configured timeout, connecting included. An operation that failed may have been
-//! carried out, so a caller who asks again may be charged twice; never too little is counted.
+//! carried out, so a caller who asks again may be charged twice; never too little is counted. A connection that ended
+//! while nobody used it is no failure: the question goes out again on a fresh one (see `redis/node.rs`).
 
 mod access;
 mod address;
@@ -36,7 +37,7 @@ use crate::key::StoredKey;
 use crate::store::{LeaseAsk, Refund, Store, StoreError, Unused};
 use crate::window::{Grant, Snapshot};
 use access::Access;
-use address::{Endpoint, Layout};
+use address::Layout;
 use cluster::{Cluster, rounds, slots};
 use failure::{Failure, store_error};
 use node::{Node, Question, Settings};
@@ -175,7 +176,8 @@ impl RedisStore {
         deadline: Instant,
     ) -> Result<Vec<Outcome>, Failure> {
         let call = Call::new(lists, self.clock.as_deref().map(Clock::now_micros));
-        let by_hash = Question { name: "EVALSHA", batch: lists.len(), command: &call.by_hash(), asking };
+        let command = &call.by_hash();
+        let by_hash = Question { name: "EVALSHA", batch: lists.len(), command, repeatable: true, asking };
         let answer = node.ask_script(by_hash, || call.by_source(), deadline).await?;
         let packed: Vec<u8> = ::redis::from_redis_value(answer).map_err(::redis::RedisError::from)?;
         Ok(script::outcomes(lists, &packed)?)
@@ -197,13 +199,13 @@ impl RedisStore {
         Ok(try_join_all(answers).await?.into_iter().flatten().collect())
     }
 
-    /// A command about one key, or about none.
+    /// A command about one key, or about none, that may be carried out twice.
     async fn command<T>(&self, name: &'static str, command: &::redis::Cmd, slot: u16) -> Result<T, StoreError>
     where
         T: FromRedisValue,
     {
         let deadline = self.deadline();
-        let question = Question { name, batch: 1, command, asking: false };
+        let question = Question { name, batch: 1, command, repeatable: true, asking: false };
         let ask = |node: Node, asking| async move { node.ask(Question { asking, ..question }, deadline).await };
         self.ask_owner(slot, deadline, ask).await
     }
@@ -213,7 +215,8 @@ impl RedisStore {
         let (now, deadline) = (self.clock.as_deref().map(Clock::now_micros), self.deadline());
         let (call, by_hash) = (&call, &call.by_hash(now));
         let ask = |node: Node, asking| async move {
-            let question = Question { name: "EVALSHA", batch: 1, command: by_hash, asking };
+            let repeatable = call.is_repeatable();
+            let question = Question { name: "EVALSHA", batch: 1, command: by_hash, repeatable, asking };
             node.ask_script(question, || call.by_source(now), deadline).await
         };
         self.ask_owner(call.slot(), deadline, ask).await
@@ -245,17 +248,17 @@ impl RedisStore {
 fn servers(address: Address, access: Access, settings: Settings) -> Result<Servers, StoreError> {
     let source = match address.layout {
         Layout::Cluster(seeds) => return Ok(Servers::Cluster(Cluster::new(seeds, access, settings))),
-        Layout::Single(endpoint) => Source::Server(Box::new(client(&access, &endpoint)?), endpoint),
+        Layout::Single(endpoint) => {
+            let clients = access.clients(&endpoint);
+            let clients = clients.map_err(|error| StoreError::Config(error.to_string()))?;
+            Source::Server(Box::new(clients), endpoint)
+        }
         Layout::Sentinel { sentinels, master, credentials } => {
-            let sentinels = Sentinels::new(&sentinels, &master, &credentials, &access);
+            let sentinels = Sentinels::new(sentinels, master, credentials, access);
             Source::Master(Arc::new(sentinels.map_err(store_error)?))
         }
     };
     Ok(Servers::One(Node::new(source, settings)))
-}
-
-fn client(access: &Access, endpoint: &Endpoint) -> Result<::redis::Client, StoreError> {
-    access.client(endpoint).map_err(|error| StoreError::Config(error.to_string()))
 }
 
 /// Splits lists so that no script call runs long: Redis serves nobody else meanwhile.

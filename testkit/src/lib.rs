@@ -15,6 +15,6 @@ mod wait;
 
 pub use certificates::Certificates;
 pub use process::{Process, Signal};
-pub use proxy::{Network, Proxy};
+pub use proxy::{Forgotten, Network, Proxy};
 pub use redis::{Redis, RedisCluster, RedisSentinel};
 pub use wait::{eventually, free_port};

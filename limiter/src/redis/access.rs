@@ -1,13 +1,24 @@
 //! Clients for the servers of one store: the same user, the same trust.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use redis::{Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisResult, TlsCertificates};
+use redis::io::tcp::{TcpSettings, socket2::TcpKeepalive};
+use redis::{
+    Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion, RedisResult, TlsCertificates,
+};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
 use super::address::{Address, Credentials, Endpoint};
+use super::pool::Clients;
 use crate::store::StoreError;
+
+/// The kernel asks for a sign of life on a connection that carries nothing: networks that forget idle connections
+/// after half a minute or more do not forget it, and one that was cut off ends although nobody uses it.
+const KEEP_ALIVE: Duration = Duration::from_secs(10);
+const KEEP_ALIVE_AGAIN: Duration = Duration::from_secs(2);
+const KEEP_ALIVE_TRIES: u32 = 3;
 
 /// How to enter any server of a store. Clones share everything.
 #[derive(Clone)]
@@ -44,7 +55,13 @@ impl Access {
 
     /// A client for the server at `endpoint`.
     pub(super) fn client(&self, endpoint: &Endpoint) -> RedisResult<Client> {
-        self.client_as(endpoint, &self.credentials, self.database)
+        self.client_as(endpoint, &self.credentials, self.database, ProtocolVersion::RESP2)
+    }
+
+    /// Clients for connections to the server at `endpoint` that are kept.
+    pub(super) fn clients(&self, endpoint: &Endpoint) -> RedisResult<Clients> {
+        let resp3 = self.client_as(endpoint, &self.credentials, self.database, ProtocolVersion::RESP3)?;
+        Ok(Clients { resp3, resp2: self.client(endpoint)? })
     }
 
     /// A client for a server that knows its callers by other names, such as a Sentinel.
@@ -53,9 +70,14 @@ impl Access {
         endpoint: &Endpoint,
         credentials: &Credentials,
         database: i64,
+        protocol: ProtocolVersion,
     ) -> RedisResult<Client> {
+        let keepalive =
+            TcpKeepalive::new().with_time(KEEP_ALIVE).with_interval(KEEP_ALIVE_AGAIN).with_retries(KEEP_ALIVE_TRIES);
         let info = self.connection_addr(endpoint).into_connection_info()?;
-        let info: ConnectionInfo = info.set_redis_settings(credentials.settings(database));
+        let info: ConnectionInfo = info
+            .set_redis_settings(credentials.settings(database).set_protocol(protocol))
+            .set_tcp_settings(TcpSettings::default().set_nodelay(true).set_keepalive(keepalive));
         match self.certificates() {
             Some(certificates) => Client::build_with_tls(info, certificates),
             None => Client::open(info),

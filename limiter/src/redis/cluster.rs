@@ -184,8 +184,8 @@ impl Shared {
         if let Some(node) = nodes.get(endpoint) {
             return Ok(node.clone());
         }
-        let client = self.access.client(endpoint).map_err(store_error)?;
-        let node = Node::new(Source::Server(Box::new(client), endpoint.clone()), self.settings);
+        let clients = self.access.clients(endpoint).map_err(store_error)?;
+        let node = Node::new(Source::Server(Box::new(clients), endpoint.clone()), self.settings);
         nodes.insert(endpoint.clone(), node.clone());
         Ok(node)
     }

@@ -77,8 +77,12 @@ pub(super) fn store_error(error: RedisError) -> StoreError {
 
 /// Whether this connection will not do better: it is broken, or it leads to a server that is no longer the master.
 pub(super) fn needs_reconnect(error: &RedisError) -> bool {
-    error.is_unrecoverable_error()
-        || matches!(error.kind(), ErrorKind::Server(ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown))
+    error.is_unrecoverable_error() || did_nothing(error)
+}
+
+/// Whether the server refused a command because it is no master, and so did nothing.
+pub(super) fn did_nothing(error: &RedisError) -> bool {
+    matches!(error.kind(), ErrorKind::Server(ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown))
 }
 
 /// `error.type` of a span.

@@ -1,14 +1,25 @@
 //! One server that takes writes: a pool of connections, and a deadline for everything that is asked of it.
+//!
+//! A pooled connection may have ended without anybody knowing, and then the question that finds it out is not the
+//! server's failure: it goes out again on a fresh connection, before its deadline. Two signs tell. The connection
+//! breaks under the question, or nothing at all is heard on it for half of the time. Silence alone may be a server that
+//! is slow, so a fresh connection has to be greeted first: who greets there would have answered here.
+//!
+//! What was carried out, though its answer was lost, is carried out twice then: that can only count too much. What must
+//! not happen twice ([`Question::repeatable`]) is asked again only if the server said that it did nothing.
 
+use std::pin::{Pin, pin};
 use std::time::Duration;
 
 use redis::aio::ConnectionLike as _;
+use redis::aio::MultiplexedConnection;
 use redis::{Cmd, Pipeline, RedisError, RedisResult, Value};
+use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout_at};
 use tracing::{Instrument, field};
 
 use super::failure::{self, Failure};
-use super::pool::{Pool, Source};
+use super::pool::{Connection, Pool, Source};
 use crate::store::StoreError;
 
 /// What holds for every server of a store.
@@ -36,6 +47,8 @@ pub(super) struct Question<'a> {
     /// Lists it decides.
     pub(super) batch: usize,
     pub(super) command: &'a Cmd,
+    /// Whether it may be carried out twice, if the answer is lost.
+    pub(super) repeatable: bool,
     /// The slot is on its way to this server: it answers only who says so.
     pub(super) asking: bool,
 }
@@ -92,17 +105,43 @@ impl Node {
     }
 
     async fn exchange(&self, question: Question<'_>, deadline: Instant) -> Result<Value, Failure> {
-        let late = |_| Failure::Store(StoreError::Timeout(self.settings.timeout));
-        let mut connection = timeout_at(deadline, self.pool.get()).await.map_err(late)??;
-        let plain = !question.asking && self.settings.replicas == 0;
-        let answer = async {
-            if plain {
-                question.command.query_async(connection.redis()).await.map(Answer::of)
-            } else {
-                self.in_company(question, connection.redis()).await
+        let connection = self.connection(deadline).await?;
+        let heard = connection.heard();
+        let mut answer = pin!(self.send(connection.clone(), question));
+        let half = Instant::now() + deadline.saturating_duration_since(Instant::now()) / 2;
+        match timeout_at(half, &mut answer).await {
+            Ok(Err(error)) if may_go_again(&error, question) => {
+                connection.give_up();
+                tracing::debug!(%error, "a connection to Redis was broken: asked again on another one");
+                // What is rare is boxed: it must not make every question's future larger.
+                Box::pin(self.again(question, deadline)).await
             }
-        };
-        match timeout_at(deadline, answer).await {
+            Ok(answer) => self.conclude(&connection, Ok(answer)),
+            Err(_) if question.repeatable && connection.heard() == heard => {
+                let first = Box::pin(self.first_of(answer, &connection, question));
+                self.conclude(&connection, timeout_at(deadline, first).await)
+            }
+            Err(_) => self.conclude(&connection, timeout_at(deadline, answer).await),
+        }
+    }
+
+    async fn connection(&self, deadline: Instant) -> Result<Connection, StoreError> {
+        timeout_at(deadline, self.pool.get()).await.unwrap_or(Err(self.late()))
+    }
+
+    async fn again(&self, question: Question<'_>, deadline: Instant) -> Result<Value, Failure> {
+        let connection = self.connection(deadline).await?;
+        let answer = timeout_at(deadline, self.send(connection.clone(), question)).await;
+        self.conclude(&connection, answer)
+    }
+
+    /// What an answer means, or its absence, for the caller and for the connection.
+    fn conclude(
+        &self,
+        connection: &Connection,
+        answer: Result<RedisResult<Answer>, Elapsed>,
+    ) -> Result<Value, Failure> {
+        match answer {
             Ok(Ok(answer)) => answer.confirmed(self.settings.replicas),
             Ok(Err(error)) => {
                 if failure::needs_reconnect(&error) {
@@ -110,21 +149,54 @@ impl Node {
                 }
                 Err(error.into())
             }
-            Err(elapsed) => {
+            Err(_) => {
                 // Slow, or cut off without notice? A new connection finds out.
                 connection.give_up();
-                Err(late(elapsed))
+                Err(self.late().into())
             }
         }
     }
 
+    fn late(&self) -> StoreError {
+        StoreError::Timeout(self.settings.timeout)
+    }
+
+    /// The answer that comes first: that of a connection that has been silent, or that of a fresh one.
+    async fn first_of(
+        &self,
+        mut answer: Pin<&mut impl Future<Output = RedisResult<Answer>>>,
+        silent: &Connection,
+        question: Question<'_>,
+    ) -> RedisResult<Answer> {
+        let again = async {
+            let fresh = self.pool.fresh().await.ok()?;
+            silent.give_up();
+            tracing::debug!("a connection to Redis is silent: asked again on another one");
+            self.send(fresh, question).await.ok()
+        };
+        tokio::select! {
+            biased;
+            answer = &mut answer => return answer,
+            Some(answer) = again => return Ok(answer),
+            else => {}
+        }
+        answer.await
+    }
+
+    /// Sends a question and waits for its answer, for as long as it takes.
+    async fn send(&self, mut connection: Connection, question: Question<'_>) -> RedisResult<Answer> {
+        let answer = if !question.asking && self.settings.replicas == 0 {
+            question.command.query_async(connection.redis()).await.map(Answer::of)
+        } else {
+            self.in_company(question, connection.redis()).await
+        };
+        connection.hear();
+        answer
+    }
+
     /// The command with ASKING before it, or WAIT behind it: both speak of the connection they are sent on, so they
     /// leave together.
-    async fn in_company(
-        &self,
-        question: Question<'_>,
-        connection: &mut redis::aio::MultiplexedConnection,
-    ) -> RedisResult<Answer> {
+    async fn in_company(&self, question: Question<'_>, connection: &mut MultiplexedConnection) -> RedisResult<Answer> {
         let mut pipeline = Pipeline::with_capacity(3);
         if question.asking {
             pipeline.cmd("ASKING");
@@ -148,6 +220,12 @@ impl Node {
         };
         Ok(Answer { value, replicas })
     }
+}
+
+/// Whether a fresh connection may do better, and the question may be asked again: the server did nothing, or doing it
+/// twice does no harm.
+fn may_go_again(error: &RedisError, question: Question<'_>) -> bool {
+    failure::needs_reconnect(error) && (question.repeatable || failure::did_nothing(error))
 }
 
 /// What a server answered, and how many replicas have what it wrote, if that was asked.

@@ -13,10 +13,14 @@ use crate::window::{EXACT_CALLS, MOST, Terms};
 struct OneKey {
     source: &'static str,
     script: LazyLock<Script>,
+    /// Whether it may be carried out twice: a lease then counts too much, but taking back twice counts too little.
+    repeatable: bool,
 }
 
-static LEASE: OneKey = OneKey { source: LEASE_SOURCE, script: LazyLock::new(|| Script::new(LEASE_SOURCE)) };
-static REFUND: OneKey = OneKey { source: REFUND_SOURCE, script: LazyLock::new(|| Script::new(REFUND_SOURCE)) };
+static LEASE: OneKey =
+    OneKey { source: LEASE_SOURCE, script: LazyLock::new(|| Script::new(LEASE_SOURCE)), repeatable: true };
+static REFUND: OneKey =
+    OneKey { source: REFUND_SOURCE, script: LazyLock::new(|| Script::new(REFUND_SOURCE)), repeatable: false };
 const LEASE_SOURCE: &str = concat!(include_str!("prelude.lua"), include_str!("log.lua"), include_str!("lease.lua"));
 const REFUND_SOURCE: &str = concat!(include_str!("prelude.lua"), include_str!("log.lua"), include_str!("refund.lua"));
 
@@ -51,6 +55,11 @@ impl KeyCall {
 
     pub(super) fn give_back(unused: &Unused) -> Self {
         Self::take_back(&unused.key, unused.units, SINCE, unused.recorded)
+    }
+
+    /// Whether it may be carried out twice.
+    pub(super) fn is_repeatable(&self) -> bool {
+        self.script.repeatable
     }
 
     fn take_back(key: &[u8], units: u64, which: u8, micros: u64) -> Self {

@@ -12,14 +12,14 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use futures_util::future::{join_all, select_ok};
 use parking_lot::Mutex;
-use redis::aio::MultiplexedConnection;
 use redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType};
-use redis::{AsyncConnectionConfig, Client, ConnectionAddr, ErrorKind, RedisError, RedisResult, TlsMode};
+use redis::{Client, ConnectionAddr, ErrorKind, ProtocolVersion, RedisError, RedisResult, TlsMode};
 use secrecy::ExposeSecret;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::access::Access;
 use super::address::{Credentials, Endpoint};
+use super::pool::Clients;
 
 /// The channel on which a Sentinel tells `master-name old-ip old-port new-ip new-port`.
 const SWITCHES: &str = "+switch-master";
@@ -36,9 +36,11 @@ const SETTLED: Duration = Duration::from_secs(10);
 /// The Sentinels of one master.
 pub(super) struct Sentinels {
     master: String,
-    database: i64,
-    /// A client per Sentinel, because one client asks its Sentinels in turn. Locked while it asks: it keeps a connection.
-    askers: Vec<tokio::sync::Mutex<SentinelClient>>,
+    endpoints: Vec<Endpoint>,
+    /// How to enter the Sentinels.
+    credentials: Credentials,
+    /// How to enter the master.
+    access: Access,
     listeners: Vec<Client>,
     /// The master that was replaced last, and when. Locked for a few instructions.
     replaced: Mutex<Option<(Endpoint, Instant)>>,
@@ -46,24 +48,17 @@ pub(super) struct Sentinels {
 
 impl Sentinels {
     pub(super) fn new(
-        endpoints: &[Endpoint],
-        master: &str,
-        credentials: &Credentials,
-        access: &Access,
+        endpoints: Vec<Endpoint>,
+        master: String,
+        credentials: Credentials,
+        access: Access,
     ) -> RedisResult<Self> {
-        let asker = |endpoint| {
-            client(access.connection_addr(endpoint), master, credentials, access).map(tokio::sync::Mutex::new)
-        };
-        Ok(Self {
-            master: master.to_owned(),
-            database: access.database(),
-            askers: endpoints.iter().map(asker).collect::<RedisResult<_>>()?,
-            listeners: endpoints
-                .iter()
-                .map(|endpoint| access.client_as(endpoint, credentials, 0))
-                .collect::<RedisResult<_>>()?,
-            replaced: Mutex::default(),
-        })
+        let listener = |endpoint| access.client_as(endpoint, &credentials, 0, ProtocolVersion::RESP2);
+        let listeners = endpoints.iter().map(listener).collect::<RedisResult<_>>()?;
+        let sentinels = Self { master, endpoints, credentials, access, listeners, replaced: Mutex::default() };
+        // What is wrong with the settings shows at the start.
+        sentinels.endpoints.iter().try_for_each(|endpoint| sentinels.asker(endpoint).map(drop))?;
+        Ok(sentinels)
     }
 
     pub(super) fn master(&self) -> &str {
@@ -71,22 +66,58 @@ impl Sentinels {
     }
 
     pub(super) fn database(&self) -> i64 {
-        self.database
+        self.access.database()
     }
 
-    /// A connection to the present master.
-    pub(super) async fn connect(&self, config: &AsyncConnectionConfig) -> RedisResult<MultiplexedConnection> {
-        let attempts = self.askers.iter().map(|asker| {
-            Box::pin(async move {
-                let client = asker.lock().await.async_get_client().await?;
-                if self.is_replaced(client.get_connection_info().addr()) {
-                    return Err(RedisError::from((ErrorKind::Io, "this Sentinel has not heard of the new master yet")));
-                }
-                client.get_multiplexed_async_connection_with_config(config).await
-            })
-        });
-        let (connection, _) = select_ok(attempts).await?;
-        Ok(connection)
+    /// Clients of the present master. No Sentinel's connection is kept: it would be used again after hours, and may
+    /// have been cut off meanwhile without a word.
+    pub(super) async fn master_clients(&self) -> RedisResult<Clients> {
+        let attempts = self.endpoints.iter().map(|endpoint| Box::pin(self.ask(endpoint)));
+        let (master, _) = select_ok(attempts).await?;
+        self.access.clients(&master)
+    }
+
+    /// What one Sentinel takes for the master, if that says so itself.
+    async fn ask(&self, sentinel: &Endpoint) -> RedisResult<Endpoint> {
+        let client = self.asker(sentinel)?.async_get_client().await?;
+        let (ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. }) =
+            client.get_connection_info().addr()
+        else {
+            return Err(RedisError::from((ErrorKind::Parse, "the master has no host and port")));
+        };
+        let master = Endpoint { host: host.clone(), port: *port };
+        if self.is_replaced(&master) {
+            return Err(RedisError::from((ErrorKind::Io, "this Sentinel has not heard of the new master yet")));
+        }
+        Ok(master)
+    }
+
+    fn asker(&self, sentinel: &Endpoint) -> RedisResult<SentinelClient> {
+        let address = self.access.connection_addr(sentinel);
+        let mut builder = SentinelClientBuilder::new([address], &self.master, SentinelServerType::Master)?
+            .set_client_to_redis_db(self.access.database());
+        let (master, sentinel) = (self.access.credentials(), &self.credentials);
+        if let Some(username) = &master.username {
+            builder = builder.set_client_to_redis_username(username);
+        }
+        if let Some(password) = &master.password {
+            builder = builder.set_client_to_redis_password(password.expose_secret());
+        }
+        if let Some(username) = &sentinel.username {
+            builder = builder.set_client_to_sentinel_username(username);
+        }
+        if let Some(password) = &sentinel.password {
+            builder = builder.set_client_to_sentinel_password(password.expose_secret());
+        }
+        if self.access.has_tls() {
+            builder = builder.set_client_to_redis_tls_mode(TlsMode::Secure);
+        }
+        if let Some(certificates) = self.access.certificates() {
+            builder = builder
+                .set_client_to_redis_certificates(certificates.clone())
+                .set_client_to_sentinel_certificates(certificates);
+        }
+        builder.build()
     }
 
     /// Listens to all Sentinels, for ever, and calls `switched` when one tells of another master.
@@ -95,8 +126,13 @@ impl Sentinels {
     }
 
     async fn listen_to(&self, sentinel: &Client, switched: &impl Fn()) {
+        let mut was_deaf = false;
         loop {
             if let Ok(Ok(mut pubsub)) = timeout(LONGEST_CALL, subscribe(sentinel)).await {
+                if was_deaf {
+                    // What was told meanwhile was not heard: new connections find the master anew.
+                    switched();
+                }
                 let mut messages = pubsub.on_message();
                 while let Some(message) = messages.next().await {
                     if let Some(old) = message.get_payload::<String>().ok().and_then(|text| self.replaced_by(&text)) {
@@ -106,6 +142,7 @@ impl Sentinels {
                     }
                 }
             }
+            was_deaf = true;
             sleep(BETWEEN_CALLS).await;
         }
     }
@@ -120,12 +157,9 @@ impl Sentinels {
         (words.next()? == self.master).then_some(Endpoint { host, port })
     }
 
-    fn is_replaced(&self, address: &ConnectionAddr) -> bool {
-        let (ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. }) = address else {
-            return false;
-        };
+    fn is_replaced(&self, master: &Endpoint) -> bool {
         let replaced = self.replaced.lock();
-        replaced.as_ref().is_some_and(|(old, at)| old.host == *host && old.port == *port && at.elapsed() < SETTLED)
+        replaced.as_ref().is_some_and(|(old, at)| old == master && at.elapsed() < SETTLED)
     }
 }
 
@@ -133,35 +167,4 @@ async fn subscribe(sentinel: &Client) -> RedisResult<redis::aio::PubSub> {
     let mut pubsub = sentinel.get_async_pubsub().await?;
     pubsub.subscribe(SWITCHES).await?;
     Ok(pubsub)
-}
-
-fn client(
-    sentinel: ConnectionAddr,
-    master: &str,
-    credentials: &Credentials,
-    access: &Access,
-) -> RedisResult<SentinelClient> {
-    let mut builder = SentinelClientBuilder::new([sentinel], master, SentinelServerType::Master)?
-        .set_client_to_redis_db(access.database());
-    if let Some(username) = &access.credentials().username {
-        builder = builder.set_client_to_redis_username(username);
-    }
-    if let Some(password) = &access.credentials().password {
-        builder = builder.set_client_to_redis_password(password.expose_secret());
-    }
-    if let Some(username) = &credentials.username {
-        builder = builder.set_client_to_sentinel_username(username);
-    }
-    if let Some(password) = &credentials.password {
-        builder = builder.set_client_to_sentinel_password(password.expose_secret());
-    }
-    if access.has_tls() {
-        builder = builder.set_client_to_redis_tls_mode(TlsMode::Secure);
-    }
-    if let Some(certificates) = access.certificates() {
-        builder = builder
-            .set_client_to_redis_certificates(certificates.clone())
-            .set_client_to_sentinel_certificates(certificates);
-    }
-    builder.build()
 }
