@@ -3,7 +3,8 @@
 //!
 //! While several limits share a key, a window may have forgotten what no limit in use needed. So the judge keeps two
 //! sets: what a window must still know, and all it may still know. A verdict must lie between those two; with a single
-//! limit they are the same, and the verdict is exactly determined.
+//! limit they are the same, and the verdict is exactly determined. Large limits are the exception once something was
+//! taken back: a slot cannot tell the moment's own admissions from those just before it, so newer ones may stay.
 
 use std::collections::VecDeque;
 
@@ -96,8 +97,9 @@ impl Oracle {
         }
         let recorded = self.all.last().map_or(now, |last| last.time.max(now));
         let newest = if charged > 0 { Some(recorded) } else { self.all.last().map(|a| a.time) };
+        let surely_newest = if charged > 0 { newest } else { self.surely_newest() };
         let counts_until = |time: u64| if time + rule.period > now { time + rule.period - clock } else { 0 };
-        let reset = newest.map_or(0, counts_until);
+        let reset = surely_newest.map_or(0, counts_until);
         // Of a slot that lost its newest admission the window knows no more than that it was in it.
         let latest_reset = newest.map_or(0, |time| counts_until(time + self.uncertain));
         if answer.reset_after < reset || answer.reset_after > latest_reset {
@@ -123,7 +125,8 @@ impl Oracle {
     /// Takes note of a reset, and says what is wrong with its answer.
     pub(crate) fn judge_reset(&mut self, clock: u64, existed: bool) -> Result<(), String> {
         // A store may still hold what does not count any more; it must not lose what does.
-        let counts = self.all.last().is_some_and(|last| last.time + self.longest > clock);
+        let newest = self.surely_newest();
+        let counts = newest.is_some_and(|time| time + self.longest > clock);
         *self = Self::default();
         if counts && !existed { Err("the key counted, but the reset found nothing".to_owned()) } else { Ok(()) }
     }
@@ -144,12 +147,13 @@ impl Oracle {
         if taken == 0 {
             return Ok(());
         }
-        if self.calls > EXACT {
+        if self.is_slotted() {
             self.uncertain = self.lateness();
         }
         let late = self.lateness();
         self.all.retain(|a| a.time + longest + late > now);
-        take_back(&mut self.all, units, of);
+        // The slot that holds the moment may begin a slot's span before it.
+        take_back(&mut self.all, units, of.map(|moment| moment.saturating_sub(late)));
         let mut sure: Vec<_> = self.sure.drain(..).collect();
         take_back(&mut sure, units, of);
         self.sure = sure.into();
@@ -165,13 +169,24 @@ impl Oracle {
 
     /// The key's time. A window that may hold admissions ahead of time believes a clock that is a little behind.
     fn now(&self, clock: u64) -> u64 {
-        let ahead = if self.calls > EXACT { (self.longest / 1024).min(100_000) } else { 0 };
+        let ahead = if self.is_slotted() { (self.longest / 1024).min(100_000) } else { 0 };
         self.all.last().map_or(clock, |last| clock.max(last.time - ahead))
+    }
+
+    /// Whether a window may count in slots.
+    fn is_slotted(&self) -> bool {
+        self.calls > EXACT
+    }
+
+    /// The newest admission that a window cannot have taken back.
+    fn surely_newest(&self) -> Option<u64> {
+        let newest = if self.is_slotted() { self.sure.back() } else { self.all.last() };
+        newest.map(|admission| admission.time)
     }
 
     /// How much later than due an admission may leave the window: a slot's span.
     fn lateness(&self) -> u64 {
-        if self.calls > EXACT { self.longest / 128 } else { 0 }
+        if self.is_slotted() { self.longest / 128 } else { 0 }
     }
 
     fn admit(&mut self, admission: Admission) {
@@ -198,11 +213,14 @@ impl Oracle {
     /// The promise itself, from the admissions alone. An interval that is over stays over when it is moved to start at
     /// its first admission and to end with its last, so only those that end with the newest one are new.
     fn no_interval_is_over(&self) -> Result<(), String> {
-        let Some(last) = self.all.last() else { return Ok(()) };
+        // In slots, what was taken back is certain only of the sure ones.
+        let admissions: Vec<Admission> =
+            if self.is_slotted() { self.sure.iter().copied().collect() } else { self.all.clone() };
+        let Some(last) = admissions.last() else { return Ok(()) };
         // A rule binds what it admits itself, from its first admission on.
-        let since = self.all.iter().position(|a| a.rule == last.rule).unwrap_or(0);
+        let since = admissions.iter().position(|a| a.rule == last.rule).unwrap_or(0);
         let mut count = 0;
-        for start in self.all[since..].iter().rev().take_while(|a| a.time + last.rule.period > last.time) {
+        for start in admissions[since..].iter().rev().take_while(|a| a.time + last.rule.period > last.time) {
             count += start.cost;
             if count > last.rule.calls {
                 return Err(format!("{count} admitted from {} to {} under {:?}", start.time, last.time, last.rule));
