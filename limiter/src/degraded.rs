@@ -2,10 +2,13 @@
 //!
 //! Every question has a time limit. A question without an answer is decided by the configured [`FailureMode`], and says
 //! so in its [`Mode`]. After a few in a row the circuit opens: then nobody waits for the time-out any more, until a probe
-//! is answered. Logs, readiness and metrics tell of the change once, not per question.
+//! is answered. Logs, readiness and metrics tell of the change once, not per question; and of questions without an
+//! answer that are too few to open it (see `degraded/health.rs`).
 //!
 //! Only failures that may pass by themselves ([`StoreError::is_transient`]) open the circuit. Others mean that somebody
 //! has to change something: [`Defects`] says what becomes of them.
+
+mod health;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +27,7 @@ use crate::metrics::LayerMetrics;
 use crate::store::{LeaseAsk, Refund, Store, StoreError, Unused};
 use crate::throttle::Throttle;
 use crate::window::Grant;
+use health::Health;
 
 /// The Retry-After of a refusal in mode [`Mode::Deny`]. Nobody knows when the store comes back; a second is polite to
 /// clients and soon enough after the probe that finds it back.
@@ -62,6 +66,7 @@ pub struct Degraded<S> {
     config: DegradedConfig,
     local: MemoryStore,
     circuit: Circuit,
+    health: Health,
     metrics: LayerMetrics,
     complaints: Throttle,
 }
@@ -69,30 +74,19 @@ pub struct Degraded<S> {
 impl<S: Store> Degraded<S> {
     /// Watches `store`. `readiness` becomes ready now, and degraded while the store does not answer.
     pub fn new(store: S, config: DegradedConfig, readiness: ReadinessHandle, metrics: LayerMetrics) -> Self {
-        readiness.ready();
         let store = Arc::new(store);
         let probed = Arc::clone(&store);
         let probe = move || {
             let store = Arc::clone(&probed);
             Box::pin(async move { probe(&*store, config.timeout).await.is_ok() }) as _
         };
-        let gauge = metrics.circuit_open.clone();
+        let health = Health::new(config.name, config.mode, readiness);
+        let (told, gauge) = (health.clone(), metrics.circuit_open.clone());
         let tell = move |change: Change<'_>| {
             gauge.set(matches!(change, Change::Opened(_)).into());
             match change {
-                Change::Opened(why) => {
-                    tracing::warn!(
-                        mode = config.mode.as_str(),
-                        why,
-                        "the {} does not answer; the mode holds",
-                        config.name
-                    );
-                    readiness.degraded(format!("mode {} holds: {why}", config.mode.as_str()));
-                }
-                Change::Closed => {
-                    tracing::info!("the {} answers again", config.name);
-                    readiness.ready();
-                }
+                Change::Opened(why) => told.outage_begins(why),
+                Change::Closed => told.outage_ends(),
             }
         };
         let circuit = Circuit::new(CircuitConfig::default(), probe, tell);
@@ -101,6 +95,7 @@ impl<S: Store> Degraded<S> {
             config,
             local: MemoryStore::new(&config.memory),
             circuit,
+            health,
             metrics,
             complaints: Throttle::default(),
         }
@@ -144,8 +139,12 @@ impl<S: Store> Degraded<S> {
         }
     }
 
-    fn absorbs(&self, error: &StoreError) -> bool {
+    /// Whether the mode decides `lists` instead of the store, which did not answer them. Says so.
+    fn absorbs(&self, error: &StoreError, lists: usize) -> bool {
         let absorbs = error.is_transient() || self.config.defects == Defects::Absorb;
+        if error.is_transient() && !self.circuit.is_open() {
+            self.health.unanswered(lists as u64, describe(error));
+        }
         if absorbs && !error.is_transient() && self.complaints.may_pass() {
             tracing::error!(
                 mode = self.config.mode.as_str(),
@@ -180,7 +179,7 @@ impl<S: Store> Store for Degraded<S> {
             self.decide_without_store(lists).await
         } else {
             match self.ask(lists.clone()).await {
-                Err(error) if self.absorbs(&error) => self.decide_without_store(lists).await,
+                Err(error) if self.absorbs(&error, lists.len()) => self.decide_without_store(lists).await,
                 answer => answer?,
             }
         };

@@ -40,6 +40,26 @@ async fn while_the_store_answers_its_answer_stands() {
     assert!(fixture.ops.render().contains("weir_circuit_open 0"));
 }
 
+/// One question without an answer opens no circuit, and is seen all the same.
+#[tokio::test(start_paused = true)]
+async fn a_single_question_the_mode_decided_is_visible_for_a_while() {
+    let fixture = degraded(FailureMode::Local);
+    let is_degraded = || fixture.ops.render().contains(r#"state="degraded"} 1"#);
+    assert!(!is_degraded());
+    fixture.store.behave(Behaviour::Fail);
+    let outcome = ask(&fixture.degraded, vec![check("k", limit(1, 3_600))]).await;
+    assert_eq!(outcome.mode, Mode::Local);
+    assert!(is_degraded() && fixture.ops.is_ready(), "degraded, and in service");
+    fixture.store.behave(Behaviour::Answer);
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    fixture.store.behave(Behaviour::Fail);
+    ask(&fixture.degraded, vec![check("k", limit(1, 3_600))]).await;
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    assert!(is_degraded(), "the second question counts anew");
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert!(!is_degraded());
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_store_that_hangs_costs_the_time_out_until_the_circuit_opens() {
     let fixture = degraded(FailureMode::Allow);

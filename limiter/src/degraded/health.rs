@@ -1,0 +1,119 @@
+//! What readiness and the log say of somebody who does not answer.
+//!
+//! An outage is told when it begins and when it ends. A question here and there that found no answer is no outage, but
+//! the mode decided it, so it is told too: at once in the log, then at most once in ten seconds with how many there
+//! were, and in readiness until none has been for that long.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::time::{Instant, sleep_until};
+use weir_telemetry::ReadinessHandle;
+
+use crate::config::FailureMode;
+use crate::throttle::Throttle;
+
+/// How long a question that the mode decided is visible: probes come every few seconds.
+const VISIBLE: Duration = Duration::from_secs(10);
+
+/// Clones share everything.
+#[derive(Clone)]
+pub(super) struct Health(Arc<Shared>);
+
+struct Shared {
+    /// Who is asked, for logs.
+    name: &'static str,
+    mode: FailureMode,
+    readiness: ReadinessHandle,
+    state: Mutex<State>,
+    warnings: Throttle,
+}
+
+#[derive(Default)]
+struct State {
+    /// Why nobody asks at present.
+    outage: Option<String>,
+    unanswered: Option<Unanswered>,
+    /// Lists the mode decided since the log last said so.
+    untold: u64,
+}
+
+/// Questions that were asked and not answered.
+struct Unanswered {
+    why: String,
+    visible_until: Instant,
+}
+
+impl Health {
+    /// Ready from now on.
+    pub(super) fn new(name: &'static str, mode: FailureMode, readiness: ReadinessHandle) -> Self {
+        readiness.ready();
+        let (state, warnings) = (Mutex::default(), Throttle::default());
+        Self(Arc::new(Shared { name, mode, readiness, state, warnings }))
+    }
+
+    /// Nobody asks any more.
+    pub(super) fn outage_begins(&self, why: &str) {
+        let Shared { name, mode, .. } = &*self.0;
+        tracing::warn!(mode = mode.as_str(), why, "the {name} does not answer; the mode holds");
+        let mut state = self.0.state.lock();
+        state.outage = Some(why.to_owned());
+        self.0.publish(&state);
+    }
+
+    /// There was an answer again.
+    pub(super) fn outage_ends(&self) {
+        tracing::info!("the {} answers again", self.0.name);
+        let mut state = self.0.state.lock();
+        (state.outage, state.unanswered) = (None, None);
+        self.0.publish(&state);
+    }
+
+    /// The mode decided `lists` because a question was not answered. Must be called within a Tokio runtime.
+    pub(super) fn unanswered(&self, lists: u64, why: String) {
+        let Shared { name, mode, .. } = &*self.0;
+        let mut state = self.0.state.lock();
+        state.untold += lists;
+        if self.0.warnings.may_pass() {
+            let decided = std::mem::take(&mut state.untold);
+            tracing::warn!(mode = mode.as_str(), decided, why, "the {name} did not answer; the mode decided");
+        }
+        let known = Unanswered { why, visible_until: Instant::now() + VISIBLE };
+        let is_first = state.unanswered.replace(known).is_none();
+        self.0.publish(&state);
+        if is_first {
+            tokio::spawn(Shared::forget_in_time(Arc::clone(&self.0)));
+        }
+    }
+}
+
+impl Shared {
+    fn publish(&self, state: &State) {
+        let mode = self.mode.as_str();
+        match (&state.outage, &state.unanswered) {
+            (Some(why), _) => self.readiness.degraded(format!("mode {mode} holds: {why}")),
+            (None, Some(Unanswered { why, .. })) => {
+                self.readiness.degraded(format!("mode {mode} decided what was not answered: {why}"));
+            }
+            (None, None) => self.readiness.ready(),
+        }
+    }
+
+    /// Forgets the last unanswered question when it has been visible long enough.
+    async fn forget_in_time(self: Arc<Self>) {
+        loop {
+            let until = match &self.state.lock().unanswered {
+                Some(unanswered) => unanswered.visible_until,
+                None => return,
+            };
+            sleep_until(until).await;
+            let mut state = self.state.lock();
+            if state.unanswered.as_ref().is_some_and(|last| last.visible_until <= until) {
+                state.unanswered = None;
+                self.publish(&state);
+                return;
+            }
+        }
+    }
+}
