@@ -4,6 +4,7 @@
 //! flood does not even leave the gateway; degraded modes, so that a dead limiter decides nothing by silence; and
 //! failover between several limiters in between, which may come and go. Whoever decided is in the outcome's [`Mode`](crate::Mode).
 
+mod connection;
 mod endpoint;
 mod fit;
 mod grpc_store;

@@ -1,9 +1,11 @@
 //! One limiter, as a client sees it: a connection that is made when needed, and a circuit.
 //!
 //! A call that brought no answer makes it suspected: it is asked for a sign of life at once, and left out if it gives
-//! none. So one that is dead or cut off is left out after two time-outs at most, however few calls there are.
+//! none. So one that is dead or cut off is left out after two calls at most, however few calls there are. A connection
+//! on which nothing is heard is not waited for until the time is up: there is time left for another one.
 
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -21,6 +23,7 @@ use tracing::{Instrument, Span};
 use weir_proto::limiter::v1;
 use weir_proto::limiter::v1::limiter_client::LimiterClient;
 
+use super::connection::Connections;
 use crate::circuit::{Change, Circuit, CircuitConfig};
 use crate::degraded::{describe, probe_check};
 use crate::rpc::{code_name, full_name};
@@ -77,14 +80,35 @@ fn label(address: SocketAddr) -> [(&'static str, Arc<str>); 1] {
 #[derive(Debug)]
 pub(super) struct Failure {
     pub(super) error: StoreError,
-    /// Whether another limiter may be asked. Not after a time-out: the time is up, and the check may well have been
-    /// charged.
+    /// Whether another limiter may be asked, or the same one on a fresh connection. Not when the time is up.
     pub(super) try_another: bool,
+}
+
+/// How long a call may take.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    /// As long as a connection on which nothing is heard is waited for.
+    pub(super) silence: Instant,
+    /// As long as any answer is waited for.
+    pub(super) deadline: Instant,
+}
+
+impl Limits {
+    /// For what may happen once only: no other connection is tried.
+    pub(super) fn once(deadline: Instant) -> Self {
+        Self { silence: deadline, deadline }
+    }
+
+    /// Half of the time that is left is for another connection.
+    pub(super) fn sharing(deadline: Instant) -> Self {
+        let now = Instant::now();
+        Self { silence: now + deadline.saturating_duration_since(now) / 2, deadline }
+    }
 }
 
 pub(super) struct Endpoint {
     address: SocketAddr,
-    client: LimiterClient<Channel>,
+    connections: Arc<Connections>,
     circuit: Arc<Circuit>,
     in_flight: AtomicUsize,
     timeout: Duration,
@@ -104,20 +128,19 @@ impl Endpoint {
         metrics: &EndpointMetrics,
     ) -> Self {
         let uri: Uri = format!("http://{address}").parse().expect("an address is an authority");
-        let channel = Address::from(uri)
+        let address_of = Address::from(uri)
             .origin(origin.clone())
             // Half the time: the other half is for another limiter.
             .connect_timeout(timeout / 2)
             .http2_keep_alive_interval(PING_EVERY)
             .keep_alive_timeout(PING_TIMEOUT)
             .keep_alive_while_idle(true)
-            .http2_max_concurrent_reset_streams(GIVEN_UP_CALLS)
-            .connect_lazy();
-        let client = LimiterClient::new(channel);
-        let probed = client.clone();
+            .http2_max_concurrent_reset_streams(GIVEN_UP_CALLS);
+        let connections = Arc::new(Connections::new(address_of));
+        let probed = Arc::clone(&connections);
         let probe = move || {
-            let client = probed.clone();
-            Box::pin(async move { probe(client, timeout).await }) as BoxFuture<'static, bool>
+            let connections = Arc::clone(&probed);
+            Box::pin(async move { probe(&connections, timeout).await }) as BoxFuture<'static, bool>
         };
         let up = metrics.up.get_or_create_owned(&label(address));
         up.set(1);
@@ -130,7 +153,7 @@ impl Endpoint {
         };
         Self {
             address,
-            client,
+            connections,
             circuit: Arc::new(Circuit::new(CircuitConfig::default(), probe, tell)),
             in_flight: AtomicUsize::new(0),
             timeout,
@@ -162,31 +185,43 @@ impl Endpoint {
         if self.circuit.is_open() || self.suspected.swap(true, Ordering::Relaxed) {
             return;
         }
-        let (client, timeout) = (self.client.clone(), self.timeout);
+        let (connections, timeout) = (Arc::clone(&self.connections), self.timeout);
         let (circuit, suspected) = (Arc::clone(&self.circuit), Arc::clone(&self.suspected));
         tokio::spawn(async move {
-            if !probe(client, timeout).await {
+            if !probe(&connections, timeout).await {
                 circuit.open(&why);
             }
             suspected.store(false, Ordering::Relaxed);
         });
     }
 
-    /// Makes one call, until `deadline`, as one span.
+    /// Replaces its connection if nothing shows that it has been well since `moment`.
+    pub(super) fn reconnect_if_older(&self, moment: Instant) {
+        self.connections.replace_if_older(moment);
+    }
+
+    /// Makes one call, as one span.
     pub(super) async fn call<T, F>(
         &self,
         method: &'static str,
-        deadline: Instant,
+        limits: Limits,
         make: impl FnOnce(LimiterClient<Channel>) -> F,
     ) -> Result<T, Failure>
     where
         F: Future<Output = Result<Response<T>, Status>>,
     {
         let _counted = InFlight::new(&self.in_flight);
-        let started = Instant::now();
+        let (started, connection) = (Instant::now(), self.connections.current());
         let span = self.span(method);
-        match timeout_at(deadline, make(self.client.clone())).instrument(span.clone()).await {
+        let mut call = pin!(make(connection.client()).instrument(span.clone()));
+        let mut answer = timeout_at(limits.silence, &mut call).await;
+        if answer.is_err() && connection.heard_since(started) {
+            // Others are answered on it: it is only this one that takes long.
+            answer = timeout_at(limits.deadline, call).await;
+        }
+        match answer {
             Ok(Ok(response)) => {
+                connection.hear();
                 self.circuit.success();
                 span.record("rpc.response.status_code", code_name(Code::Ok));
                 Ok(response.into_inner())
@@ -197,10 +232,14 @@ impl Endpoint {
             }
             Err(_) => {
                 record_failure(&span, Code::DeadlineExceeded);
+                let silent = !connection.heard_since(started);
+                if silent {
+                    self.connections.replace(&connection);
+                }
                 let error = StoreError::Timeout(started.elapsed());
-                tracing::debug!(after = ?started.elapsed(), "a limiter was too slow");
+                tracing::debug!(after = ?started.elapsed(), silent, "a limiter was too slow");
                 self.suspect(error.to_string());
-                Err(Failure { error, try_another: false })
+                Err(Failure { error, try_another: silent && limits.silence < limits.deadline })
             }
         }
     }
@@ -257,9 +296,19 @@ fn is_about_the_request(code: Code) -> bool {
     matches!(code, Code::InvalidArgument | Code::OutOfRange)
 }
 
-async fn probe(mut client: LimiterClient<Channel>, timeout: Duration) -> bool {
+/// Asks for a sign of life, and once more on a fresh connection: the one it has may be what is dead.
+async fn probe(connections: &Connections, timeout: Duration) -> bool {
     let request = v1::CheckRequest { checks: vec![check_to_wire(&probe_check())] };
-    matches!(tokio::time::timeout(timeout, client.check(request)).await, Ok(Ok(_)))
+    let limits = Limits::sharing(Instant::now() + timeout);
+    for until in [limits.silence, limits.deadline] {
+        let connection = connections.current();
+        if matches!(timeout_at(until, connection.client().check(request.clone())).await, Ok(Ok(_))) {
+            connection.hear();
+            return true;
+        }
+        connections.replace(&connection);
+    }
+    false
 }
 
 /// The address of a limiter, if `given` is of the one form it may have.

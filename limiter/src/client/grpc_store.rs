@@ -1,8 +1,8 @@
 //! Limiters as a [`Store`].
 //!
 //! Every call goes to the limiter with the fewest calls in flight, and to another one, up to two more, if that brought no
-//! answer, unless it says that the request is wrong. Never after a time-out. Limiters that do not answer are left
-//! out until a probe finds them back.
+//! answer, unless it says that the request is wrong. A limiter of which nothing is heard has half of the time. Those that
+//! do not answer are left out until a probe finds them back.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use weir_proto::limiter::v1;
 use weir_proto::limiter::v1::limiter_client::LimiterClient;
 use weir_telemetry::propagation;
 
-use super::endpoint::{Endpoint, EndpointError, EndpointMetrics};
+use super::endpoint::{Endpoint, EndpointError, EndpointMetrics, Limits};
 use super::members::Members;
 use super::resolve::Resolve;
 use crate::check::{Check, CheckList, Outcome};
@@ -68,21 +68,26 @@ impl GrpcStore {
     where
         F: Future<Output = Result<Response<T>, Status>>,
     {
-        let deadline = Instant::now() + self.timeout;
+        let started = Instant::now();
+        let deadline = started + self.timeout;
         let mut tried = Vec::new();
         let mut last = StoreError::Unavailable("no limiter answers".into());
         loop {
             // Anew each time: the limiters may have changed because one failed.
             let members = self.members.known(deadline).await;
             let Some(endpoint) = self.choose(&members, &tried) else { return Err(last) };
-            match endpoint.call(method, deadline, &make).await {
+            // A single limiter is asked twice: its connection may have ended while it was idle.
+            let is_last = tried.len() + 1 >= members.len().clamp(2, MOST_TRIES);
+            let limits = if is_last { Limits::once(deadline) } else { Limits::sharing(deadline) };
+            if is_last {
+                // A network that forgets one idle connection forgets all: the last try is on a fresh one.
+                endpoint.reconnect_if_older(started);
+            }
+            match endpoint.call(method, limits, &make).await {
                 Ok(answer) => return Ok(answer),
+                Err(failure) if is_last || !failure.try_another => return Err(failure.error),
                 Err(failure) => {
                     tried.push(endpoint.address());
-                    // A single limiter is asked twice: its connection may have been closed while it was idle.
-                    if !failure.try_another || tried.len() >= members.len().clamp(2, MOST_TRIES) {
-                        return Err(failure.error);
-                    }
                     last = failure.error;
                 }
             }
@@ -125,8 +130,16 @@ impl Store for GrpcStore {
             return Err(StoreError::Unavailable("no limiter is known: does its name have an address?".into()));
         }
         let resets = members.iter().map(|endpoint| {
-            let message = v1::ResetRequest { key: key.clone() };
-            endpoint.call("Reset", deadline, |mut client| async move { client.reset(request(message)).await })
+            let reset = |mut client: LimiterClient<Channel>| {
+                let message = v1::ResetRequest { key: key.clone() };
+                async move { client.reset(request(message)).await }
+            };
+            async move {
+                match endpoint.call("Reset", Limits::sharing(deadline), &reset).await {
+                    Err(failure) if failure.try_another => endpoint.call("Reset", Limits::once(deadline), &reset).await,
+                    answer => answer,
+                }
+            }
         });
         let answers = join_all(resets).await;
         let confirmed = answers.iter().any(Result::is_ok);
@@ -154,7 +167,7 @@ impl Store for GrpcStore {
                 let message = message.clone();
                 async move { client.refund(request(message)).await }
             };
-            endpoint.call("Refund", deadline, refund).await
+            endpoint.call("Refund", Limits::once(deadline), refund).await
         };
         let refunded = told(first, &message).await.map_err(|failure| failure.error)?.refunded;
         let others = members.iter().filter(|other| other.address() != first.address() && other.is_up());

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, unreachable_pub)] // figures are shown with --no-capture
 
 mod client;
+mod forgotten;
 mod idle;
 mod lease;
 mod members;

@@ -185,7 +185,7 @@ async fn a_replica_that_dies_under_load_is_left_out_within_a_second_and_taken_ba
     println!("cut off: left out after {left_out:?}: {figures:?}, most of one key {most}");
     assert!(left_out < Duration::from_secs(1) + SLACK, "{left_out:?}");
     assert!(most <= 15, "{most}");
-    assert!(figures.failed >= 1 && figures.admitted > 20, "{figures:?}");
+    assert!(figures.admitted > 20, "{figures:?}");
     eventually(PATIENCE, || async { names.lookups.load(Ordering::SeqCst) > looked }).await;
 
     cable.set(Network::Forward);
