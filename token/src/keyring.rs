@@ -5,8 +5,8 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 
 use crate::compact::Compact;
+use crate::issuer::{Signed, Standing};
 use crate::key::{Fingerprint, Key};
-use crate::key_set::KeySet;
 use crate::{InvalidKey, KeySources, Provider, SigningKey, TokenError};
 
 /// The most keys tried on one token, so that a token without `kid` cannot cost a signature check per published key.
@@ -29,7 +29,14 @@ struct Failure {
 impl Keyring {
     pub(crate) fn new(sources: KeySources) -> Result<Self, InvalidKey> {
         let inline = sources.keys.into_iter().map(inline_key).collect::<Result<_, _>>()?;
-        Ok(Self { inline, providers: sources.providers })
+        // Who names one provider twice has one provider.
+        let mut providers: Vec<Arc<Provider>> = Vec::new();
+        for provider in sources.providers {
+            if !providers.iter().any(|known| Arc::ptr_eq(known, &provider)) {
+                providers.push(provider);
+            }
+        }
+        Ok(Self { inline, providers })
     }
 
     /// The key that signed `token`. Asks the providers for newer keys if none fits and that may help.
@@ -51,10 +58,8 @@ impl Keyring {
         self.is_inline(key) || self.providers.iter().any(|provider| publishes(provider, key))
     }
 
-    /// Checks `iss` against the issuers the caller listed and those of the discovery documents.
-    ///
-    /// A document's issuer counts only for keys published beside it: with two providers, neither can sign in the
-    /// other's name. Inline keys, and unsigned tokens where a policy allows them, may name any accepted issuer.
+    /// Checks `iss` against the issuers the caller listed and those of the discovery documents, as [`crate::issuer`]
+    /// says. Asks providers that were never loaded if the answer may be theirs.
     pub(crate) async fn check_issuer(
         &self,
         issuer: Option<&str>,
@@ -65,20 +70,17 @@ impl Keyring {
             return Ok(());
         }
         let issuer = issuer.ok_or(TokenError::IssuerNotAllowed)?;
-        if listed.iter().any(|one| one == issuer) {
-            return Ok(());
-        }
-        let published_key = signer.filter(|key| !self.is_inline(*key));
-        if published_key.is_none() && self.unloaded().is_some() {
+        let is_listed = listed.iter().any(|one| one == issuer);
+        let signed = Signed { issuer, is_listed, published_key: signer.filter(|key| !self.is_inline(*key)) };
+        let mut standing = signed.standing(&self.providers);
+        if standing == Standing::Open {
             self.renew_unloaded().await;
+            standing = signed.standing(&self.providers);
         }
-        let vouches = |keys: &KeySet| keys.issuer == issuer && published_key.is_none_or(|key| keys.publishes(key));
-        if self.providers.iter().any(|provider| provider.keys().as_deref().is_some_and(vouches)) {
-            return Ok(());
-        }
-        match self.unloaded() {
-            Some(provider) if published_key.is_none() => Err(TokenError::KeysUnavailable(provider.url().to_owned())),
-            _ => Err(TokenError::IssuerNotAllowed),
+        match (standing, self.unloaded()) {
+            (Standing::Allowed, _) => Ok(()),
+            (Standing::Open, Some(provider)) => Err(TokenError::KeysUnavailable(provider.url().to_owned())),
+            (Standing::Open | Standing::Refused, _) => Err(TokenError::IssuerNotAllowed),
         }
     }
 

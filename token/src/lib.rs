@@ -14,6 +14,7 @@ mod compact;
 mod error;
 mod fetch;
 mod health;
+mod issuer;
 mod jwk;
 mod jwt;
 mod key;

@@ -5,6 +5,7 @@
 mod algorithms;
 mod attacks;
 mod documents;
+mod issuers;
 mod keys_over_time;
 mod policy;
 mod signer;
