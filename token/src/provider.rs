@@ -11,22 +11,25 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use parking_lot::Mutex;
-use reqwest::{Client, Url};
+use reqwest::Url;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use self::flight::{Flights, Reason};
 use crate::ProvidersConfig;
+use crate::download::Downloader;
 use crate::fetch::{self, FetchError};
 use crate::health::{Health, KeysState};
+use crate::jwk;
 use crate::key_set::{Endpoints, KeySet};
 use crate::metrics::Metrics;
+use crate::notices::Notices;
 
 /// What the providers of one registry share.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) config: ProvidersConfig,
-    pub(crate) client: Client,
+    pub(crate) downloader: Downloader,
     pub(crate) metrics: Metrics,
     pub(crate) health: Health,
 }
@@ -39,11 +42,12 @@ pub struct Provider {
     keys: ArcSwapOption<KeySet>,
     /// Taken for moments only, never across a fetch.
     flights: Mutex<Flights>,
+    notices: Notices,
 }
 
 impl Provider {
     pub(crate) fn new(url: Url, shared: Arc<Shared>) -> Self {
-        Self { url, shared, keys: ArcSwapOption::empty(), flights: Mutex::default() }
+        Self { url, shared, keys: ArcSwapOption::empty(), flights: Mutex::default(), notices: Notices::default() }
     }
 
     /// The discovery URL.
@@ -127,9 +131,9 @@ impl Provider {
 
     /// Fetches and stores; whether it succeeded.
     async fn fetch_now(&self) -> bool {
-        let Shared { config, client, metrics, health } = &*self.shared;
+        let Shared { config, downloader, metrics, health } = &*self.shared;
         let timeout = config.fetch_timeout;
-        let result = tokio::time::timeout(timeout, fetch::key_set(client, &self.url)).await;
+        let result = tokio::time::timeout(timeout, fetch::key_set(downloader, &self.url, &self.notices)).await;
         let url = self.url.as_str();
         match result.unwrap_or(Err(FetchError::Timeout(timeout))) {
             Ok(keys) => {
@@ -150,14 +154,11 @@ impl Provider {
     }
 
     fn store(&self, keys: KeySet) {
-        let changed = self.keys.load().as_ref().is_none_or(|known| {
-            known.issuer != keys.issuer
-                || known.keys.len() != keys.keys.len()
-                || known.keys.iter().any(|key| !keys.publishes(key.fingerprint()))
-        });
-        if changed {
-            let ids: Vec<_> = keys.keys.iter().map(|key| key.id().unwrap_or("-")).collect();
-            tracing::info!(provider = %self.url, issuer = keys.issuer, ?ids, "provider's keys loaded");
+        if self.keys.load().as_ref().is_none_or(|known| !known.equals(&keys)) {
+            let named = keys.keys.iter().take(MAX_NAMED);
+            let ids: Vec<_> = named.map(|key| jwk::shortened(key.id().unwrap_or("-"), jwk::MAX_SHOWN_ID)).collect();
+            let count = keys.keys.len();
+            tracing::info!(provider = %self.url, issuer = keys.issuer, count, ?ids, "provider's keys loaded");
         }
         self.keys.store(Some(Arc::new(keys)));
     }
@@ -168,6 +169,9 @@ impl fmt::Debug for Provider {
         f.debug_struct("Provider").field("url", &self.url.as_str()).finish_non_exhaustive()
     }
 }
+
+/// The most keys named in the log when they have changed.
+const MAX_NAMED: usize = 16;
 
 /// The pause after the first failure; it doubles with each further one.
 const FIRST_RETRY: Duration = Duration::from_secs(1);

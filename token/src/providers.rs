@@ -9,10 +9,11 @@ use reqwest::Url;
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
+use crate::Provider;
+use crate::download::{Downloader, is_http, is_loopback};
 use crate::health::Health;
 use crate::metrics::Metrics;
 use crate::provider::Shared;
-use crate::{Provider, fetch};
 
 /// How providers are asked for their keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,11 +106,11 @@ impl Providers {
         if config.fetch_timeout.is_zero() {
             return Err(ProvidersError::FetchTimeout);
         }
-        let client = fetch::client().map_err(ProvidersError::Client)?;
+        let downloader = Downloader::new().map_err(ProvidersError::Client)?;
         let metrics = Metrics::default();
         ops.registry(|registry| metrics.register(registry));
         let health = Health::new(ops.readiness("identity keys"));
-        Ok(Self { shared: Arc::new(Shared { config, client, metrics, health }), registered: Arc::default() })
+        Ok(Self { shared: Arc::new(Shared { config, downloader, metrics, health }), registered: Arc::default() })
     }
 
     /// Keeps the keys of all providers fresh until `shutdown`, also those of providers that are added later. Without
@@ -207,7 +208,7 @@ impl Providers {
 fn parse(url: &str) -> Result<Url, ProvidersError> {
     let unusable = |why: String| ProvidersError::Url { url: url.to_owned(), why };
     let parsed = Url::parse(url).map_err(|why| unusable(why.to_string()))?;
-    if !fetch::is_http(&parsed) {
+    if !is_http(&parsed) {
         return Err(unusable(format!("its scheme is `{}`", parsed.scheme())));
     }
     // It would show in logs, metrics and on the operations port.
@@ -215,27 +216,4 @@ fn parse(url: &str) -> Result<Url, ProvidersError> {
         return Err(ProvidersError::Url { url: "…".into(), why: "it contains a user name or password".into() });
     }
     Ok(parsed)
-}
-
-fn is_loopback(url: &Url) -> bool {
-    // An IPv6 address stands in brackets in a URL.
-    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-
-    use super::*;
-
-    #[test]
-    fn only_addresses_of_this_machine_are_loopback() {
-        for url in ["http://localhost:8090/x", "http://127.0.0.9/", "http://[::1]:80/"] {
-            assert!(is_loopback(&Url::parse(url).unwrap()), "{url}");
-        }
-        for url in ["http://localhost.example/", "http://10.0.0.1/", "http://[2001:db8::1]/"] {
-            assert!(!is_loopback(&Url::parse(url).unwrap()), "{url}");
-        }
-    }
 }
