@@ -48,7 +48,7 @@ pub(crate) async fn run(args: Args, shutdown: CancellationToken) -> Result<(), E
     let limiter = limiter(&args)?;
     let call = addresses.first_call(&configuration);
     let web = weir_web::Config::new(development_settings(&call, &addresses.gateway, &addresses.identity)?);
-    let banner = banner::Banner::new(&ports, &addresses, &args, call, web.has_files());
+    let banner = banner::Banner::new(&ports, &addresses, &args, call, web.has_files())?;
     let limiters = ClientConfig {
         endpoints: vec![addresses.limiter.clone()],
         timeout: args.limiter_timeout,
