@@ -1,5 +1,6 @@
 //! `HTTP_PROXY` and its relatives: whoever sets them means other machines.
 
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -86,4 +87,16 @@ async fn a_provider_elsewhere_is_asked_through_the_proxy() {
     // Ready when the keys have come, and nobody but the proxy has them.
     let role = Role::start_with("backend", &["--openid-config", discovery], &variables(&proxy)).await;
     assert!(role.metrics().await.contains(r#"result="ok""#));
+}
+
+#[test]
+fn providers_may_not_be_asked_all_the_time() {
+    for role in ["gateway", "backend", "up"] {
+        for flag in ["--jwks-refresh", "--jwks-unknown-kid"] {
+            let output = Command::new(env!("CARGO_BIN_EXE_weir")).args([role, flag, "100ms"]).output().unwrap();
+            let text = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert_eq!(output.status.code(), Some(2), "{role}: {text}");
+            assert!(text.contains(flag) && text.contains("providers are asked every 1s at most"), "{role}: {text}");
+        }
+    }
 }

@@ -1,7 +1,9 @@
-//! Getting one document from a provider over HTTP, with everything bounded: bytes, redirects and, by the caller, time.
+//! Getting one document from a provider over HTTP, with everything bounded: bytes, redirects and,
+//! by the caller, time.
 //!
-//! A provider on this machine is asked directly, whatever `HTTP_PROXY` and `ALL_PROXY` say: a proxy's loopback is
-//! another machine's. Redirects are followed here rather than by the client, so that this holds for each step.
+//! A provider on this machine is asked directly, whatever `HTTP_PROXY` and `ALL_PROXY` say: a
+//! proxy's loopback is another machine's. Redirects are followed here rather than by the client, so
+//! that this holds for each step.
 
 use std::error::Error as _;
 use std::fmt::Write as _;
@@ -40,8 +42,9 @@ impl Downloader {
             Client::builder()
                 .user_agent(concat!("weir/", env!("CARGO_PKG_VERSION")))
                 .redirect(Policy::none())
-                // Fetches are minutes apart, and a load balancer may forget an idle connection meanwhile without a word:
-                // the next request would wait for an answer until the fetch timeout. A handshake costs less than that.
+                // Fetches are minutes apart, and a load balancer may forget an idle connection
+                // meanwhile without a word: the next request would wait for an answer until the
+                // fetch timeout. A handshake costs less than that.
                 .pool_max_idle_per_host(0)
         };
         Ok(Self { by_environment: builder().build()?, direct: builder().no_proxy().build()? })
@@ -107,7 +110,8 @@ fn unreachable(document: Document, url: &Url, why: String) -> FetchError {
     FetchError::Request { document: document.name, url: url.to_string(), why }
 }
 
-/// The error and its causes in one line; the outermost text alone ("error sending request") says nothing.
+/// The error and its causes in one line; the outermost text alone ("error sending request") says
+/// nothing.
 fn causes(error: reqwest::Error) -> String {
     let error = error.without_url();
     let mut text = error.to_string();
@@ -125,7 +129,8 @@ pub(crate) fn is_http(url: &Url) -> bool {
     matches!(url.scheme(), "http" | "https")
 }
 
-/// Whether `url` names this machine: an address of loopback, `localhost`, or a name below it (RFC 6761, 6.3).
+/// Whether `url` names this machine: an address of loopback, `localhost`, or a name below it (RFC
+/// 6761, 6.3).
 pub(crate) fn is_loopback(url: &Url) -> bool {
     // An IPv6 address stands in brackets in a URL, and a name may end with the root's dot.
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']).trim_end_matches('.');

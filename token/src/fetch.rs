@@ -1,7 +1,8 @@
 //! Fetching a provider's discovery document and key set.
 //!
-//! Only `issuer` and `jwks_uri` are needed, so slim discovery documents work; the endpoints for signing in are read if
-//! they are there. The issuer is not compared with the URL: Azure AD B2C's does not match it.
+//! Only `issuer` and `jwks_uri` are needed, so slim discovery documents work; the endpoints for
+//! signing in are read if they are there. The issuer is not compared with the URL: Azure AD B2C's
+//! does not match it.
 
 use std::time::Duration;
 
@@ -18,8 +19,8 @@ use crate::notices::Notices;
 /// Real ones have a few thousand bytes.
 const DISCOVERY: Document = Document { name: "discovery document", max_bytes: 1024 * 1024 };
 
-/// Room for 1,000 RSA keys of 4,096 bits ([`jwk::MAX_KEYS`]) with a chain of certificates each: a key takes some 3 KB with
-/// one certificate, and 2 KB more for each further one.
+/// Room for 1,000 RSA keys of 4,096 bits ([`jwk::MAX_KEYS`]) with a chain of certificates each: a
+/// key takes some 3 KB with one certificate, and 2 KB more for each further one.
 const KEYS: Document = Document { name: "key set", max_bytes: 8 * 1024 * 1024 };
 
 /// Why a provider's keys could not be fetched.
@@ -71,7 +72,8 @@ impl Discovery {
     }
 }
 
-/// Fetches the discovery document at `url` and the key set it names. `notices` hears of keys that are left out.
+/// Fetches the discovery document at `url` and the key set it names. `notices` hears of keys that
+/// are left out.
 pub(crate) async fn key_set(downloader: &Downloader, url: &Url, notices: &Notices) -> Result<KeySet, FetchError> {
     let unusable = |document: Document, url: &Url, why: String| FetchError::Unusable {
         document: document.name,

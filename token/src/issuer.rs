@@ -1,12 +1,13 @@
 //! In whose name a key may sign.
 //!
-//! A key that providers published speaks for the issuers of the providers that publish it, whatever a policy lists:
-//! otherwise a list would join providers, and each could sign tokens in the name of the others. A listed issuer that is
-//! no provider's own is an alias. With one provider there is nobody else whom its keys could impersonate, so every
-//! listed name is its own; with several, an alias has to be the other form of the same tenant's name in Entra.
+//! A key that providers published speaks for the issuers of the providers that publish it, whatever
+//! a policy lists: otherwise a list would join providers, and each could sign tokens in the name of
+//! the others. A listed issuer that is no provider's own is an alias. With one provider there is
+//! nobody else whom its keys could impersonate, so every listed name is its own; with several, an
+//! alias has to be the other form of the same tenant's name in Entra.
 //!
-//! Inline keys, and unsigned tokens where a policy allows them, belong to no provider: they may name every listed
-//! issuer and every provider's.
+//! Inline keys, and unsigned tokens where a policy allows them, belong to no provider: they may
+//! name every listed issuer and every provider's.
 
 use std::sync::Arc;
 
@@ -83,17 +84,18 @@ impl Signed<'_> {
     }
 }
 
-/// Before and behind the tenant's id in the two forms of an issuer that Entra uses: tokens of version 1 name the first,
-/// whichever discovery document (mostly that of version 2) was read.
+/// Before and behind the tenant's id in the two forms of an issuer that Entra uses: tokens of
+/// version 1 name the first, whichever discovery document (mostly that of version 2) was read.
 /// <https://learn.microsoft.com/entra/identity-platform/access-tokens#token-formats>
 const ENTRA_FORMS: [(&str, &str); 2] =
     [("https://sts.windows.net/", "/"), ("https://login.microsoftonline.com/", "/v2.0")];
 
-/// What stands for the tenant's id in the issuer of the documents for all tenants (`common`, `organizations`).
+/// What stands for the tenant's id in the issuer of the documents for all tenants (`common`,
+/// `organizations`).
 const ANY_TENANT: &str = "{tenantid}";
 
-/// Whether both are issuers of one Entra tenant, in either form. `provider` is the issuer of a discovery document, which
-/// may be one for all tenants: then every tenant's is its own.
+/// Whether both are issuers of one Entra tenant, in either form. `provider` is the issuer of a
+/// discovery document, which may be one for all tenants: then every tenant's is its own.
 fn names_same_tenant(provider: &str, issuer: &str) -> bool {
     match (entra_tenant(provider), entra_tenant(issuer)) {
         (Some(provider), Some(tenant)) => is_guid(tenant) && (provider == tenant || provider == ANY_TENANT),

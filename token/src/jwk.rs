@@ -16,8 +16,8 @@ use crate::InvalidKey;
 use crate::algorithm::Algorithm;
 use crate::key::{Curve, Fingerprint, Key};
 
-/// The most usable keys read from one set. Providers publish two to ten; a hub for many issuers may have hundreds. Each
-/// takes a few kilobytes of memory, and may be tried on a token without `kid`.
+/// The most usable keys read from one set. Providers publish two to ten; a hub for many issuers may
+/// have hundreds. Each takes a few kilobytes of memory, and may be tried on a token without `kid`.
 pub(crate) const MAX_KEYS: usize = 1000;
 
 /// The most remarks about one set, so that a set of nothing but rubbish fills no log.
@@ -182,8 +182,9 @@ fn parse_key(value: Value) -> Result<(Key, Vec<&'static str>), InvalidKey> {
     Ok((key, odd))
 }
 
-/// The bytes of a member. RFC 7518 asks for base64url without padding; standard base64 and padding are common slips that
-/// leave no doubt about the bytes, so they are read, and the member is added to `odd`.
+/// The bytes of a member. RFC 7518 asks for base64url without padding; standard base64 and padding
+/// are common slips that leave no doubt about the bytes, so they are read, and the member is added
+/// to `odd`.
 fn bytes(text: Option<String>, name: &'static str, odd: &mut Vec<&'static str>) -> Result<Vec<u8>, InvalidKey> {
     let text = text.ok_or_else(|| InvalidKey(format!("{name} is missing")))?;
     if let Ok(bytes) = URL_SAFE_NO_PAD.decode(&text) {

@@ -61,7 +61,8 @@ impl Key {
                 RSA_BITS.end()
             )));
         }
-        // The product of two odd primes is odd; the library takes the key and then verifies nothing with it.
+        // The product of two odd primes is odd; the library takes the key and then verifies nothing
+        // with it.
         if n.last().is_none_or(|last| last % 2 == 0) {
             return Err(InvalidKey("the RSA modulus must be an odd number: n is not an RSA public key".into()));
         }
@@ -190,10 +191,11 @@ fn narrow(kind: &[Algorithm], pinned: Option<Algorithm>) -> Result<Vec<Algorithm
     }
 }
 
-/// The points of Ed25519 whose order divides eight, by their encodings without the sign bit: seven for eight points of
-/// either sign, because zero and one can also be written as themselves plus the field's prime. For such a key signatures
-/// exist that hold for any message or for every eighth. The curves of [`Curve`] have prime order and no such points.
-/// Source: `ge25519_has_small_order` of libsodium; RFC 8032, 5.1.7 leaves the check to the application.
+/// The points of Ed25519 whose order divides eight, by their encodings without the sign bit: seven
+/// for eight points of either sign, because zero and one can also be written as themselves plus the
+/// field's prime. For such a key signatures exist that hold for any message or for every eighth.
+/// The curves of [`Curve`] have prime order and no such points. Source: `ge25519_has_small_order`
+/// of libsodium; RFC 8032, 5.1.7 leaves the check to the application.
 const SMALL_ORDER: [[u8; 32]; 7] = [
     small(0x00, 0x00, 0x00), // 0, order 4
     small(0x01, 0x00, 0x00), // 1, order 1

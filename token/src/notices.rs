@@ -1,5 +1,5 @@
-//! What is said about a provider's key set: which keys were left out or are oddly written, and why. Each notice is
-//! logged once, not again with every refresh of a set that has not changed.
+//! What is said about a provider's key set: which keys were left out or are oddly written, and why.
+//! Each notice is logged once, not again with every refresh of a set that has not changed.
 
 use std::collections::HashSet;
 
@@ -8,8 +8,8 @@ use reqwest::Url;
 
 use crate::jwk::{ParsedSet, Remark};
 
-/// The most notices remembered for one provider, some 100 KB. One more, and all are forgotten: a key that is still
-/// published is then named a second time.
+/// The most notices remembered for one provider, some 100 KB. One more, and all are forgotten: a
+/// key that is still published is then named a second time.
 const MAX_REMEMBERED: usize = 1000;
 
 /// What was said about one provider's keys.

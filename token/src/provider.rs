@@ -45,6 +45,15 @@ pub struct Provider {
     notices: Notices,
 }
 
+/// What became of the wish for a fetch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fetch {
+    Started,
+    /// One was under way.
+    Joined,
+    NotDue,
+}
+
 impl Provider {
     pub(crate) fn new(url: Url, shared: Arc<Shared>) -> Self {
         Self { url, shared, keys: ArcSwapOption::empty(), flights: Mutex::default(), notices: Notices::default() }
@@ -89,6 +98,14 @@ impl Provider {
         self.fetch(Reason::Schedule).await;
     }
 
+    /// As [`Self::refresh`], but never content with a fetch that had begun before: it may have read
+    /// what is withdrawn.
+    pub(crate) async fn refresh_anew(self: &Arc<Self>) {
+        if self.fetch(Reason::Schedule).await == Fetch::Joined {
+            self.fetch(Reason::Schedule).await;
+        }
+    }
+
     /// Gives the provider a chance to publish a key that no known one can replace: fetches if that is due, waits for a
     /// fetch that is under way, and returns at once otherwise.
     pub(crate) async fn renew(self: &Arc<Self>) {
@@ -113,10 +130,11 @@ impl Provider {
         shutdown.run_until_cancelled(refresh_forever).await;
     }
 
-    async fn fetch(self: &Arc<Self>, reason: Reason) {
+    /// Fetches, or waits for the fetch that is under way, if `reason` is good enough by now.
+    async fn fetch(self: &Arc<Self>, reason: Reason) -> Fetch {
         let interval = self.shared.config.unknown_key_interval;
         let boarding = self.flights.lock().board(reason, Instant::now(), interval);
-        let Some((landed, takes_off)) = boarding else { return };
+        let Some((landed, takes_off)) = boarding else { return Fetch::NotDue };
         if takes_off {
             let (provider, landed) = (Arc::clone(self), landed.clone());
             tokio::spawn(async move {
@@ -127,6 +145,7 @@ impl Provider {
             });
         }
         landed.cancelled().await;
+        if takes_off { Fetch::Started } else { Fetch::Joined }
     }
 
     /// Fetches and stores; whether it succeeded.

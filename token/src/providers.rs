@@ -7,6 +7,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use reqwest::Url;
 use thiserror::Error;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::Provider;
@@ -18,8 +19,9 @@ use crate::provider::Shared;
 /// How providers are asked for their keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProvidersConfig {
-    /// How often keys are fetched again in the background. What a provider says about caching is not looked at, so it
-    /// cannot make us ask more often.
+    /// How often keys are fetched again in the background, and so how long a withdrawn key is
+    /// believed. What a provider says about caching is not looked at, so it cannot make us ask more
+    /// often.
     pub refresh_interval: Duration,
     /// The least time between two fetches that tokens of an unknown key cause.
     pub unknown_key_interval: Duration,
@@ -31,14 +33,17 @@ pub struct ProvidersConfig {
 /// As API Management does: rotations announce keys a day ahead, so an hour is soon enough.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(60 * 60);
 
-/// As API Management does.
+/// As API Management does. It bounds what callers can make us ask a provider.
 const UNKNOWN_KEY_INTERVAL: Duration = Duration::from_secs(5 * 60);
 
 /// Longer than a provider on another continent needs; shorter than clients wait.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A shorter refresh interval is a mistake, and would be a burden to the provider.
-const MIN_REFRESH_INTERVAL: Duration = Duration::from_secs(1);
+impl ProvidersConfig {
+    /// The least that both intervals may be. Less is a mistake, and would be a burden to the
+    /// provider.
+    pub const MIN_INTERVAL: Duration = Duration::from_secs(1);
+}
 
 impl Default for ProvidersConfig {
     fn default() -> Self {
@@ -62,8 +67,11 @@ pub enum ProvidersError {
         why: String,
     },
     /// The refresh interval is too short.
-    #[error("the refresh interval of keys must be at least {} s", MIN_REFRESH_INTERVAL.as_secs())]
+    #[error("the refresh interval of keys must be at least {} s", ProvidersConfig::MIN_INTERVAL.as_secs())]
     RefreshInterval,
+    /// The interval between fetches for unknown keys is too short.
+    #[error("fetches for unknown keys must be at least {} s apart", ProvidersConfig::MIN_INTERVAL.as_secs())]
+    UnknownKeyInterval,
     /// The fetch timeout is zero.
     #[error("the timeout for fetching keys must be longer than zero")]
     FetchTimeout,
@@ -100,8 +108,11 @@ impl Providers {
     /// # Errors
     /// If the configuration or the HTTP client is unusable.
     pub fn new(config: ProvidersConfig, ops: &weir_telemetry::Ops) -> Result<Self, ProvidersError> {
-        if config.refresh_interval < MIN_REFRESH_INTERVAL {
+        if config.refresh_interval < ProvidersConfig::MIN_INTERVAL {
             return Err(ProvidersError::RefreshInterval);
+        }
+        if config.unknown_key_interval < ProvidersConfig::MIN_INTERVAL {
+            return Err(ProvidersError::UnknownKeyInterval);
         }
         if config.fetch_timeout.is_zero() {
             return Err(ProvidersError::FetchTimeout);
@@ -125,6 +136,29 @@ impl Providers {
             tokio::spawn(Arc::clone(&entry.provider).keep_fresh(entry.stop.clone()));
         }
         registered.refresh = Some(shutdown);
+    }
+
+    /// Asks every provider for its keys whenever `requests` changes, until `shutdown` or until
+    /// nobody can ask any more: for an operator who knows that a key was withdrawn. Requests go on
+    /// meanwhile with the keys that are there. Needs a tokio runtime.
+    pub fn refresh_when_asked(&self, mut requests: watch::Receiver<()>, shutdown: CancellationToken) {
+        let providers = self.clone();
+        let serve = async move {
+            while requests.changed().await.is_ok() {
+                providers.refresh_all();
+            }
+        };
+        tokio::spawn(async move { shutdown.run_until_cancelled(serve).await });
+    }
+
+    /// Begins to fetch the keys of every provider and returns at once.
+    fn refresh_all(&self) {
+        let registered = self.registered.lock();
+        tracing::info!(providers = registered.providers.len(), "asking the providers for their keys");
+        for entry in registered.providers.values() {
+            let provider = Arc::clone(&entry.provider);
+            tokio::spawn(async move { provider.refresh_anew().await });
+        }
     }
 
     /// The provider of a discovery URL, made on first use. Needs a tokio runtime once [`Self::spawn_refresh`] was called.

@@ -21,7 +21,8 @@ async fn answer_once(stream: &mut TcpStream, document: impl Fn(&str) -> Value) {
     stream.write_all(answer.as_bytes()).await.unwrap();
 }
 
-/// Each connection answers its first request and is then a black hole: it stays open, and nothing comes of what is sent.
+/// Each connection answers its first request and is then a black hole: it stays open, and nothing
+/// comes of what is sent.
 #[tokio::test]
 async fn an_idle_connection_that_was_forgotten_costs_no_fetch() {
     let signer = Signer::new("k1");

@@ -90,6 +90,8 @@ async fn unusable_urls_and_settings_are_refused_at_load() {
 
     let eager = ProvidersConfig { refresh_interval: Duration::from_millis(10), ..Default::default() };
     assert!(matches!(Providers::new(eager, &ops), Err(ProvidersError::RefreshInterval)));
+    let asking = ProvidersConfig { unknown_key_interval: Duration::from_millis(999), ..Default::default() };
+    assert!(matches!(Providers::new(asking, &ops), Err(ProvidersError::UnknownKeyInterval)));
     let hasty = ProvidersConfig { fetch_timeout: Duration::ZERO, ..Default::default() };
     assert!(matches!(Providers::new(hasty, &ops), Err(ProvidersError::FetchTimeout)));
 }

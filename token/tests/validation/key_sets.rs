@@ -71,7 +71,8 @@ async fn a_thousand_long_keys_with_their_certificates_fit() {
     assert!(world.validate(&signer.token(&world.claims())).await.is_ok());
 }
 
-/// Anybody can make this signature for a key of small order: R is the key, the neutral element, and S is zero.
+/// Anybody can make this signature for a key of small order: R is the key, the neutral element, and
+/// S is zero.
 #[tokio::test]
 async fn a_key_that_everybody_can_sign_for_is_none() {
     let mut neutral = [0; 32];
