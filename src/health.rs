@@ -62,7 +62,7 @@ pub(crate) enum HealthError {
 /// Asks, and prints a line for every answer.
 #[allow(clippy::print_stdout)] // the command's output
 pub(crate) async fn run(args: Args) -> Result<(), Error> {
-    let client = reqwest::Client::builder().timeout(TIMEOUT).no_proxy().build().map_err(HealthError::Client)?;
+    let client = client()?;
     let explicit = args.url.is_some();
     let targets = match args.url {
         Some(url) => vec![(url.clone(), url)],
@@ -78,6 +78,12 @@ pub(crate) async fn run(args: Args) -> Result<(), Error> {
         }
     }
     Ok(verdict(&targets, &answers)?)
+}
+
+/// Asks roles whether they are ready. Directly: a proxy of the environment would look for them on
+/// its own machine.
+pub(crate) fn client() -> Result<reqwest::Client, HealthError> {
+    reqwest::Client::builder().timeout(TIMEOUT).no_proxy().build().map_err(HealthError::Client)
 }
 
 /// The name and the readiness address of every role on this machine.

@@ -1,4 +1,5 @@
-//! When a role reads its configuration again: on SIGHUP, and with `--watch` when a file of it changes.
+//! When a role reads its configuration again, and asks OpenID providers for their keys: on SIGHUP,
+//! and with `--watch` when a file of its configuration changes.
 //!
 //! Changes are looked for once a second. A change counts when nothing has changed for another second, so that a folder
 //! that is just being written is not read half-way.
@@ -47,7 +48,7 @@ async fn hangups(mut signals: Signal, ask: watch::Sender<()>, shutdown: Cancella
             return;
         }
         match ask.send(()) {
-            Ok(()) => tracing::info!("SIGHUP: asked to read the configuration again"),
+            Ok(()) => tracing::info!("SIGHUP: asked to read everything again"),
             Err(_) => tracing::info!("SIGHUP: there is nothing to read again"),
         }
     }

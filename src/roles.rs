@@ -12,6 +12,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use weir_token::ProvidersConfig;
 
 /// Parses `10.0.1.0/24`, or a single address.
 pub(crate) fn network(text: &str) -> Result<IpNet, String> {
@@ -39,6 +40,20 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     if duration.is_zero() { Err("must be more than zero".to_owned()) } else { Ok(duration) }
 }
 
+/// Parses how often OpenID providers are asked for their keys.
+pub(crate) fn jwks_interval(text: &str) -> Result<Duration, String> {
+    let interval = duration(text)?;
+    if interval < ProvidersConfig::MIN_INTERVAL {
+        return Err(format!("providers are asked every {:?} at most, e.g. 5m", ProvidersConfig::MIN_INTERVAL));
+    }
+    Ok(interval)
+}
+
+/// How providers are asked for their keys, as `--jwks-refresh` and `--jwks-unknown-kid` say.
+pub(crate) fn jwks(refresh_interval: Duration, unknown_key_interval: Duration) -> ProvidersConfig {
+    ProvidersConfig { refresh_interval, unknown_key_interval, ..ProvidersConfig::default() }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -52,6 +67,15 @@ mod tests {
         assert_eq!(network("10.0.0.0/8").unwrap().to_string(), "10.0.0.0/8");
         assert!(network("10.1.2.3/8").unwrap_err().contains("10.0.0.0/8"));
         assert!(network("10.0.0.0/33").is_err() && network("localhost").is_err());
+    }
+
+    #[test]
+    fn providers_are_not_asked_all_the_time() {
+        assert_eq!(jwks_interval("1s"), Ok(Duration::from_secs(1)));
+        assert_eq!(jwks_interval("60m"), Ok(ProvidersConfig::default().refresh_interval));
+        assert_eq!(jwks_interval("5m"), Ok(ProvidersConfig::default().unknown_key_interval));
+        assert!(jwks_interval("999ms").unwrap_err().contains("every 1s at most"));
+        assert!(jwks_interval("often").unwrap_err().contains("a whole number and a unit"));
     }
 
     #[test]

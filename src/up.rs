@@ -26,6 +26,7 @@ use crate::listen::{Address, address_of, bind_both};
 use crate::named_values::NamedValueArgs;
 use crate::reload;
 use crate::roles::gateway::{fill_function_key, reloading, watched};
+use crate::roles::jwks;
 use crate::roles::web::{development_settings, warn_beyond_loopback};
 use addresses::Addresses;
 pub(crate) use flags::{Args, EXAMPLES};
@@ -48,17 +49,25 @@ pub(crate) async fn run(args: Args, shutdown: CancellationToken) -> Result<(), E
     let limiter = limiter(&args)?;
     let call = addresses.first_call(&configuration);
     let web = weir_web::Config::new(development_settings(&call, &addresses.gateway, &addresses.identity)?);
-    let banner = banner::Banner::new(&ports, &addresses, &args, call, web.has_files());
+    let banner = banner::Banner::new(&ports, &addresses, &args, call, web.has_files())?;
     let limiters = ClientConfig {
         endpoints: vec![addresses.limiter.clone()],
         timeout: args.limiter_timeout,
         ..ClientConfig::default()
     };
+    let providers = jwks(args.jwks_refresh, args.jwks_unknown_kid);
+    let backend = weir_backend::Config {
+        openid_config: development::openid_config(&addresses.identity),
+        providers: providers.clone(),
+        refresh_keys: Some(requests.clone()),
+        ..weir_backend::Config::default()
+    };
     let gateway = weir_gateway::Config {
+        providers,
         reload: Some(Reload { load: reloading(load), requests }),
         ..weir_gateway::Config::new(configuration, limiters)
     };
-    let mut roles = start(limiter, gateway, web, ports, addresses, &shutdown);
+    let mut roles = start(limiter, backend, gateway, web, ports, addresses, &shutdown);
     let ended = tokio::select! {
         () = banner.print_when_ready(&shutdown) => roles.join_next().await,
         ended = roles.join_next() => ended,
@@ -166,16 +175,13 @@ fn fill_addresses(overrides: &mut NamedValueOverrides, addresses: &Addresses) {
 
 fn start(
     limiter: weir_limiter::Config,
+    backend: weir_backend::Config,
     gateway: weir_gateway::Config,
     web: weir_web::Config,
     ports: Ports,
     addresses: Addresses,
     shutdown: &CancellationToken,
 ) -> JoinSet<Result<(), Error>> {
-    let backend = weir_backend::Config {
-        openid_config: development::openid_config(&addresses.identity),
-        ..weir_backend::Config::default()
-    };
     let identity = weir_identity::Config {
         public_url: addresses.identity,
         development_tokens: true,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::watch;
 
 use crate::access::{Action, Rule};
 use crate::development;
@@ -19,6 +20,10 @@ pub struct Config {
     pub master_key: Option<SecretString>,
     /// The discovery document of the provider whose tokens are accepted.
     pub openid_config: String,
+    /// How that provider is asked for its keys.
+    pub providers: weir_token::ProvidersConfig,
+    /// Every value sent has the provider asked for its keys at once. `None`: nobody can.
+    pub refresh_keys: Option<watch::Receiver<()>>,
     /// A token must be meant for one of these. The first is the client id of this application.
     pub audiences: Vec<String>,
     /// Where a caller without a token is told to sign in. Without it, derived from `openid_config` where that follows
@@ -44,6 +49,8 @@ impl Default for Config {
             function_keys: vec![SecretString::from(development::FUNCTION_KEY)],
             master_key: None,
             openid_config: development::OPENID_CONFIG.to_owned(),
+            providers: weir_token::ProvidersConfig::default(),
+            refresh_keys: None,
             audiences: vec![development::AUDIENCE.to_owned()],
             authorization_uri: None,
             excluded_paths: Vec::new(),

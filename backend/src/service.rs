@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 use weir_telemetry::{Listeners, Ops};
-use weir_token::{Providers, ProvidersConfig};
+use weir_token::Providers;
 
 use crate::config::Config;
 use crate::error::Error;
@@ -18,10 +18,13 @@ use crate::server;
 /// the host is not ready, and answers 503 to every token, until its keys are there.
 pub async fn run(config: Config, listeners: Listeners, shutdown: CancellationToken) -> Result<(), Error> {
     let ops = Ops::new("backend");
-    let providers = Providers::new(ProvidersConfig::default(), &ops)?;
+    let providers = Providers::new(config.providers.clone(), &ops)?;
     let host = Arc::new(Host::new(&config, &providers, &ops)?);
     // After the host, which names the provider to refresh.
     providers.spawn_refresh(shutdown.clone());
+    if let Some(requests) = config.refresh_keys.clone() {
+        providers.refresh_when_asked(requests, shutdown.clone());
+    }
     let operations = async {
         match listeners.ops {
             Some(listener) => ops.serve(listener, shutdown.clone()).await.map_err(Error::Operations),

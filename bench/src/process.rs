@@ -26,8 +26,10 @@ impl Server {
         all.extend(arguments);
         let server = Self::start(&program, &all);
         let ready = format!("{}/readyz", server.operations.as_ref().expect("every role has an operations port"));
+        // Directly, whatever proxy the environment names.
+        let client = reqwest::Client::builder().no_proxy().build().expect("a client without settings");
         let start = Instant::now();
-        while !reqwest::get(&ready).await.is_ok_and(|r| r.status().is_success()) {
+        while !client.get(&ready).send().await.is_ok_and(|r| r.status().is_success()) {
             assert!(start.elapsed() < Duration::from_secs(30), "weir {role} does not become ready");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }

@@ -32,7 +32,8 @@ pub type Load = Arc<dyn Fn() -> Result<Configuration, ReloadError> + Send + Sync
 pub struct Reload {
     /// Reads it: files, named values, everything that can have changed. Called on a thread that may block.
     pub load: Load,
-    /// Every value sent asks for a reload; what is asked for meanwhile is one more.
+    /// Every value sent asks for a reload, and all providers for their keys; what is asked for
+    /// meanwhile is one more.
     pub requests: watch::Receiver<()>,
 }
 

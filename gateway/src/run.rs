@@ -79,6 +79,8 @@ pub async fn run(config: Config, listeners: Listeners, shutdown: CancellationTok
     ops.readiness("configuration").ready();
     let live = Arc::clone(&parts.live);
     if let Some(reload) = config.reload {
+        // On its own: keys are asked for also if the configuration is the same or has errors.
+        providers.refresh_when_asked(reload.requests.clone(), shutdown.clone());
         let reloader = Reloader::new(&config.configuration, Arc::clone(&gateway), parts, reloads);
         tokio::spawn(reloader.run(reload, shutdown.clone()));
     }

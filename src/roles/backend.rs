@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args as ClapArgs;
 use ipnet::IpNet;
@@ -12,7 +13,7 @@ use crate::development::{self, address};
 use crate::error::Error;
 use crate::listen::{Address, announce, bind_both};
 use crate::reload;
-use crate::roles::network;
+use crate::roles::{jwks, jwks_interval, network};
 use crate::secret_file;
 
 pub(crate) const EXAMPLES: &str = "\
@@ -37,6 +38,13 @@ pub(crate) struct Args {
     /// The OpenID discovery document of the provider whose tokens are accepted
     #[arg(long, value_name = "URL", env = "WEIR_BACKEND_OPENID_CONFIG", default_value_t = development::openid_config("http://localhost:8090"))]
     openid_config: String,
+    /// How often the keys of OpenID providers are fetched again, and so how long a withdrawn key is
+    /// believed, e.g. 10m
+    #[arg(long, value_name = "DURATION", env = "WEIR_BACKEND_JWKS_REFRESH", default_value = "60m", value_parser = jwks_interval)]
+    jwks_refresh: Duration,
+    /// How often tokens of an unknown key may have a provider asked for its keys, at most, e.g. 1m
+    #[arg(long, value_name = "DURATION", env = "WEIR_BACKEND_JWKS_UNKNOWN_KID", default_value = "5m", value_parser = jwks_interval)]
+    jwks_unknown_kid: Duration,
     /// The audience a token must have: this API's client id
     #[arg(long, value_name = "ID", env = "WEIR_BACKEND_AUDIENCE", default_value = development::AUDIENCE)]
     audience: String,
@@ -47,9 +55,12 @@ pub(crate) struct Args {
 
 /// Runs the role until `shutdown`.
 pub(crate) async fn run(args: Args, shutdown: CancellationToken) -> Result<(), Error> {
-    reload::nothing(&shutdown);
+    // On SIGHUP the provider is asked for its keys at once.
+    let refresh_keys = Some(reload::requests(None, &shutdown));
     let mut config = Config {
         openid_config: args.openid_config,
+        providers: jwks(args.jwks_refresh, args.jwks_unknown_kid),
+        refresh_keys,
         audiences: vec![args.audience],
         allow: args.allow,
         ..Config::default()

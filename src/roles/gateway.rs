@@ -19,7 +19,7 @@ use crate::error::Error;
 use crate::listen::{Address, announce, bind_both};
 use crate::named_values::NamedValueArgs;
 use crate::reload;
-use crate::roles::{duration, network};
+use crate::roles::{duration, jwks, jwks_interval, network};
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
@@ -55,6 +55,13 @@ pub(crate) struct Args {
     /// How long asking the limiters may take before that holds, e.g. 250ms
     #[arg(long, value_name = "DURATION", env = "WEIR_GATEWAY_LIMITER_TIMEOUT", default_value = "250ms", value_parser = duration)]
     limiter_timeout: Duration,
+    /// How often the keys of OpenID providers are fetched again, and so how long a withdrawn key is
+    /// believed, e.g. 10m
+    #[arg(long, value_name = "DURATION", env = "WEIR_GATEWAY_JWKS_REFRESH", default_value = "60m", value_parser = jwks_interval)]
+    jwks_refresh: Duration,
+    /// How often tokens of an unknown key may have a provider asked for its keys, at most, e.g. 1m
+    #[arg(long, value_name = "DURATION", env = "WEIR_GATEWAY_JWKS_UNKNOWN_KID", default_value = "5m", value_parser = jwks_interval)]
+    jwks_unknown_kid: Duration,
     /// Load balancers whose X-Forwarded-For is believed
     #[arg(long, value_name = "CIDR,…", env = "WEIR_GATEWAY_TRUSTED_PROXIES", value_delimiter = ',', value_parser = network)]
     trusted_proxies: Vec<IpNet>,
@@ -70,7 +77,7 @@ pub(crate) struct Args {
     /// How /live on the operations port shows refused keys: `hashed` as codes, `plain` as they are
     #[arg(long, value_name = "hashed|plain", env = "WEIR_GATEWAY_LIVE_KEYS", default_value_t)]
     live_keys: LiveKeys,
-    /// Read the configuration again when a file of it changes, as on SIGHUP
+    /// Read the configuration again, and ask for keys, when a file of it changes, as on SIGHUP
     #[arg(long, env = "WEIR_GATEWAY_WATCH")]
     watch: bool,
     #[command(flatten)]
@@ -91,6 +98,7 @@ pub(crate) async fn run(args: Args, shutdown: CancellationToken) -> Result<(), E
         ..ClientConfig::default()
     };
     let mut config = Config {
+        providers: jwks(args.jwks_refresh, args.jwks_unknown_kid),
         trusted_proxies: args.trusted_proxies,
         proxy_protocol: args.proxy_protocol,
         public_url: args.public_url,

@@ -7,6 +7,8 @@ use weir_telemetry::Listeners;
 
 use super::addresses::Addresses;
 use super::{Args, Ports};
+use crate::error::Error;
+use crate::health;
 use crate::listen::address_of;
 use crate::token;
 
@@ -24,13 +26,20 @@ pub(super) struct Banner {
     call: String,
     identity: String,
     readiness: String,
+    client: reqwest::Client,
     spa_origin: String,
 }
 
 impl Banner {
     /// Takes what it needs before the roles take the listeners. `call` is a URL that the gateway serves; `has_pages`
     /// says whether the browser app is part of this build.
-    pub(super) fn new(ports: &Ports, addresses: &Addresses, args: &Args, call: String, has_pages: bool) -> Self {
+    pub(super) fn new(
+        ports: &Ports,
+        addresses: &Addresses,
+        args: &Args,
+        call: String,
+        has_pages: bool,
+    ) -> Result<Self, Error> {
         let store = if args.redis.is_some() { "counters in Redis" } else { "counters in memory" };
         let pages = if has_pages { "open it in a browser" } else { "not in this build: make web" };
         let mut table = format!("\n  {:<10}{:<28}{:<28}\n", "role", "address", "operations");
@@ -55,14 +64,15 @@ impl Banner {
         } else {
             String::new()
         };
-        Self {
+        Ok(Self {
             table,
             browser,
             call,
             identity: addresses.identity.clone(),
             readiness: format!("{}/readyz", operations(&ports.gateway)),
+            client: health::client()?,
             spa_origin: addresses.spa_origin.clone(),
-        }
+        })
     }
 
     /// Waits until a call would work, then prints. Gives up quietly when everything is told to stop.
@@ -76,7 +86,8 @@ impl Banner {
 
     async fn token_when_ready(&self) -> String {
         loop {
-            let ready = reqwest::get(&self.readiness).await.is_ok_and(|response| response.status().is_success());
+            let answer = self.client.get(&self.readiness).send().await;
+            let ready = answer.is_ok_and(|response| response.status().is_success());
             if ready && let Ok(token) = token::fetch(&self.identity, USER).await {
                 return token;
             }

@@ -9,7 +9,7 @@ use secrecy::SecretString;
 
 use crate::development::address;
 use crate::named_values::NamedValueArgs;
-use crate::roles::duration;
+use crate::roles::{duration, jwks_interval};
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
@@ -33,6 +33,13 @@ pub(crate) struct Args {
     /// How long the limiter waits for Redis before it counts in memory, e.g. 100ms
     #[arg(long, value_name = "DURATION", env = "WEIR_UP_STORE_TIMEOUT", default_value = "100ms", value_parser = duration)]
     pub(crate) store_timeout: Duration,
+    /// How often the keys of OpenID providers are fetched again, and so how long a withdrawn key is
+    /// believed, e.g. 10m
+    #[arg(long, value_name = "DURATION", env = "WEIR_UP_JWKS_REFRESH", default_value = "60m", value_parser = jwks_interval)]
+    pub(crate) jwks_refresh: Duration,
+    /// How often tokens of an unknown key may have a provider asked for its keys, at most, e.g. 1m
+    #[arg(long, value_name = "DURATION", env = "WEIR_UP_JWKS_UNKNOWN_KID", default_value = "5m", value_parser = jwks_interval)]
+    pub(crate) jwks_unknown_kid: Duration,
     /// The origin of the single-page app that may call the gateway and sign in; default: http://localhost and the port of
     /// --web-listen
     #[arg(long, value_name = "ORIGIN", env = "WEIR_UP_SPA_ORIGIN")]

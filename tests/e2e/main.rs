@@ -11,6 +11,7 @@ mod code_flow;
 mod degraded;
 mod exactness;
 mod health;
+mod http_proxy;
 mod loadtest;
 mod memory;
 mod metrics;

@@ -8,7 +8,7 @@ use weir_proto::limiter::v1;
 use weir_proto::limiter::v1::limiter_client::LimiterClient;
 use weir_testkit::{Redis, Signal, eventually};
 
-use crate::support::{ConfigDir, PATIENCE, Role, Up, client, status_of};
+use crate::support::{ConfigDir, PATIENCE, Provider, Role, Up, client, status_of};
 
 /// A policy that answers by itself with `text`.
 fn policy(text: &str) -> String {
@@ -101,12 +101,37 @@ async fn a_role_with_nothing_to_read_again_stays() {
     let memory = tempfile::NamedTempFile::new().unwrap();
     fs::write(memory.path(), "memory").unwrap();
     let from_file = format!("--store-file={}", memory.path().display());
-    for (role, flags) in [("limiter", &[][..]), ("limiter", &[from_file.as_str()]), ("backend", &[]), ("web", &[])] {
+    for (role, flags) in [("limiter", &[][..]), ("limiter", &[from_file.as_str()]), ("web", &[])] {
         let role = Role::start_alive(role, flags).await;
         role.signal(Signal::Hup);
         eventually(PATIENCE, || async { role.log().contains("nothing to read again") }).await;
         assert!(role.metrics().await.contains("process_"), "it still serves");
     }
+}
+
+/// How often a role of this text of metrics has fetched keys.
+fn key_fetches(metrics: &str) -> f64 {
+    let lines =
+        metrics.lines().filter(|line| line.starts_with("weir_token_key_fetches_total{") && line.contains("\"ok\""));
+    lines.map(|line| line.rsplit_once(' ').unwrap().1.parse::<f64>().unwrap()).sum()
+}
+
+#[tokio::test]
+async fn sighup_asks_for_the_providers_keys_at_once() {
+    let up = Up::start(&[]).await;
+    let provider = Provider::start().await;
+    let backend = Role::start("backend", &["--openid-config", &provider.discovery()]).await;
+    let before = [
+        key_fetches(&backend.metrics().await),
+        key_fetches(&up.metrics("gateway").await),
+        key_fetches(&up.metrics("backend").await),
+    ];
+    assert!(before.iter().all(|fetches| *fetches >= 1.0), "{before:?}");
+    backend.signal(Signal::Hup);
+    up.signal(Signal::Hup);
+    eventually(PATIENCE, || async { key_fetches(&backend.metrics().await) > before[0] }).await;
+    eventually(PATIENCE, || async { key_fetches(&up.metrics("gateway").await) > before[1] }).await;
+    eventually(PATIENCE, || async { key_fetches(&up.metrics("backend").await) > before[2] }).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -3,21 +3,55 @@
 //! A key that cannot be used is left out and the others stay: providers publish encryption keys and new key types next
 //! to the ones we need. Shared secrets (`oct`) are never taken from a published document.
 
+use std::collections::HashSet;
+use std::fmt;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::Deserialize;
+use serde::de::{IgnoredAny, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use crate::InvalidKey;
 use crate::algorithm::Algorithm;
-use crate::key::{Curve, Key};
+use crate::key::{Curve, Fingerprint, Key};
 
-/// The most keys read from one set: providers publish two to ten, and each costs memory and may cost a try per token.
-pub(crate) const MAX_KEYS: usize = 64;
+/// The most usable keys read from one set. Providers publish two to ten; a hub for many issuers may
+/// have hundreds. Each takes a few kilobytes of memory, and may be tried on a token without `kid`.
+pub(crate) const MAX_KEYS: usize = 1000;
+
+/// The most remarks about one set, so that a set of nothing but rubbish fills no log.
+pub(crate) const MAX_REMARKS: usize = 500;
+
+/// The longest `kid` in a log, in characters: the provider chooses it.
+pub(crate) const MAX_SHOWN_ID: usize = 64;
+
+/// The longest text of a remark, in characters: it may quote the provider.
+const MAX_SHOWN_TEXT: usize = 200;
+
+/// A key set document, read key by key: entries that are left out take no memory.
+#[derive(Default)]
+pub(crate) struct ParsedSet {
+    /// The usable keys, each once.
+    pub(crate) keys: Vec<Key>,
+    /// What an operator should know about the others.
+    pub(crate) remarks: Vec<Remark>,
+    known: HashSet<Fingerprint>,
+    unnamed: usize,
+}
+
+/// Why a key was left out, or what is odd about it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Remark {
+    /// Which: its `kid`, or its place in the set.
+    pub(crate) key: String,
+    pub(crate) text: String,
+}
 
 #[derive(Deserialize)]
 struct JwkSet {
-    keys: Vec<Value>,
+    #[serde(deserialize_with = "key_by_key")]
+    keys: ParsedSet,
 }
 
 #[derive(Deserialize)]
@@ -36,25 +70,86 @@ struct Jwk {
 }
 
 /// The usable keys of a key set document.
-pub(crate) fn parse_set(document: &[u8]) -> Result<Vec<Key>, serde_json::Error> {
+pub(crate) fn parse_set(document: &[u8]) -> Result<ParsedSet, serde_json::Error> {
     let set: JwkSet = serde_json::from_slice(document)?;
-    if set.keys.len() > MAX_KEYS {
-        tracing::warn!(published = set.keys.len(), read = MAX_KEYS, "key set is too long, the rest is ignored");
-    }
-    let mut keys: Vec<Key> = Vec::new();
-    for value in set.keys.into_iter().take(MAX_KEYS) {
-        let id = value.get("kid").and_then(Value::as_str).map(str::to_owned);
-        match parse_key(value) {
-            // A set that lists one key twice must not make every bad token cost two tries.
-            Ok(key) if keys.iter().any(|known| known.fingerprint() == key.fingerprint()) => {}
-            Ok(key) => keys.push(key),
-            Err(why) => tracing::debug!(kid = id, %why, "key left out"),
-        }
-    }
-    Ok(keys)
+    Ok(set.keys)
 }
 
-fn parse_key(value: Value) -> Result<Key, InvalidKey> {
+fn key_by_key<'de, D: Deserializer<'de>>(keys: D) -> Result<ParsedSet, D::Error> {
+    keys.deserialize_seq(KeyByKey)
+}
+
+struct KeyByKey;
+
+impl<'de> Visitor<'de> for KeyByKey {
+    type Value = ParsedSet;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array of keys")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<ParsedSet, A::Error> {
+        let mut set = ParsedSet::default();
+        let mut number = 0;
+        while set.keys.len() < MAX_KEYS
+            && let Some(entry) = entries.next_element::<Value>()?
+        {
+            number += 1;
+            set.add(number, entry);
+        }
+        let mut unread = 0;
+        while set.keys.len() == MAX_KEYS && entries.next_element::<IgnoredAny>()?.is_some() {
+            unread += 1;
+        }
+        set.close(unread);
+        Ok(set)
+    }
+}
+
+impl ParsedSet {
+    fn add(&mut self, number: usize, entry: Value) {
+        let name = match entry.get("kid").and_then(Value::as_str) {
+            Some(id) => format!("{:?}", shortened(id, MAX_SHOWN_ID)),
+            None => format!("number {number}, without kid"),
+        };
+        match parse_key(entry) {
+            // A set that lists one key twice must not make every bad token cost two tries.
+            Ok((key, _)) if !self.known.insert(key.fingerprint()) => {}
+            Ok((key, odd)) => {
+                self.keys.push(key);
+                if !odd.is_empty() {
+                    let members = odd.join(" and ");
+                    self.remark(
+                        name,
+                        &format!("a published key is read although its {members} is not base64url without padding"),
+                    );
+                }
+            }
+            Err(why) => self.remark(name, &format!("a published key is left out: {why}")),
+        }
+    }
+
+    fn remark(&mut self, key: String, text: &str) {
+        if self.remarks.len() < MAX_REMARKS {
+            self.remarks.push(Remark { key, text: shortened(text, MAX_SHOWN_TEXT) });
+        } else {
+            self.unnamed += 1;
+        }
+    }
+
+    fn close(&mut self, unread: usize) {
+        let (unnamed, mut say) = (self.unnamed, |text| self.remarks.push(Remark { key: "several".into(), text }));
+        if unnamed > 0 {
+            say(format!("{unnamed} further keys are left out or oddly written; the first {MAX_REMARKS} are named"));
+        }
+        if unread > 0 {
+            say(format!("{unread} entries behind {MAX_KEYS} usable keys, the most that are kept, are left out"));
+        }
+    }
+}
+
+/// The key, and which of its members are not written as RFC 7518 asks.
+fn parse_key(value: Value) -> Result<(Key, Vec<&'static str>), InvalidKey> {
     let jwk: Jwk = serde_json::from_value(value).map_err(|why| InvalidKey(why.to_string()))?;
     if jwk.usage.as_deref().is_some_and(|usage| usage != "sig") {
         return Err(InvalidKey("it is not for signatures (use)".into()));
@@ -68,8 +163,9 @@ fn parse_key(value: Value) -> Result<Key, InvalidKey> {
             Some(Algorithm::from_name(name).ok_or_else(|| InvalidKey(format!("algorithm {name:?} is not supported")))?)
         }
     };
-    match (jwk.kty.as_str(), jwk.crv.as_deref()) {
-        ("RSA", _) => Key::rsa(jwk.kid, pinned, &bytes(jwk.n, "n")?, &bytes(jwk.e, "e")?),
+    let mut odd = Vec::new();
+    let key = match (jwk.kty.as_str(), jwk.crv.as_deref()) {
+        ("RSA", _) => Key::rsa(jwk.kid, pinned, &bytes(jwk.n, "n", &mut odd)?, &bytes(jwk.e, "e", &mut odd)?),
         ("EC", Some(curve)) => {
             let curve = match curve {
                 "P-256" => Curve::P256,
@@ -77,14 +173,38 @@ fn parse_key(value: Value) -> Result<Key, InvalidKey> {
                 "P-521" => Curve::P521,
                 other => return Err(InvalidKey(format!("curve {other:?} is not supported"))),
             };
-            Key::elliptic(jwk.kid, pinned, curve, &bytes(jwk.x, "x")?, &bytes(jwk.y, "y")?)
+            let (x, y) = (bytes(jwk.x, "x", &mut odd)?, bytes(jwk.y, "y", &mut odd)?);
+            Key::elliptic(jwk.kid, pinned, curve, &x, &y)
         }
-        ("OKP", Some("Ed25519")) => Key::ed25519(jwk.kid, pinned, &bytes(jwk.x, "x")?),
+        ("OKP", Some("Ed25519")) => Key::ed25519(jwk.kid, pinned, &bytes(jwk.x, "x", &mut odd)?),
         (other, _) => Err(InvalidKey(format!("key type {other:?} is not supported in a published set"))),
+    }?;
+    Ok((key, odd))
+}
+
+/// The bytes of a member. RFC 7518 asks for base64url without padding; standard base64 and padding
+/// are common slips that leave no doubt about the bytes, so they are read, and the member is added
+/// to `odd`.
+fn bytes(text: Option<String>, name: &'static str, odd: &mut Vec<&'static str>) -> Result<Vec<u8>, InvalidKey> {
+    let text = text.ok_or_else(|| InvalidKey(format!("{name} is missing")))?;
+    if let Ok(bytes) = URL_SAFE_NO_PAD.decode(&text) {
+        return Ok(bytes);
+    }
+    let unpadded = text.strip_suffix("==").or_else(|| text.strip_suffix('=')).unwrap_or(&text);
+    let bytes = URL_SAFE_NO_PAD
+        .decode(unpadded.replace('+', "-").replace('/', "_"))
+        .map_err(|why| InvalidKey(format!("{name} is not base64url ({why})")))?;
+    odd.push(name);
+    Ok(bytes)
+}
+
+/// `text`, or its first `most` characters.
+pub(crate) fn shortened(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
     }
 }
 
-fn bytes(text: Option<String>, name: &str) -> Result<Vec<u8>, InvalidKey> {
-    let text = text.ok_or_else(|| InvalidKey(format!("{name} is missing")))?;
-    URL_SAFE_NO_PAD.decode(text).map_err(|why| InvalidKey(format!("{name} is not base64url ({why})")))
-}
+#[cfg(test)]
+mod tests;

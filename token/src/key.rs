@@ -19,8 +19,15 @@ const MIN_SECRET_BYTES: usize = 16;
 const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
 
 /// Identifies a key by content: same id, same algorithms, same key material. Survives fetching the key again.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Fingerprint([u8; 32]);
+
+impl fmt::Debug for Fingerprint {
+    /// Shows nothing: it may be that of a secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Fingerprint")
+    }
+}
 
 /// A verification key.
 pub(crate) struct Key {
@@ -53,6 +60,11 @@ impl Key {
                 RSA_BITS.start(),
                 RSA_BITS.end()
             )));
+        }
+        // The product of two odd primes is odd; the library takes the key and then verifies nothing
+        // with it.
+        if n.last().is_none_or(|last| last % 2 == 0) {
+            return Err(InvalidKey("the RSA modulus must be an odd number: n is not an RSA public key".into()));
         }
         // With exponent 1 every message is its own signature; an even exponent is no RSA key at all.
         if e.last().is_none_or(|last| last % 2 == 0) || e == [1] {
@@ -97,6 +109,9 @@ impl Key {
     /// An Ed25519 public key.
     pub(crate) fn ed25519(id: Option<String>, pinned: Option<Algorithm>, x: &[u8]) -> Result<Self, InvalidKey> {
         narrow(&[Algorithm::EdDsa], pinned)?;
+        if has_small_order(x) {
+            return Err(InvalidKey("x is a point of small order, which anybody can sign for".into()));
+        }
         let parsed = ParsedPublicKey::new(&signature::ED25519, x)
             .map_err(|why| InvalidKey(format!("x is no Ed25519 public key ({why})")))?;
         Ok(Self::new(id, vec![(Algorithm::EdDsa, Verifier::Public(parsed))], &[x]))
@@ -174,6 +189,41 @@ fn narrow(kind: &[Algorithm], pinned: Option<Algorithm>) -> Result<Vec<Algorithm
         Some(algorithm) if kind.contains(&algorithm) => Ok(vec![algorithm]),
         Some(algorithm) => Err(InvalidKey(format!("a key of this type cannot serve {algorithm:?}"))),
     }
+}
+
+/// The points of Ed25519 whose order divides eight, by their encodings without the sign bit: seven
+/// for eight points of either sign, because zero and one can also be written as themselves plus the
+/// field's prime. For such a key signatures exist that hold for any message or for every eighth.
+/// The curves of [`Curve`] have prime order and no such points. Source: `ge25519_has_small_order`
+/// of libsodium; RFC 8032, 5.1.7 leaves the check to the application.
+const SMALL_ORDER: [[u8; 32]; 7] = [
+    small(0x00, 0x00, 0x00), // 0, order 4
+    small(0x01, 0x00, 0x00), // 1, order 1
+    small(0xec, 0xff, 0x7f), // -1, order 2
+    small(0xed, 0xff, 0x7f), // 0 again
+    small(0xee, 0xff, 0x7f), // 1 again
+    // Order 8.
+    [
+        0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98, 0xf0, //
+        0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05,
+    ],
+    [
+        0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67, 0x0f, //
+        0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a,
+    ],
+];
+
+const fn small(first: u8, middle: u8, last: u8) -> [u8; 32] {
+    let mut bytes = [middle; 32];
+    bytes[0] = first;
+    bytes[31] = last;
+    bytes
+}
+
+fn has_small_order(x: &[u8]) -> bool {
+    let Ok(mut y) = <[u8; 32]>::try_from(x) else { return false };
+    y[31] &= 0x7f; // the sign of the other coordinate
+    SMALL_ORDER.contains(&y)
 }
 
 fn rsa_parameters(algorithm: Algorithm) -> &'static RsaParameters {

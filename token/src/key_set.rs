@@ -1,5 +1,7 @@
 //! What a provider published: its issuer, its keys and its endpoints, as of one fetch.
 
+use std::collections::HashSet;
+
 use crate::key::{Fingerprint, Key};
 
 /// Where people sign in and applications fetch tokens, as a discovery document names them.
@@ -20,11 +22,23 @@ pub(crate) struct KeySet {
     pub(crate) endpoints: Option<Endpoints>,
     /// The usable keys, at least one.
     pub(crate) keys: Vec<Key>,
+    /// Those of the keys: asked for on every call, so it must not take a search through a thousand.
+    fingerprints: HashSet<Fingerprint>,
 }
 
 impl KeySet {
+    pub(crate) fn new(issuer: String, endpoints: Option<Endpoints>, keys: Vec<Key>) -> Self {
+        let fingerprints = keys.iter().map(Key::fingerprint).collect();
+        Self { issuer, endpoints, keys, fingerprints }
+    }
+
     /// Whether the key is among those published.
     pub(crate) fn publishes(&self, key: Fingerprint) -> bool {
-        self.keys.iter().any(|published| published.fingerprint() == key)
+        self.fingerprints.contains(&key)
+    }
+
+    /// Whether both say the same about who signs.
+    pub(crate) fn equals(&self, other: &Self) -> bool {
+        self.issuer == other.issuer && self.fingerprints == other.fingerprints
     }
 }

@@ -5,12 +5,10 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 
 use crate::compact::Compact;
+use crate::issuer::{Signed, Standing};
 use crate::key::{Fingerprint, Key};
 use crate::key_set::KeySet;
 use crate::{InvalidKey, KeySources, Provider, SigningKey, TokenError};
-
-/// The most keys tried on one token, so that a token without `kid` cannot cost a signature check per published key.
-const MAX_TRIES: usize = 16;
 
 /// Inline keys and providers.
 #[derive(Debug)]
@@ -29,18 +27,36 @@ struct Failure {
 impl Keyring {
     pub(crate) fn new(sources: KeySources) -> Result<Self, InvalidKey> {
         let inline = sources.keys.into_iter().map(inline_key).collect::<Result<_, _>>()?;
-        Ok(Self { inline, providers: sources.providers })
+        // Who names one provider twice has one provider.
+        let mut providers: Vec<Arc<Provider>> = Vec::new();
+        for provider in sources.providers {
+            if !providers.iter().any(|known| Arc::ptr_eq(known, &provider)) {
+                providers.push(provider);
+            }
+        }
+        Ok(Self { inline, providers })
     }
 
     /// The key that signed `token`. Asks the providers for newer keys if none fits and that may help.
     pub(crate) async fn signer(&self, token: &Compact<'_>) -> Result<Fingerprint, TokenError> {
-        match self.search(token) {
+        let published = self.published();
+        let mut failure = match self.search(token, &published) {
             Ok(key) => return Ok(key),
-            Err(failure) if !failure.curable => return Err(failure.error),
-            Err(_) => {}
+            Err(failure) => failure,
+        };
+        if !failure.curable {
+            return Err(failure.error);
         }
         self.renew().await;
-        self.search(token).map_err(|failure| match self.unloaded() {
+        let renewed = self.published();
+        // What was tried once is not tried again.
+        if !are_same(&published, &renewed) {
+            failure = match self.search(token, &renewed) {
+                Ok(key) => return Ok(key),
+                Err(failure) => failure,
+            };
+        }
+        Err(match self.unloaded() {
             Some(provider) if failure.curable => TokenError::KeysUnavailable(provider.url().to_owned()),
             _ => failure.error,
         })
@@ -51,10 +67,8 @@ impl Keyring {
         self.is_inline(key) || self.providers.iter().any(|provider| publishes(provider, key))
     }
 
-    /// Checks `iss` against the issuers the caller listed and those of the discovery documents.
-    ///
-    /// A document's issuer counts only for keys published beside it: with two providers, neither can sign in the
-    /// other's name. Inline keys, and unsigned tokens where a policy allows them, may name any accepted issuer.
+    /// Checks `iss` against the issuers the caller listed and those of the discovery documents, as
+    /// [`crate::issuer`] says. Asks providers that were never loaded if the answer may be theirs.
     pub(crate) async fn check_issuer(
         &self,
         issuer: Option<&str>,
@@ -65,28 +79,30 @@ impl Keyring {
             return Ok(());
         }
         let issuer = issuer.ok_or(TokenError::IssuerNotAllowed)?;
-        if listed.iter().any(|one| one == issuer) {
-            return Ok(());
-        }
-        let published_key = signer.filter(|key| !self.is_inline(*key));
-        if published_key.is_none() && self.unloaded().is_some() {
+        let is_listed = listed.iter().any(|one| one == issuer);
+        let signed = Signed { issuer, is_listed, published_key: signer.filter(|key| !self.is_inline(*key)) };
+        let mut standing = signed.standing(&self.providers);
+        if standing == Standing::Open {
             self.renew_unloaded().await;
+            standing = signed.standing(&self.providers);
         }
-        let vouches = |keys: &KeySet| keys.issuer == issuer && published_key.is_none_or(|key| keys.publishes(key));
-        if self.providers.iter().any(|provider| provider.keys().as_deref().is_some_and(vouches)) {
-            return Ok(());
-        }
-        match self.unloaded() {
-            Some(provider) if published_key.is_none() => Err(TokenError::KeysUnavailable(provider.url().to_owned())),
-            _ => Err(TokenError::IssuerNotAllowed),
+        match (standing, self.unloaded()) {
+            (Standing::Allowed, _) => Ok(()),
+            (Standing::Open, Some(provider)) => Err(TokenError::KeysUnavailable(provider.url().to_owned())),
+            (Standing::Open | Standing::Refused, _) => Err(TokenError::IssuerNotAllowed),
         }
     }
 
-    fn search(&self, token: &Compact<'_>) -> Result<Fingerprint, Failure> {
+    /// The key among ours and the `published` ones that signed `token`.
+    ///
+    /// All keys that fit are tried, so a token costs at most one verification per key of its `kid` and
+    /// algorithm. Without `kid` that is every key of the algorithm, for whoever sends such a token:
+    /// 20 to 60 µs each (ES384 200 µs, ES512 330 µs), which is nothing with the usual ten keys, and
+    /// some 50 ms of one core with a thousand. With `kid` it is mostly one.
+    fn search(&self, token: &Compact<'_>, published: &[Arc<KeySet>]) -> Result<Fingerprint, Failure> {
         let Some(algorithm) = token.algorithm else {
             return Err(Failure { error: TokenError::AlgorithmNotAllowed, curable: false });
         };
-        let published: Vec<_> = self.providers.iter().filter_map(|provider| provider.keys().clone()).collect();
         let keys = self.inline.iter().chain(published.iter().flat_map(|set| &set.keys));
         // A key without id fits every token, as does every key a token without `kid`.
         let id = token.key_id();
@@ -103,17 +119,18 @@ impl Keyring {
         if fitting.is_empty() {
             return Err(Failure { error: TokenError::AlgorithmNotAllowed, curable });
         }
-        // Keys with the token's id first: they must not fall victim to the bound.
+        // Keys with the token's id first: it is most likely one of them.
         fitting.sort_by_key(|key| key.id().is_none());
-        let signer = fitting
-            .iter()
-            .take(MAX_TRIES)
-            .find(|key| key.verifies(algorithm, token.signed.as_bytes(), &token.signature));
+        let signer = fitting.iter().find(|key| key.verifies(algorithm, token.signed.as_bytes(), &token.signature));
         match signer {
             Some(key) => Ok(key.fingerprint()),
             None if id.is_some() && !named => Err(Failure { error: TokenError::SignatureKeyNotFound, curable }),
             None => Err(Failure { error: TokenError::SignatureInvalid, curable }),
         }
+    }
+
+    fn published(&self) -> Vec<Arc<KeySet>> {
+        self.providers.iter().filter_map(|provider| provider.keys().clone()).collect()
     }
 
     fn is_inline(&self, key: Fingerprint) -> bool {
@@ -132,6 +149,10 @@ impl Keyring {
     async fn renew_unloaded(&self) {
         join_all(self.providers.iter().filter(|provider| !provider.is_loaded()).map(Provider::renew)).await;
     }
+}
+
+fn are_same(before: &[Arc<KeySet>], after: &[Arc<KeySet>]) -> bool {
+    before.len() == after.len() && before.iter().zip(after).all(|(before, after)| Arc::ptr_eq(before, after))
 }
 
 fn publishes(provider: &Provider, key: Fingerprint) -> bool {

@@ -11,22 +11,25 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use parking_lot::Mutex;
-use reqwest::{Client, Url};
+use reqwest::Url;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use self::flight::{Flights, Reason};
 use crate::ProvidersConfig;
+use crate::download::Downloader;
 use crate::fetch::{self, FetchError};
 use crate::health::{Health, KeysState};
+use crate::jwk;
 use crate::key_set::{Endpoints, KeySet};
 use crate::metrics::Metrics;
+use crate::notices::Notices;
 
 /// What the providers of one registry share.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) config: ProvidersConfig,
-    pub(crate) client: Client,
+    pub(crate) downloader: Downloader,
     pub(crate) metrics: Metrics,
     pub(crate) health: Health,
 }
@@ -39,11 +42,21 @@ pub struct Provider {
     keys: ArcSwapOption<KeySet>,
     /// Taken for moments only, never across a fetch.
     flights: Mutex<Flights>,
+    notices: Notices,
+}
+
+/// What became of the wish for a fetch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fetch {
+    Started,
+    /// One was under way.
+    Joined,
+    NotDue,
 }
 
 impl Provider {
     pub(crate) fn new(url: Url, shared: Arc<Shared>) -> Self {
-        Self { url, shared, keys: ArcSwapOption::empty(), flights: Mutex::default() }
+        Self { url, shared, keys: ArcSwapOption::empty(), flights: Mutex::default(), notices: Notices::default() }
     }
 
     /// The discovery URL.
@@ -85,6 +98,14 @@ impl Provider {
         self.fetch(Reason::Schedule).await;
     }
 
+    /// As [`Self::refresh`], but never content with a fetch that had begun before: it may have read
+    /// what is withdrawn.
+    pub(crate) async fn refresh_anew(self: &Arc<Self>) {
+        if self.fetch(Reason::Schedule).await == Fetch::Joined {
+            self.fetch(Reason::Schedule).await;
+        }
+    }
+
     /// Gives the provider a chance to publish a key that no known one can replace: fetches if that is due, waits for a
     /// fetch that is under way, and returns at once otherwise.
     pub(crate) async fn renew(self: &Arc<Self>) {
@@ -109,10 +130,11 @@ impl Provider {
         shutdown.run_until_cancelled(refresh_forever).await;
     }
 
-    async fn fetch(self: &Arc<Self>, reason: Reason) {
+    /// Fetches, or waits for the fetch that is under way, if `reason` is good enough by now.
+    async fn fetch(self: &Arc<Self>, reason: Reason) -> Fetch {
         let interval = self.shared.config.unknown_key_interval;
         let boarding = self.flights.lock().board(reason, Instant::now(), interval);
-        let Some((landed, takes_off)) = boarding else { return };
+        let Some((landed, takes_off)) = boarding else { return Fetch::NotDue };
         if takes_off {
             let (provider, landed) = (Arc::clone(self), landed.clone());
             tokio::spawn(async move {
@@ -123,13 +145,14 @@ impl Provider {
             });
         }
         landed.cancelled().await;
+        if takes_off { Fetch::Started } else { Fetch::Joined }
     }
 
     /// Fetches and stores; whether it succeeded.
     async fn fetch_now(&self) -> bool {
-        let Shared { config, client, metrics, health } = &*self.shared;
+        let Shared { config, downloader, metrics, health } = &*self.shared;
         let timeout = config.fetch_timeout;
-        let result = tokio::time::timeout(timeout, fetch::key_set(client, &self.url)).await;
+        let result = tokio::time::timeout(timeout, fetch::key_set(downloader, &self.url, &self.notices)).await;
         let url = self.url.as_str();
         match result.unwrap_or(Err(FetchError::Timeout(timeout))) {
             Ok(keys) => {
@@ -150,14 +173,11 @@ impl Provider {
     }
 
     fn store(&self, keys: KeySet) {
-        let changed = self.keys.load().as_ref().is_none_or(|known| {
-            known.issuer != keys.issuer
-                || known.keys.len() != keys.keys.len()
-                || known.keys.iter().any(|key| !keys.publishes(key.fingerprint()))
-        });
-        if changed {
-            let ids: Vec<_> = keys.keys.iter().map(|key| key.id().unwrap_or("-")).collect();
-            tracing::info!(provider = %self.url, issuer = keys.issuer, ?ids, "provider's keys loaded");
+        if self.keys.load().as_ref().is_none_or(|known| !known.equals(&keys)) {
+            let named = keys.keys.iter().take(MAX_NAMED);
+            let ids: Vec<_> = named.map(|key| jwk::shortened(key.id().unwrap_or("-"), jwk::MAX_SHOWN_ID)).collect();
+            let count = keys.keys.len();
+            tracing::info!(provider = %self.url, issuer = keys.issuer, count, ?ids, "provider's keys loaded");
         }
         self.keys.store(Some(Arc::new(keys)));
     }
@@ -168,6 +188,9 @@ impl fmt::Debug for Provider {
         f.debug_struct("Provider").field("url", &self.url.as_str()).finish_non_exhaustive()
     }
 }
+
+/// The most keys named in the log when they have changed.
+const MAX_NAMED: usize = 16;
 
 /// The pause after the first failure; it doubles with each further one.
 const FIRST_RETRY: Duration = Duration::from_secs(1);

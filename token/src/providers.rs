@@ -7,18 +7,21 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use reqwest::Url;
 use thiserror::Error;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::Provider;
+use crate::download::{Downloader, is_http, is_loopback};
 use crate::health::Health;
 use crate::metrics::Metrics;
 use crate::provider::Shared;
-use crate::{Provider, fetch};
 
 /// How providers are asked for their keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProvidersConfig {
-    /// How often keys are fetched again in the background. What a provider says about caching is not looked at, so it
-    /// cannot make us ask more often.
+    /// How often keys are fetched again in the background, and so how long a withdrawn key is
+    /// believed. What a provider says about caching is not looked at, so it cannot make us ask more
+    /// often.
     pub refresh_interval: Duration,
     /// The least time between two fetches that tokens of an unknown key cause.
     pub unknown_key_interval: Duration,
@@ -30,14 +33,17 @@ pub struct ProvidersConfig {
 /// As API Management does: rotations announce keys a day ahead, so an hour is soon enough.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(60 * 60);
 
-/// As API Management does.
+/// As API Management does. It bounds what callers can make us ask a provider.
 const UNKNOWN_KEY_INTERVAL: Duration = Duration::from_secs(5 * 60);
 
 /// Longer than a provider on another continent needs; shorter than clients wait.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A shorter refresh interval is a mistake, and would be a burden to the provider.
-const MIN_REFRESH_INTERVAL: Duration = Duration::from_secs(1);
+impl ProvidersConfig {
+    /// The least that both intervals may be. Less is a mistake, and would be a burden to the
+    /// provider.
+    pub const MIN_INTERVAL: Duration = Duration::from_secs(1);
+}
 
 impl Default for ProvidersConfig {
     fn default() -> Self {
@@ -61,8 +67,11 @@ pub enum ProvidersError {
         why: String,
     },
     /// The refresh interval is too short.
-    #[error("the refresh interval of keys must be at least {} s", MIN_REFRESH_INTERVAL.as_secs())]
+    #[error("the refresh interval of keys must be at least {} s", ProvidersConfig::MIN_INTERVAL.as_secs())]
     RefreshInterval,
+    /// The interval between fetches for unknown keys is too short.
+    #[error("fetches for unknown keys must be at least {} s apart", ProvidersConfig::MIN_INTERVAL.as_secs())]
+    UnknownKeyInterval,
     /// The fetch timeout is zero.
     #[error("the timeout for fetching keys must be longer than zero")]
     FetchTimeout,
@@ -99,17 +108,20 @@ impl Providers {
     /// # Errors
     /// If the configuration or the HTTP client is unusable.
     pub fn new(config: ProvidersConfig, ops: &weir_telemetry::Ops) -> Result<Self, ProvidersError> {
-        if config.refresh_interval < MIN_REFRESH_INTERVAL {
+        if config.refresh_interval < ProvidersConfig::MIN_INTERVAL {
             return Err(ProvidersError::RefreshInterval);
+        }
+        if config.unknown_key_interval < ProvidersConfig::MIN_INTERVAL {
+            return Err(ProvidersError::UnknownKeyInterval);
         }
         if config.fetch_timeout.is_zero() {
             return Err(ProvidersError::FetchTimeout);
         }
-        let client = fetch::client().map_err(ProvidersError::Client)?;
+        let downloader = Downloader::new().map_err(ProvidersError::Client)?;
         let metrics = Metrics::default();
         ops.registry(|registry| metrics.register(registry));
         let health = Health::new(ops.readiness("identity keys"));
-        Ok(Self { shared: Arc::new(Shared { config, client, metrics, health }), registered: Arc::default() })
+        Ok(Self { shared: Arc::new(Shared { config, downloader, metrics, health }), registered: Arc::default() })
     }
 
     /// Keeps the keys of all providers fresh until `shutdown`, also those of providers that are added later. Without
@@ -124,6 +136,29 @@ impl Providers {
             tokio::spawn(Arc::clone(&entry.provider).keep_fresh(entry.stop.clone()));
         }
         registered.refresh = Some(shutdown);
+    }
+
+    /// Asks every provider for its keys whenever `requests` changes, until `shutdown` or until
+    /// nobody can ask any more: for an operator who knows that a key was withdrawn. Requests go on
+    /// meanwhile with the keys that are there. Needs a tokio runtime.
+    pub fn refresh_when_asked(&self, mut requests: watch::Receiver<()>, shutdown: CancellationToken) {
+        let providers = self.clone();
+        let serve = async move {
+            while requests.changed().await.is_ok() {
+                providers.refresh_all();
+            }
+        };
+        tokio::spawn(async move { shutdown.run_until_cancelled(serve).await });
+    }
+
+    /// Begins to fetch the keys of every provider and returns at once.
+    fn refresh_all(&self) {
+        let registered = self.registered.lock();
+        tracing::info!(providers = registered.providers.len(), "asking the providers for their keys");
+        for entry in registered.providers.values() {
+            let provider = Arc::clone(&entry.provider);
+            tokio::spawn(async move { provider.refresh_anew().await });
+        }
     }
 
     /// The provider of a discovery URL, made on first use. Needs a tokio runtime once [`Self::spawn_refresh`] was called.
@@ -207,7 +242,7 @@ impl Providers {
 fn parse(url: &str) -> Result<Url, ProvidersError> {
     let unusable = |why: String| ProvidersError::Url { url: url.to_owned(), why };
     let parsed = Url::parse(url).map_err(|why| unusable(why.to_string()))?;
-    if !fetch::is_http(&parsed) {
+    if !is_http(&parsed) {
         return Err(unusable(format!("its scheme is `{}`", parsed.scheme())));
     }
     // It would show in logs, metrics and on the operations port.
@@ -215,27 +250,4 @@ fn parse(url: &str) -> Result<Url, ProvidersError> {
         return Err(ProvidersError::Url { url: "…".into(), why: "it contains a user name or password".into() });
     }
     Ok(parsed)
-}
-
-fn is_loopback(url: &Url) -> bool {
-    // An IPv6 address stands in brackets in a URL.
-    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-
-    use super::*;
-
-    #[test]
-    fn only_addresses_of_this_machine_are_loopback() {
-        for url in ["http://localhost:8090/x", "http://127.0.0.9/", "http://[::1]:80/"] {
-            assert!(is_loopback(&Url::parse(url).unwrap()), "{url}");
-        }
-        for url in ["http://localhost.example/", "http://10.0.0.1/", "http://[2001:db8::1]/"] {
-            assert!(!is_loopback(&Url::parse(url).unwrap()), "{url}");
-        }
-    }
 }

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::provider::Provider;
 use crate::support::{
     Answer, Gateway, Setup, document, inbound, seconds_from_now, send, token, token_of, validate_jwt,
 };
@@ -187,5 +188,27 @@ async fn on_error_sees_why() {
         ("x-status", "401"),
     ] {
         assert_eq!(answer.header(header), Some(value), "{header}");
+    }
+}
+
+#[tokio::test]
+async fn listed_issuers_do_not_let_one_provider_sign_for_another() {
+    let upstream = Upstream::start().await;
+    let (one, two) = (Provider::start("one").await, Provider::start("two").await);
+    let steps = format!(
+        r#"<validate-jwt header-name="Authorization">{}{}
+             <issuers><issuer>{}</issuer><issuer>{}</issuer></issuers>
+           </validate-jwt>"#,
+        one.openid_config(),
+        two.openid_config(),
+        one.issuer(),
+        two.issuer()
+    );
+    let gateway = Setup::new(upstream.address, inbound(&steps)).start().await;
+    for (signer, issuer, status) in
+        [(&one, one.issuer(), 200), (&two, two.issuer(), 200), (&one, two.issuer(), 401), (&two, one.issuer(), 401)]
+    {
+        let answer = call(&gateway, &format!("Bearer {}", signer.key.token(&issuer))).await;
+        assert_eq!(answer.status, status, "{} as {issuer}", signer.issuer());
     }
 }

@@ -10,6 +10,7 @@ mod openapi;
 mod operations;
 mod policies;
 mod protocol;
+mod provider;
 mod proxy;
 mod proxy_protocol;
 mod reload;

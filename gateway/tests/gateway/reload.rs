@@ -5,6 +5,7 @@ use std::sync::Arc;
 use http::Response;
 use tokio::sync::Notify;
 
+use crate::provider::{Key, Provider};
 use crate::support::{PATIENCE, Setup, client, document, inbound, send};
 use crate::upstream::{Upstream, full};
 
@@ -149,4 +150,27 @@ fn sum(events: &str, name: &str) -> u64 {
     let (whole, marker) = (events.rsplit_once("\n\n").unwrap_or_default().0, format!("\"{name}\":"));
     let numbers = whole.split(&marker).skip(1).map(|rest| rest.split([',', '}']).next().unwrap());
     numbers.map(|number| number.parse::<u64>().unwrap()).sum()
+}
+
+#[tokio::test]
+async fn asking_for_a_reload_asks_providers_at_once_also_if_nothing_else_comes_of_it() {
+    let upstream = Upstream::start().await;
+    let mut provider = Provider::start("one").await;
+    let steps = format!(r#"<validate-jwt header-name="Authorization">{}</validate-jwt>"#, provider.openid_config());
+    let gateway = Setup::new(upstream.address, inbound(&steps)).reloadable().start().await;
+    let status = async |token: &str| {
+        send(gateway.get("/api/hello").header("authorization", format!("Bearer {token}"))).await.status
+    };
+    for (key, result) in [("two", "success"), ("three", "failure")] {
+        let withdrawn = provider.key.token(&provider.issuer());
+        assert_eq!(status(&withdrawn).await, 200);
+        provider.rotate(Key::new(key));
+        assert_eq!(status(&withdrawn).await, 200, "it is believed until the next look");
+        if result == "failure" {
+            gateway.write("policy.xml", "<policies>");
+        }
+        gateway.reload(result).await;
+        weir_testkit::eventually(PATIENCE, || async { status(&withdrawn).await == 401 }).await;
+        assert_eq!(status(&provider.key.token(&provider.issuer())).await, 200);
+    }
 }

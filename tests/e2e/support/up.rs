@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use weir_testkit::{Process, Signal, eventually};
 
 use super::role::collect;
-use super::{ConfigDir, PATIENCE};
+use super::{ConfigDir, PATIENCE, client};
 
 /// A running `weir up` on free ports; killed when dropped.
 pub struct Up {
@@ -25,15 +25,20 @@ pub fn free_ports() -> Vec<String> {
 impl Up {
     /// Starts the scenario as it stands in `config/`.
     pub async fn start(arguments: &[&str]) -> Self {
-        Self::launch(arguments, None).await
+        Self::launch(arguments, None, &[]).await
+    }
+
+    /// Starts the scenario with environment variables.
+    pub async fn start_in(environment: &[(&str, &str)]) -> Self {
+        Self::launch(&[], None, environment).await
     }
 
     /// Starts with a configuration of its own.
     pub async fn start_with(config: ConfigDir, arguments: &[&str]) -> Self {
-        Self::launch(arguments, Some(config)).await
+        Self::launch(arguments, Some(config), &[]).await
     }
 
-    async fn launch(arguments: &[&str], config: Option<ConfigDir>) -> Self {
+    async fn launch(arguments: &[&str], config: Option<ConfigDir>, environment: &[(&str, &str)]) -> Self {
         let directory = config.as_ref().map_or_else(ConfigDir::scenario_path, |c| c.path().to_owned());
         let mut process = Process::start(env!("CARGO_BIN_EXE_weir"), |command| {
             command
@@ -44,6 +49,7 @@ impl Up {
                 // A machine under load must not look like a limiter that is away.
                 .arg("--limiter-timeout=30s")
                 .args(arguments)
+                .envs(environment.iter().copied())
                 .env_remove("OTEL_EXPORTER_OTLP_ENDPOINT")
                 .stdout(Stdio::piped())
                 .stderr(Stdio::piped());
@@ -96,6 +102,11 @@ impl Up {
         let output = self.output();
         let row = output.lines().find(|l| l.split_whitespace().next() == Some(role)).unwrap();
         row.split_whitespace().nth(index).unwrap().to_owned()
+    }
+
+    /// The text of a role's `/metrics`.
+    pub async fn metrics(&self, role: &str) -> String {
+        client().get(format!("{}/metrics", self.operations(role))).send().await.unwrap().text().await.unwrap()
     }
 
     /// The origin of the browser app, which the policies and the identity trust.

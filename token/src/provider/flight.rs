@@ -46,10 +46,11 @@ impl Flights {
         {
             return Some((newest.clone(), false));
         }
+        // Times apart, not sums: an interval of any length may be configured.
         let may_start = match reason {
             Reason::Schedule => true,
-            Reason::FirstLoad => self.failed.is_none_or(|failed| now >= failed + self.retry_pause()),
-            Reason::UnknownKey => self.unknown_key.is_none_or(|last| now >= last + unknown_key_interval),
+            Reason::FirstLoad => self.failed.is_none_or(|failed| now.duration_since(failed) >= self.retry_pause()),
+            Reason::UnknownKey => self.unknown_key.is_none_or(|last| now.duration_since(last) >= unknown_key_interval),
         };
         if !may_start {
             return None;

@@ -220,3 +220,57 @@ async fn one_provider_down_does_not_stop_tokens_of_another() {
     assert_eq!(error.reason(), "TokenSignatureKeyNotFound");
     assert!(!error.to_string().contains("127.0.0.1"), "{error}");
 }
+
+#[tokio::test]
+async fn intervals_may_be_as_long_as_they_like() {
+    let (known, unknown) = (Signer::new("known"), Signer::new("unknown"));
+    let config = ProvidersConfig {
+        refresh_interval: Duration::MAX,
+        unknown_key_interval: Duration::MAX,
+        ..ProvidersConfig::default()
+    };
+    let world = World::build(vec![known.jwk()], Vec::new(), config).await;
+    let shutdown = CancellationToken::new();
+    world.providers.spawn_refresh(shutdown.clone());
+    assert!(world.validate(&known.token(&world.claims())).await.is_ok());
+    for _ in 0..2 {
+        let verdict = world.validate(&unknown.token(&world.claims())).await;
+        assert_eq!(verdict, Err(TokenError::SignatureKeyNotFound));
+    }
+    assert_eq!(world.stub.key_fetches(), 2, "the first unknown key caused one fetch");
+    shutdown.cancel();
+}
+
+#[tokio::test]
+async fn whoever_asks_is_told_what_is_published_from_then_on() {
+    let (old, new) = (Signer::new("old"), Signer::new("new"));
+    let world = World::with(&[&old]).await;
+    let token = old.token(&world.claims());
+    assert!(world.validate(&token).await.is_ok());
+    let (ask, requests) = tokio::sync::watch::channel(());
+    let shutdown = CancellationToken::new();
+    world.providers.refresh_when_asked(requests, shutdown.clone());
+
+    // A fetch is under way that has read the keys of before.
+    let release = world.stub.hold_keys();
+    let provider = Arc::clone(&world.provider);
+    let early = tokio::spawn(async move { provider.refresh().await });
+    eventually(|| world.stub.key_fetches() == 2).await;
+    world.stub.set_keys(vec![new.jwk()]);
+    ask.send_replace(());
+    settle().await;
+    assert!(world.validate(&token).await.is_ok(), "requests do not wait for it");
+    release.cancel();
+    early.await.unwrap();
+    eventually(|| world.stub.key_fetches() == 3).await;
+    // It was answered; when it has been read, the old key is gone.
+    let withdrawn = async {
+        while world.validate(&token).await.is_ok() {
+            settle().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), withdrawn).await.unwrap();
+    assert_eq!(world.validate(&token).await, Err(TokenError::SignatureKeyNotFound));
+    assert!(world.validate(&new.token(&world.claims())).await.is_ok());
+    shutdown.cancel();
+}

@@ -4,7 +4,10 @@
 
 mod algorithms;
 mod attacks;
+mod connections;
 mod documents;
+mod issuers;
+mod key_sets;
 mod keys_over_time;
 mod policy;
 mod signer;

@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 
 /// How the stub answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +46,8 @@ struct Documents {
     issuer: Mutex<String>,
     keys: Mutex<Vec<Value>>,
     mode: Mutex<Mode>,
+    /// While it is there, key sets that were read wait with their answer.
+    hold: Mutex<Option<CancellationToken>>,
     discovery_fetches: AtomicUsize,
     key_fetches: AtomicUsize,
     strays: AtomicUsize,
@@ -60,6 +63,7 @@ impl Stub {
             issuer: Mutex::new(format!("{base}/775527ff/v2.0/")),
             keys: Mutex::new(keys),
             mode: Mutex::new(Mode::Well),
+            hold: Mutex::new(None),
             discovery_fetches: AtomicUsize::new(0),
             key_fetches: AtomicUsize::new(0),
             strays: AtomicUsize::new(0),
@@ -97,6 +101,11 @@ impl Stub {
 
     pub fn set_mode(&self, mode: Mode) {
         *self.state.mode.lock() = mode;
+    }
+
+    /// The next answers with a key set are written now and sent when the token is cancelled.
+    pub fn hold_keys(&self) -> CancellationToken {
+        self.state.hold.lock().insert(CancellationToken::new()).clone()
     }
 
     /// How often the discovery document was asked for, in whatever mode.
@@ -143,9 +152,14 @@ fn document(state: &Documents) -> Response {
 }
 
 async fn keys_document(State(state): State<Arc<Documents>>) -> Response {
-    state.key_fetches.fetch_add(1, Ordering::SeqCst);
-    match state.mode.lock().clone() {
+    let answer = match state.mode.lock().clone() {
         Mode::Keys(text) => text.into_response(),
         _ => axum::Json(json!({"keys": *state.keys.lock()})).into_response(),
+    };
+    state.key_fetches.fetch_add(1, Ordering::SeqCst);
+    let hold = state.hold.lock().clone();
+    if let Some(release) = hold {
+        release.cancelled().await;
     }
+    answer
 }
