@@ -197,6 +197,7 @@ impl Gateway {
             deployment: Arc::clone(&self.deployment),
             request_id: arrival.id,
             timestamp: arrival.at,
+            verified_token: None,
         }
     }
 }
