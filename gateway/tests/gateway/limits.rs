@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use http::Response;
 use serde_json::json;
+use sha2::{Digest as _, Sha256};
 use tokio::io::AsyncWriteExt as _;
 use tokio::time::Instant;
 use weir_limiter::FailureMode;
@@ -98,6 +99,20 @@ async fn fifteen_calls_are_all_a_subject_gets_however_it_spells_its_header() {
         assert_eq!(call(format!("Bearer\t{}", token("bob"))).await.status, 200, "bob has a counter of his own");
         assert_eq!(call(format!("Bearer {}", token_of_length("bob", 16_388))).await.status, 401);
     }
+}
+
+#[tokio::test]
+async fn a_value_that_looks_like_a_hash_has_a_counter_of_its_own() {
+    let upstream = Upstream::start().await;
+    let steps = format!(r#"<rate-limit-by-key calls="1" renewal-period="60" {BY_HEADER} />"#);
+    let gateway = Setup::new(upstream.address, inbound(&steps)).start().await;
+    let long = "x".repeat(600);
+    let hash: String = Sha256::digest(&long).iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(call(&gateway, &long).await.status, 200);
+    for imitation in [format!("sha256:{hash}"), format!("#{hash}"), hash] {
+        assert_eq!(call(&gateway, &imitation).await.status, 200, "{imitation}");
+    }
+    assert_eq!(call(&gateway, &long).await.status, 429);
 }
 
 #[tokio::test]
