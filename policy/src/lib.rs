@@ -10,6 +10,7 @@ pub mod configuration;
 pub mod context;
 pub mod diagnostic;
 pub mod expression;
+pub mod named_value;
 pub mod plan;
 pub mod setting;
 pub mod template;

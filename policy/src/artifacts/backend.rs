@@ -83,7 +83,10 @@ fn credentials(fields: &mut Fields<'_, '_>, named_values: &NamedValues) -> Optio
         .collect();
     let query = pairs(&mut credentials, "query", named_values)
         .into_iter()
-        .map(|(name, value, _)| (name, SecretString::from(value)))
+        .filter_map(|(name, value, node)| {
+            let name = named_values.expand(&name, node, &mut credentials)?;
+            Some((name, SecretString::from(value)))
+        })
         .collect();
     Some((headers, query))
 }

@@ -247,7 +247,8 @@ impl<'r, 'a> Reader<'r, 'a> {
         }
     }
 
-    /// Fills in the named values. `None` if one is unknown, which is reported, or has no value, which has been.
+    /// Fills in the named values. `None` if one is unknown, which is reported, or has no value, which has been. Every
+    /// value of a document passes here: a text in which `{{…}}` means something else would be exempt here.
     pub(super) fn fill_in(&mut self, raw: &RawValue) -> Option<RawValue> {
         let named_values = self.compiler.named_values;
         let missing = Cell::new(false);
@@ -264,7 +265,7 @@ impl<'r, 'a> Reader<'r, 'a> {
                         SubstitutionError::Unknown { name, .. } => {
                             diagnostic.with_help(named_values.help_for_unknown(name))
                         }
-                        SubstitutionError::TooLong { .. } => diagnostic,
+                        SubstitutionError::Mistake { .. } | SubstitutionError::TooLong { .. } => diagnostic,
                     });
                 }
                 None
