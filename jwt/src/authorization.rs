@@ -1,4 +1,5 @@
-//! Taking the token out of the value of an `Authorization` header (RFC 9110 section 11.4): a scheme, blanks, the token.
+//! Taking the token out of the value of an `Authorization` header (RFC 9110 section 11.4): a
+//! scheme, blanks, the token.
 
 /// What may stand before a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,8 +14,9 @@ pub enum Scheme<'s> {
 
 /// The token of a header value; `None` if it holds none, or its scheme is not allowed.
 ///
-/// The value may also be the token alone. Blanks and tabs around the two parts do not count, however many there are:
-/// they are no part of either. Which token a value holds does not depend on `scheme`, only whether it may be used.
+/// The value may also be the token alone. Blanks and tabs around the two parts do not count,
+/// however many there are: they are no part of either. Which token a value holds does not depend on
+/// `scheme`, only whether it may be used.
 #[must_use]
 pub fn from_authorization<'v>(value: &'v str, scheme: Scheme<'_>) -> Option<&'v str> {
     let value = value.trim_matches(is_blank);

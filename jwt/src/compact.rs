@@ -6,12 +6,13 @@ use serde_json::{Map, Value};
 
 use crate::{Jwt, Malformed, object};
 
-/// The longest token that is read, in bytes, without scheme and blanks: more than the header section that most HTTP
-/// servers accept at all.
+/// The longest token that is read, in bytes, without scheme and blanks: more than the header
+/// section that most HTTP servers accept at all.
 pub const MAX_TOKEN_BYTES: usize = 16 * 1024;
 
-/// The longest encoded header, in bytes. Headers hold `alg`, `kid`, perhaps a certificate thumbprint; the header is
-/// parsed before the signature is known to be good, so it gets less room than the claims.
+/// The longest encoded header, in bytes. Headers hold `alg`, `kid`, perhaps a certificate
+/// thumbprint; the header is parsed before the signature is known to be good, so it gets less room
+/// than the claims.
 const MAX_HEADER_BYTES: usize = 8 * 1024;
 
 /// A token whose parts are well formed, the claims not looked at yet.
@@ -69,7 +70,8 @@ fn split(token: &str) -> Result<(&str, &str, &str, &str), Malformed> {
     Ok((signed, payload, header, signature))
 }
 
-/// Strict base64url: no padding, no white space, no stray bits at the end, so that a token has one spelling only.
+/// Strict base64url: no padding, no white space, no stray bits at the end, so that a token has one
+/// spelling only.
 fn decode(part: &str) -> Option<Vec<u8>> {
     URL_SAFE_NO_PAD.decode(part).ok()
 }

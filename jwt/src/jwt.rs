@@ -8,8 +8,8 @@ use serde_json::{Map, Value};
 
 use crate::{Compact, Malformed};
 
-/// A token's header and claims. That it is genuine is only known of what a validator gave. `Debug` shows none of it:
-/// claims are personal.
+/// A token's header and claims. That it is genuine is only known of what a validator gave. `Debug`
+/// shows none of it: claims are personal.
 #[derive(Clone, PartialEq)]
 pub struct Jwt {
     /// The protected header.

@@ -1,4 +1,5 @@
-//! Why a text is no token. The texts name what is wrong and never hold a part of it: they may reach a client or a log.
+//! Why a text is no token. The texts name what is wrong and never hold a part of it: they may reach
+//! a client or a log.
 
 use thiserror::Error;
 

@@ -35,7 +35,8 @@ pub struct Context {
     pub request_id: Uuid,
     /// `context.Timestamp`: when the request was received.
     pub timestamp: SystemTime,
-    /// The token that `validate-jwt` found good last: `AsJwt()` of the same text need not read it again.
+    /// The token that `validate-jwt` found good last: `AsJwt()` of the same text need not read it
+    /// again.
     pub verified_token: Option<VerifiedToken>,
 }
 

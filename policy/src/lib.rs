@@ -19,7 +19,7 @@ pub mod xml;
 
 pub use configuration::{Api, Backend, Configuration, Operation};
 pub use context::Context;
-pub use diagnostic::{Diagnostic, Diagnostics, Position};
+pub use diagnostic::{Diagnostic, Diagnostics, Location, Position};
 pub use expression::{EvaluationError, Expression};
 pub use plan::Plan;
 pub use setting::Setting;

@@ -1,8 +1,8 @@
 //! The grammar of named values: their names, and `{{name}}` where one stands for its value.
 //!
-//! Policies, JSON and YAML files and the command line all ask here, so a name that may be defined may be used, too. What
-//! looks like a reference and is none is a mistake, never text: a header checked against `{{ke y}}` would refuse the
-//! secret and admit whoever sends the placeholder.
+//! Policies, JSON and YAML files and the command line all ask here, so a name that may be defined
+//! may be used, too. What looks like a reference and is none is a mistake, never text: a header
+//! checked against `{{ke y}}` would refuse the secret and admit whoever sends the placeholder.
 
 use std::ops::Range;
 
@@ -14,7 +14,8 @@ const MAX_NAME: usize = 256;
 /// How much of what was written a message repeats, in characters.
 const MAX_SHOWN: usize = 60;
 
-/// Whether a named value may have this name: letters and digits of any script, `.`, `-` and `_`, 1 to 256 of them.
+/// Whether a named value may have this name: letters and digits of any script, `.`, `-` and `_`, 1
+/// to 256 of them.
 #[must_use]
 pub fn is_name(name: &str) -> bool {
     (1..=MAX_NAME).contains(&name.chars().count()) && name.chars().all(is_name_character)
@@ -24,7 +25,8 @@ fn is_name_character(c: char) -> bool {
     c.is_alphanumeric() || matches!(c, '.' | '-' | '_')
 }
 
-/// Something between `{{` and `}}` that is no reference. The text is the file's own, before anything is filled in.
+/// Something between `{{` and `}}` that is no reference. The text is the file's own, before
+/// anything is filled in.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Mistake {
     /// A name that no named value can have.
@@ -65,8 +67,8 @@ pub(crate) enum Found<'t> {
     Mistake(usize, Mistake),
 }
 
-/// Every reference and every mistake in a text that is no expression. One brace may stand before a reference and belongs
-/// to the text: `{"n":{{{name}}}}` is JSON.
+/// Every reference and every mistake in a text that is no expression. One brace may stand before a
+/// reference and belongs to the text: `{"n":{{{name}}}}` is JSON.
 pub(crate) fn in_literal(text: &str) -> Vec<Found<'_>> {
     let mut found = Vec::new();
     let mut from = 0;
@@ -91,8 +93,9 @@ pub(crate) fn in_literal(text: &str) -> Vec<Found<'_>> {
     found
 }
 
-/// The same in an expression, where braces have meanings of their own: blocks, formats, and in the text of interpolated
-/// strings (`escapes`) `{{` for a brace. There only what can be nothing else is a mistake.
+/// The same in an expression, where braces have meanings of their own: blocks, formats, and in the
+/// text of interpolated strings (`escapes`) `{{` for a brace. There only what can be nothing else
+/// is a mistake.
 pub(crate) fn in_expression<'t>(text: &'t str, escapes: &[Range<usize>]) -> Vec<Found<'t>> {
     let mut found = Vec::new();
     let mut from = 0;
@@ -126,7 +129,8 @@ fn reference(inside: &str) -> Option<&str> {
     (inside[end..].starts_with("}}") && is_name(name)).then_some(name)
 }
 
-/// Whether code would hardly say this between doubled braces: no list, block, call, format or string.
+/// Whether code would hardly say this between doubled braces: no list, block, call, format or
+/// string.
 fn is_one_phrase(content: &str) -> bool {
     !content.trim().is_empty() && !content.contains(['{', '}', '(', ')', '"', '\'', '\\', ';', ',', '=', '\n'])
 }

@@ -1,8 +1,9 @@
 //! `rate-limit-by-key`: neighbouring limits leave in one call of the limiter.
 //!
-//! The counter is chosen by `<renewal-period>:<value>`, of a long value by `<renewal-period>#<hash>`: as in the
-//! reference, limits with the same key value share one counter, whatever their scope; a different period is a different
-//! window and never shares one here.
+//! The counter is chosen by `<renewal-period>:<value>`, of a long value by
+//! `<renewal-period>#<hash>`: as in the reference, limits with the same key value share one
+//! counter, whatever their scope; a different period is a different window and never shares one
+//! here.
 //!
 //! A limit whose count waits for the response only asks (cost 0) in `inbound` and is charged when a backend was asked,
 //! after `outbound` or `on-error`; also if the client went away meanwhile. A request that the gateway refused itself is
@@ -272,8 +273,8 @@ fn cost(limit: &RateLimitByKey, context: &weir_policy::Context) -> Result<u64, E
     }
 }
 
-/// What stands behind the digits of the period tells a value from the hash of one: no value can be chosen to look like
-/// another's hash.
+/// What stands behind the digits of the period tells a value from the hash of one: no value can be
+/// chosen to look like another's hash.
 fn counter_key(period: u64, value: &str) -> Bytes {
     let mut key = String::with_capacity(value.len().min(LONGEST_KEY) + 80);
     // Writing to a `String` cannot fail.

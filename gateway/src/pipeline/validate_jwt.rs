@@ -115,8 +115,8 @@ impl Exchange<'_> {
     }
 }
 
-/// What may stand before the token. `require-scheme` speaks of `Authorization`; in other headers, which hold the token
-/// alone, `Bearer` may stand all the same.
+/// What may stand before the token. `require-scheme` speaks of `Authorization`; in other headers,
+/// which hold the token alone, `Bearer` may stand all the same.
 fn scheme<'s>(name: &HeaderName, required: Option<&'s str>) -> Scheme<'s> {
     match required.filter(|required| name == AUTHORIZATION && !required.trim().is_empty()) {
         Some(required) => Scheme::Required(required),
@@ -134,8 +134,9 @@ fn without_header(value: &str) -> Option<Found> {
     Some(Found { text: token.to_owned(), header: None })
 }
 
-/// Leaves one blank between scheme and token, of any number that may stand there, and none around them: then whatever
-/// looks for the token later, `….Split(' ')[1].AsJwt()` for example, finds the one that was checked.
+/// Leaves one blank between scheme and token, of any number that may stand there, and none around
+/// them: then whatever looks for the token later, `….Split(' ')[1].AsJwt()` for example, finds the
+/// one that was checked.
 fn tidy(headers: &mut HeaderMap, name: &HeaderName, token: &str) {
     let Some(value) = only(headers, name).and_then(|value| value.to_str().ok()) else { return };
     let scheme = value.strip_suffix(token);

@@ -93,8 +93,8 @@ impl NamedValues {
         )
     }
 
-    /// The text of a JSON field with its `{{name}}`s filled in; `None`, reported, if one is not known or has no value, or
-    /// is none.
+    /// The text of a JSON field with its `{{name}}`s filled in; `None`, reported, if one is not
+    /// known or has no value, or is none.
     pub(super) fn expand(&self, text: &str, node: &Node, fields: &mut Fields<'_, '_>) -> Option<String> {
         let mut expanded = String::with_capacity(text.len());
         let mut copied = 0;

@@ -76,7 +76,8 @@ pub(crate) fn plain_strings(text: &str) -> Vec<Range<usize>> {
     literals(text, |start| !start.starts_with('/') && !is_interpolated(start))
 }
 
-/// Where interpolated strings lie in C# that was found to be complete, those in holes of others not by themselves.
+/// Where interpolated strings lie in C# that was found to be complete, those in holes of others not
+/// by themselves.
 pub(crate) fn interpolated_strings(text: &str) -> Vec<Range<usize>> {
     literals(text, is_interpolated)
 }
