@@ -45,7 +45,27 @@ fn is_bearer(scheme: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::Jwt;
+
+    proptest! {
+        /// A scheme that is asked for decides whether there is a token, never which.
+        #[test]
+        fn every_reader_of_a_value_finds_the_same_token(value in "[ \t]{0,2}([Bb]earer|Custom)?[ \t]{0,3}[!-~]{0,9}( x)?[ \t]?") {
+            let any = from_authorization(&value, Scheme::Any);
+            for scheme in [Scheme::BearerOrNone, Scheme::Required("bearer"), Scheme::Required("Custom")] {
+                let found = from_authorization(&value, scheme);
+                prop_assert!(found.is_none() || found == any, "{:?}", found);
+            }
+        }
+
+        #[test]
+        fn any_text_is_read_or_refused(value in ".*") {
+            let _ = from_authorization(&value, Scheme::Any).map(Jwt::read);
+        }
+    }
 
     #[test]
     fn the_scheme_is_stripped_whatever_its_case_and_whatever_blanks_follow() {
