@@ -5,6 +5,7 @@
 //! comes from the key and never from the token; the signature of one token is verified once while its key is published,
 //! but its claims are checked on every call; and nothing a caller sends can cause more than one key fetch per interval.
 //!
+//! How a token is read, and how large it may be, is the affair of `weir-jwt`, which those who only look into one use too.
 //! Encrypted tokens (JWE) are refused.
 
 mod algorithm;
