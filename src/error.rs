@@ -21,7 +21,8 @@ pub(crate) enum Error {
     #[error("{path}: the file is empty; write the secret into it", path = .path.display())]
     SecretFileEmpty { path: PathBuf },
     #[error(
-        "--named-value (WEIR_GATEWAY_NAMED_VALUE): a value is not NAME=VALUE.\n`;` begins another value: one that holds \
+        "--named-value (WEIR_GATEWAY_NAMED_VALUE): a value is not NAME=VALUE, with a NAME of letters, digits, `.`, `-` and \
+         `_`.\n`;` begins another value: one that holds \
          a `;` belongs into a file, see --named-value-file."
     )]
     NamedValue,

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args as ClapArgs;
 use secrecy::SecretString;
 use weir_policy::artifacts::NamedValueOverrides;
+use weir_policy::named_value::is_name;
 
 use crate::error::Error;
 use crate::secret_file;
@@ -33,8 +34,8 @@ pub(crate) struct NamedValueArgs {
 
 fn pair(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
-        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
-        _ => Err("write NAME=VALUE".to_owned()),
+        Some((name, value)) if is_name(name) => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("write NAME=FILE; a name has letters, digits, `.`, `-` and `_`".to_owned()),
     }
 }
 
@@ -63,5 +64,19 @@ impl NamedValueArgs {
             overrides.insert(&name, SecretString::from(value));
         }
         Ok(overrides)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_nothing_can_refer_to_is_refused() {
+        for (values, good) in [("schlüssel.1=a=b", true), ("a b=x", false), ("=x", false), ("{{a}}=x", false)] {
+            let args = NamedValueArgs { values: vec![values.to_owned()], files: Vec::new() };
+            assert_eq!(args.overrides().is_ok(), good, "{values}");
+            assert_eq!(pair(values).is_ok(), good, "{values}");
+        }
     }
 }

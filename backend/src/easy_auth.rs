@@ -12,7 +12,9 @@ use std::time::{Duration, SystemTime};
 
 use http::header::{self, HeaderMap};
 use http::request::Parts;
-use weir_token::{KeySources, Providers, Requirements, TokenError, Validator, ValidatorConfig};
+use weir_token::{
+    KeySources, Providers, Requirements, Scheme, TokenError, Validator, ValidatorConfig, from_authorization,
+};
 
 use crate::config::Config;
 use crate::error::Error;
@@ -71,17 +73,17 @@ impl EasyAuth {
             clock_skew: self.clock_skew,
             ..Requirements::at(SystemTime::now())
         };
-        let jwt = self.validator.validate(bearer(headers)?, &requirements).await?;
+        let jwt = self.validator.validate(bearer(headers).ok_or(TokenError::NotPresent)?, &requirements).await?;
         Ok(Arc::new(Principal::of(&jwt)))
     }
 }
 
 /// The one bearer token of a request. Two `Authorization` lines are none: which of them was meant is a guess.
-fn bearer(headers: &HeaderMap) -> Result<&str, TokenError> {
+fn bearer(headers: &HeaderMap) -> Option<&str> {
     let mut lines = headers.get_all(header::AUTHORIZATION).iter();
     match (lines.next().map(header::HeaderValue::to_str), lines.next()) {
-        (Some(Ok(value)), None) => weir_token::from_authorization(value, Some("Bearer")),
-        _ => Err(TokenError::NotPresent),
+        (Some(Ok(value)), None) => from_authorization(value, Scheme::Required("Bearer")),
+        _ => None,
     }
 }
 

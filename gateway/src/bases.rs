@@ -7,9 +7,9 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 use http::Uri;
 use weir_policy::plan::{Action, SetBackendService, Step};
-use weir_policy::{Configuration, Diagnostic, Diagnostics, Position};
+use weir_policy::{Configuration, Diagnostic, Location};
 
-use crate::gateway::all_steps;
+use crate::prepared::all_steps;
 use crate::target::{BadBase, Base};
 
 /// The bases of one configuration.
@@ -24,20 +24,16 @@ pub(crate) struct Bases {
 }
 
 impl Bases {
-    /// Takes all URLs apart; every one that cannot be used is reported.
-    pub(crate) fn new(configuration: &Configuration) -> Result<Self, Diagnostics> {
+    /// Takes all URLs apart; every one that cannot be used is reported, once for every plan it
+    /// stands in.
+    pub(crate) fn new(configuration: &Configuration, problems: &mut Vec<Diagnostic>) -> Self {
         let mut bases = Self { apis: Vec::new(), backends: HashMap::default(), literals: HashMap::default() };
-        let mut problems = Vec::new();
         for api in &configuration.apis {
-            let base = api.service_url.as_ref().and_then(|url| {
-                let file = format!("apis/{}/apiInformation.json", api.info.id);
-                keep(Base::new(url), file.into(), None, &mut problems)
-            });
+            let base = api.service_url.as_ref().and_then(|url| keep(Base::new(url), &api.service_url_at, problems));
             bases.apis.push(base);
         }
         for backend in configuration.backends.values() {
-            let file = format!("backends/{}/backendInformation.json", backend.id);
-            if let Some(base) = keep(Base::of_backend(backend), file.into(), None, &mut problems) {
+            if let Some(base) = keep(Base::of_backend(backend), &backend.url_at, problems) {
                 bases.backends.insert(Arc::clone(&backend.id), base);
             }
         }
@@ -46,16 +42,13 @@ impl Bases {
                 && !bases.literals.contains_key(text)
             {
                 let base = text.parse::<Uri>().map_err(|_| BadBase::NotAbsolute).and_then(|url| Base::new(&url));
-                let (file, position) = (Arc::clone(&step.origin.file), Some(step.origin.position));
-                if let Some(base) = keep(base, file, position, &mut problems) {
+                let at = Location { file: Arc::clone(&step.origin.file), position: step.origin.position };
+                if let Some(base) = keep(base, &at, problems) {
                     bases.literals.insert(text.into(), base);
                 }
             }
         }
-        // The same element stands in the plan of every operation below its scope.
-        problems.sort();
-        problems.dedup();
-        if problems.is_empty() { Ok(bases) } else { Err(Diagnostics(problems)) }
+        bases
     }
 }
 
@@ -66,17 +59,12 @@ fn literal(step: &Step) -> Option<&str> {
 }
 
 /// The URL itself is not told: it may come from a secret named value.
-fn keep(
-    base: Result<Base, BadBase>,
-    file: Arc<str>,
-    position: Option<Position>,
-    problems: &mut Vec<Diagnostic>,
-) -> Option<Arc<Base>> {
+fn keep(base: Result<Base, BadBase>, at: &Location, problems: &mut Vec<Diagnostic>) -> Option<Arc<Base>> {
     match base {
         Ok(base) => Some(Arc::new(base)),
         Err(why) => {
             let message = format!("the backend's URL cannot be used: {why}");
-            problems.push(Diagnostic { file, position, message, help: Some(why.help().to_owned()) });
+            problems.push(Diagnostic::new(&at.file, at.position, message).with_help(why.help()));
             None
         }
     }

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use weir_policy::artifacts::{Artifacts, NamedValueOverrides};
 use weir_policy::{Configuration, Diagnostic, Diagnostics};
 
-use crate::bases::Bases;
+use crate::prepared::Prepared;
 
 pub use fingerprint::fingerprint;
 
@@ -30,7 +30,8 @@ const MOST_BYTES: u64 = 512 * 1024 * 1024;
 /// Endings of files that can belong to a configuration; others (notes, scripts) are not even read.
 const ENDINGS: [&str; 4] = ["xml", "json", "yaml", "yml"];
 
-/// Reads and compiles the configuration in `dir`; `overrides` replace named values.
+/// Reads and compiles the configuration in `dir`; `overrides` replace named values. What loads can
+/// be put to work: a start finds no other error in it.
 ///
 /// # Errors
 /// Everything that is wrong with it, with file, place and what would work.
@@ -45,7 +46,7 @@ pub fn load(dir: &Path, overrides: &NamedValueOverrides) -> Result<Configuration
         return Err(Diagnostics(walk.problems));
     }
     let configuration = walk.artifacts.compile(overrides)?;
-    Bases::new(&configuration)?;
+    Prepared::new(&configuration)?;
     Ok(configuration)
 }
 

@@ -26,8 +26,9 @@ use weir_policy::{Context, Value};
 
 use crate::cors::{self, Grant};
 use crate::errors::Failure;
-use crate::gateway::{Gateway, Route};
+use crate::gateway::Gateway;
 use crate::proxy::body::Payload;
+use crate::route::Route;
 use crate::router::Parameters;
 use crate::service::{Arrival, only};
 use crate::target::Target;

@@ -19,7 +19,8 @@ use weir_policy::plan::Action;
 use weir_policy::{Configuration, Diagnostics};
 use weir_telemetry::Reloads;
 
-use crate::gateway::{Current, Gateway, Parts, all_steps};
+use crate::gateway::{Current, Gateway, Parts};
+use crate::prepared::all_steps;
 use crate::run::Error;
 
 /// How soon a reload that failed for what may pass by itself (a provider that did not answer) is tried again.

@@ -23,16 +23,6 @@ pub enum Error {
     /// An OpenID provider cannot be used.
     #[error(transparent)]
     Provider(#[from] weir_token::ProvidersError),
-    /// A key of `issuer-signing-keys` cannot be used.
-    #[error("{file}:{position}: a key of validate-jwt cannot be used: {source}")]
-    Key {
-        /// The policy file.
-        file: Arc<str>,
-        /// The element.
-        position: weir_policy::Position,
-        /// What is wrong with the key.
-        source: weir_token::InvalidKey,
-    },
     /// Nobody could send a PROXY protocol header.
     #[error(
         "the PROXY protocol is expected from trusted proxies, and there are none: name their networks, e.g. \

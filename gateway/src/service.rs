@@ -21,12 +21,13 @@ use weir_telemetry::{propagation, semconv};
 
 use crate::cors::{self, Preflight};
 use crate::errors::Failure;
-use crate::gateway::{Gateway, Route};
+use crate::gateway::Gateway;
 use crate::listener::Activity;
 use crate::metrics::InFlight;
 use crate::path;
 use crate::pipeline::{Answer, Exchange};
 use crate::proxy::body::{Payload, ResponseBody};
+use crate::route::Route;
 use crate::router::Match;
 use crate::target::{Relative, Target};
 use crate::trace::Trace;
@@ -197,6 +198,7 @@ impl Gateway {
             deployment: Arc::clone(&self.deployment),
             request_id: arrival.id,
             timestamp: arrival.at,
+            verified_token: None,
         }
     }
 }

@@ -153,6 +153,8 @@ pub(crate) struct Target {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use weir_policy::{Location, Position};
+
     use super::*;
 
     fn url(base: &str, path: &'static str, from: usize) -> String {
@@ -185,6 +187,7 @@ mod tests {
         let backend = Backend {
             id: "f".into(),
             url: "http://b/api".parse().unwrap(),
+            url_at: Location { file: "f".into(), position: Position { line: 1, column: 1 } },
             headers: Vec::new(),
             query: vec![("code".into(), "a&b=".into())],
         };

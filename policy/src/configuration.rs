@@ -7,6 +7,7 @@ use std::sync::Arc;
 use http::{HeaderName, HeaderValue, Uri};
 
 use crate::context::{ApiInfo, OperationInfo};
+use crate::diagnostic::Location;
 use crate::plan::Plan;
 use crate::template::UrlTemplate;
 
@@ -30,6 +31,8 @@ pub struct Api {
     pub info: Arc<ApiInfo>,
     /// `serviceUrl`, parsed.
     pub service_url: Option<Uri>,
+    /// Where `serviceUrl` stands; without one, where the API's properties do.
+    pub service_url_at: Location,
     /// From the OpenAPI specification.
     pub operations: Vec<Operation>,
     /// The OpenAPI document as it was read, for documentation.
@@ -55,6 +58,8 @@ pub struct Backend {
     pub id: Arc<str>,
     /// The base URL; an operation's path is appended.
     pub url: Uri,
+    /// Where `url` stands.
+    pub url_at: Location,
     /// `credentials.header`: set on every request to it (for example `x-functions-key`). Values are marked sensitive.
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// `credentials.query`: appended to every request to it. Secret: not shown by `Debug`.

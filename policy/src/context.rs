@@ -4,6 +4,7 @@
 //! `http` crate's types so that nothing is converted per request; there is no I/O and no clock in here. Members follow
 //! section 2.4 of the APIM reference.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -11,7 +12,7 @@ use std::time::SystemTime;
 use http::{HeaderMap, Method, StatusCode, Uri};
 use uuid::Uuid;
 
-use crate::value::Value;
+use crate::value::{Jwt, Value};
 
 /// `context`: the state of one request while its plan runs.
 #[derive(Debug)]
@@ -34,6 +35,23 @@ pub struct Context {
     pub request_id: Uuid,
     /// `context.Timestamp`: when the request was received.
     pub timestamp: SystemTime,
+    /// The token that `validate-jwt` found good last: `AsJwt()` of the same text need not read it
+    /// again.
+    pub verified_token: Option<VerifiedToken>,
+}
+
+/// A token that was verified in this request. `Debug` shows nothing of it.
+pub struct VerifiedToken {
+    /// The token, without scheme.
+    pub text: Box<str>,
+    /// What it says.
+    pub jwt: Arc<Jwt>,
+}
+
+impl fmt::Debug for VerifiedToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VerifiedToken").finish_non_exhaustive()
+    }
 }
 
 /// `context.Request`.

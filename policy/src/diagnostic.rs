@@ -14,6 +14,15 @@ pub struct Position {
     pub column: u32,
 }
 
+/// A place and its file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Location {
+    /// The file's path in the configuration folder.
+    pub file: Arc<str>,
+    /// The place in it.
+    pub position: Position,
+}
+
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.line, self.column)
@@ -65,12 +74,14 @@ impl fmt::Display for Diagnostics {
 
 impl Diagnostic {
     /// One without a fix; [`Self::with_help`] adds it.
-    pub(crate) fn new(file: &Arc<str>, position: impl Into<Option<Position>>, message: impl Into<String>) -> Self {
+    #[must_use]
+    pub fn new(file: &Arc<str>, position: impl Into<Option<Position>>, message: impl Into<String>) -> Self {
         Self { file: Arc::clone(file), position: position.into(), message: message.into(), help: None }
     }
 
     /// The same with what would work.
-    pub(crate) fn with_help(mut self, help: impl Into<String>) -> Self {
+    #[must_use]
+    pub fn with_help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }

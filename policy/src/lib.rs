@@ -10,6 +10,7 @@ pub mod configuration;
 pub mod context;
 pub mod diagnostic;
 pub mod expression;
+pub mod named_value;
 pub mod plan;
 pub mod setting;
 pub mod template;
@@ -18,7 +19,7 @@ pub mod xml;
 
 pub use configuration::{Api, Backend, Configuration, Operation};
 pub use context::Context;
-pub use diagnostic::{Diagnostic, Diagnostics, Position};
+pub use diagnostic::{Diagnostic, Diagnostics, Location, Position};
 pub use expression::{EvaluationError, Expression};
 pub use plan::Plan;
 pub use setting::Setting;

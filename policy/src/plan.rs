@@ -17,7 +17,7 @@ use crate::setting::Setting;
 pub use cors::{Cors, CorsOrigins};
 pub use rate_limit_by_key::RateLimitByKey;
 pub use request::*;
-pub use validate_jwt::{RequiredClaim, SigningKey, TokenSource, ValidateJwt};
+pub use validate_jwt::{KeyMaterial, RequiredClaim, SigningKey, TokenSource, ValidateJwt};
 
 /// The effective policy of one operation (or, for requests that match none, of the global scope).
 #[derive(Debug, Default)]

@@ -2,7 +2,6 @@
 
 mod basic;
 mod convert;
-mod jwt;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -16,8 +15,8 @@ use uuid::Uuid;
 pub(crate) use basic::BasicCredentials;
 pub(crate) use convert::read_bool;
 pub use convert::{FromValue, FromValueError};
-pub use jwt::Jwt;
 pub(crate) use text::{float_text, time_text};
+pub use weir_jwt::Jwt;
 
 /// A value. Cloning is cheap: what is long is shared. `Debug` shows no text: it may be a token or a password.
 #[derive(Clone, PartialEq, Default)]

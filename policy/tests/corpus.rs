@@ -15,7 +15,7 @@ fn named_value(name: &str) -> Option<NamedValue<'static>> {
         "spa-origin" => ("http://localhost:3000", false),
         "openid-config-url" => ("https://id.example.com/.well-known/openid-configuration", false),
         "backend-client-id" => ("f8a5b3c1", false),
-        "count" => ("15", false),
+        "count" | "schlüssel" => ("15", false),
         "url" => ("https://api.example.com/", false),
         "expression" => ("@(context.Request.Method)", false),
         "recursive" => ("{{count}}", false),

@@ -19,8 +19,8 @@ Examples:
   weir limiter inspect 60:alice --limit 100/60s
   weir limiter inspect --base64 /v9zaGEyNTY6… --limiter http://limiter-1:8081,http://limiter-2:8081
 
-The gateway's keys are RENEWAL-PERIOD:VALUE. A VALUE over 512 bytes is written sha256:HASH, for example
-  printf %s \"$TOKEN\" | sha256sum | sed 's/^\\([0-9a-f]*\\).*/60:sha256:\\1/' | weir limiter inspect -";
+The gateway's keys are RENEWAL-PERIOD:VALUE, or RENEWAL-PERIOD#HASH if VALUE has over 512 bytes:
+  printf %s \"$TOKEN\" | sha256sum | sed 's/^\\([0-9a-f]*\\).*/60#\\1/' | weir limiter inspect -";
 
 /// The flags of `weir limiter inspect`.
 #[derive(Debug, ClapArgs)]

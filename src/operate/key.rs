@@ -94,6 +94,7 @@ mod tests {
             "60:\u{e4}\u{1f980}".as_bytes(),
             b"\x1b[2J",
             b"base64:YQ==",
+            b"60#9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
             b"a\nb",
             b" x",
             b"-",

@@ -1,4 +1,8 @@
 //! `weir check`: the gateway's own loader, without a gateway.
+//!
+//! What loads can be put to work, so what is left to stop a start are its flags and the machine.
+//! One of those flags is stood in for: on loopback a gateway takes the development key for a
+//! function key that is not given, and so does this, and says so.
 
 use std::path::PathBuf;
 
@@ -26,12 +30,19 @@ pub(crate) struct Args {
 /// Prints what was loaded, or fails with every error.
 #[allow(clippy::print_stdout)] // the command's output
 pub(crate) fn run(args: &Args) -> Result<(), Error> {
-    let mut overrides = args.named_values.overrides()?;
+    let given = args.named_values.overrides()?;
+    let mut overrides = given.clone();
     if overrides.get(FUNCTION_KEY_NAME).is_none() {
         overrides.insert(FUNCTION_KEY_NAME, SecretString::from(FUNCTION_KEY));
     }
     let configuration = weir_gateway::load(&args.directory, &overrides).map_err(Error::Configuration)?;
     println!("{} is valid.", args.directory.display());
+    if weir_gateway::load(&args.directory, &given).is_err() {
+        println!(
+            "  {FUNCTION_KEY_NAME} was not given: the development key stood in for it, as it does for a gateway on \
+             loopback.\n  Any other gateway needs --named-value-file {FUNCTION_KEY_NAME}=FILE to start."
+        );
+    }
     if configuration.apis.is_empty() {
         println!("  There is no API in it (apis/<name>/apiInformation.json): every request will get 404.");
     }

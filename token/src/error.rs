@@ -4,6 +4,7 @@
 //! reach the client. They never contain the token.
 
 use thiserror::Error;
+use weir_jwt::{MAX_TOKEN_BYTES, Malformed};
 
 /// A refused token. `Display` is the text for people (`context.LastError.Message`).
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -11,7 +12,7 @@ pub enum TokenError {
     /// There is no token in the request.
     #[error("JWT not present.")]
     NotPresent,
-    /// The token is longer than the configured bound.
+    /// The token is longer than what is read.
     #[error("The JWT is longer than {limit} bytes. Access denied.")]
     TooLarge {
         /// The bound, in bytes.
@@ -108,6 +109,15 @@ impl TokenError {
             Self::ClaimMissing(_) => "claim_missing",
             Self::ClaimNotAllowed { .. } => "claim_not_allowed",
             Self::KeysUnavailable(_) => "keys_unavailable",
+        }
+    }
+}
+
+impl From<Malformed> for TokenError {
+    fn from(why: Malformed) -> Self {
+        match why {
+            Malformed::TooLong => Self::TooLarge { limit: MAX_TOKEN_BYTES },
+            why => Self::Malformed(why.as_str()),
         }
     }
 }

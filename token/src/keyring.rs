@@ -159,7 +159,8 @@ fn publishes(provider: &Provider, key: Fingerprint) -> bool {
     provider.keys().as_deref().is_some_and(|keys| keys.publishes(key))
 }
 
-fn inline_key(key: SigningKey) -> Result<Key, InvalidKey> {
+/// The key of a configuration, ready to verify.
+pub(crate) fn inline_key(key: SigningKey) -> Result<Key, InvalidKey> {
     use secrecy::ExposeSecret;
     match key {
         SigningKey::Hmac { id, secret } => Key::hmac(id, secret.expose_secret()),

@@ -5,6 +5,7 @@
 //! comes from the key and never from the token; the signature of one token is verified once while its key is published,
 //! but its claims are checked on every call; and nothing a caller sends can cause more than one key fetch per interval.
 //!
+//! How a token is read, and how large it may be, is the affair of `weir-jwt`, which those who only look into one use too.
 //! Encrypted tokens (JWE) are refused.
 
 mod algorithm;
@@ -17,27 +18,23 @@ mod fetch;
 mod health;
 mod issuer;
 mod jwk;
-mod jwt;
 mod key;
 mod key_set;
 mod keyring;
 mod metrics;
 mod notices;
-mod object;
 mod provider;
 mod providers;
 mod requirements;
-mod scheme;
 mod signing_key;
 mod validator;
 
 pub use error::TokenError;
-pub use jwt::Jwt;
 pub use key_set::Endpoints;
 pub use metrics::Metrics;
 pub use provider::Provider;
 pub use providers::{Providers, ProvidersConfig, ProvidersError};
 pub use requirements::{Match, RequiredClaim, Requirements};
-pub use scheme::from_authorization;
 pub use signing_key::{InvalidKey, SigningKey};
 pub use validator::{KeySources, Validator, ValidatorConfig};
+pub use weir_jwt::{Jwt, Scheme, from_authorization};

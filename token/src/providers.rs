@@ -174,6 +174,14 @@ impl Providers {
         Ok(self.register(provider))
     }
 
+    /// Looks whether a discovery URL could be asked; asks nobody.
+    ///
+    /// # Errors
+    /// If `url` is not an absolute http or https URL.
+    pub fn check(url: &str) -> Result<(), ProvidersError> {
+        parse(url).map(drop)
+    }
+
     /// Fetches the keys of a provider that is not registered yet and registers it if they came: for a configuration that
     /// is to replace a working one. A failure leaves no trace, in readiness either. Says whether the provider is there.
     ///

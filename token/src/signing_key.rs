@@ -3,6 +3,8 @@
 use secrecy::SecretSlice;
 use thiserror::Error;
 
+use crate::keyring::inline_key;
+
 /// A key that is known without asking a provider. `Debug` shows none of a secret's bytes.
 #[derive(Debug, Clone)]
 pub enum SigningKey {
@@ -22,6 +24,16 @@ pub enum SigningKey {
         /// The exponent, big-endian.
         e: Vec<u8>,
     },
+}
+
+impl SigningKey {
+    /// Looks whether a [`Validator`](crate::Validator) can use it.
+    ///
+    /// # Errors
+    /// Why it cannot.
+    pub fn check(&self) -> Result<(), InvalidKey> {
+        inline_key(self.clone()).map(drop)
+    }
 }
 
 /// A key that cannot be used. The text says why and what would work; it never shows the key.

@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use weir_jwt::{MAX_TOKEN_BYTES, Malformed};
+
 use crate::cache::TokenCache;
 use crate::compact::Compact;
 use crate::key::Fingerprint;
@@ -24,23 +26,18 @@ pub struct KeySources {
 /// Bounds and counters of a [`Validator`].
 #[derive(Debug, Clone)]
 pub struct ValidatorConfig {
-    /// The longest token looked at, in bytes.
-    pub max_token_bytes: usize,
     /// How many verified tokens of up to 2 KiB are remembered (a longer one takes the room of several); 0: none.
     pub cache_entries: usize,
     /// Where results are counted: [`Providers::metrics`](crate::Providers::metrics). The default is seen by nobody.
     pub metrics: Metrics,
 }
 
-/// More than the header section most HTTP servers accept at all.
-const MAX_TOKEN_BYTES: usize = 16 * 1024;
-
 /// An hour of sign-ins of a busy service, in some ten megabytes.
 const CACHE_ENTRIES: usize = 10_000;
 
 impl Default for ValidatorConfig {
     fn default() -> Self {
-        Self { max_token_bytes: MAX_TOKEN_BYTES, cache_entries: CACHE_ENTRIES, metrics: Metrics::default() }
+        Self { cache_entries: CACHE_ENTRIES, metrics: Metrics::default() }
     }
 }
 
@@ -78,8 +75,9 @@ impl Validator {
         if token.is_empty() {
             return Err(TokenError::NotPresent);
         }
-        if token.len() > self.config.max_token_bytes {
-            return Err(TokenError::TooLarge { limit: self.config.max_token_bytes });
+        // Before it is hashed for the cache.
+        if token.len() > MAX_TOKEN_BYTES {
+            return Err(Malformed::TooLong.into());
         }
         let (jwt, signer) = self.authenticate(token, requirements.require_signed).await?;
         claims::check(&jwt, requirements)?;
@@ -104,16 +102,11 @@ impl Validator {
         }
         let parts = Compact::parse(token)?;
         if parts.algorithm.is_none() && !require_signed {
-            return Ok((decode(parts)?, None));
+            return Ok((Arc::new(parts.into_jwt()?), None));
         }
         let signer = self.keys.signer(&parts).await?;
-        let jwt = decode(parts)?;
+        let jwt = Arc::new(parts.into_jwt()?);
         self.verified.insert(digest, token.len(), Arc::clone(&jwt), signer);
         Ok((jwt, Some(signer)))
     }
-}
-
-fn decode(parts: Compact<'_>) -> Result<Arc<Jwt>, TokenError> {
-    let claims = parts.claims()?;
-    Ok(Arc::new(Jwt { header: parts.header, claims }))
 }

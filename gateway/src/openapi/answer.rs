@@ -9,9 +9,10 @@ use weir_policy::EvaluationError;
 use super::{Document, OpenApi};
 use crate::cors;
 use crate::errors::{Failure, JSON};
-use crate::gateway::{Gateway, Route};
+use crate::gateway::Gateway;
 use crate::pipeline::Answer;
 use crate::proxy::body::Payload;
+use crate::route::Route;
 use crate::service::{Arrival, only};
 use crate::trace::Trace;
 

@@ -1,7 +1,9 @@
 //! `rate-limit-by-key`: neighbouring limits leave in one call of the limiter.
 //!
-//! The counter is chosen by `<renewal-period>:<value>`: as in the reference, limits with the same key value share one
-//! counter, whatever their scope; a different period is a different window and never shares one here.
+//! The counter is chosen by `<renewal-period>:<value>`, of a long value by
+//! `<renewal-period>#<hash>`: as in the reference, limits with the same key value share one
+//! counter, whatever their scope; a different period is a different window and never shares one
+//! here.
 //!
 //! A limit whose count waits for the response only asks (cost 0) in `inbound` and is charged when a backend was asked,
 //! after `outbound` or `on-error`; also if the client went away meanwhile. A request that the gateway refused itself is
@@ -271,14 +273,17 @@ fn cost(limit: &RateLimitByKey, context: &weir_policy::Context) -> Result<u64, E
     }
 }
 
+/// What stands behind the digits of the period tells a value from the hash of one: no value can be
+/// chosen to look like another's hash.
 fn counter_key(period: u64, value: &str) -> Bytes {
     let mut key = String::with_capacity(value.len().min(LONGEST_KEY) + 80);
     // Writing to a `String` cannot fail.
-    let _ = write!(key, "{period}:");
+    let _ = write!(key, "{period}");
     if value.len() <= LONGEST_KEY {
+        key.push(':');
         key.push_str(value);
     } else {
-        key.push_str("sha256:");
+        key.push('#');
         for byte in Sha256::digest(value.as_bytes()) {
             let _ = write!(key, "{byte:02x}");
         }
@@ -313,8 +318,8 @@ mod tests {
         assert_eq!(counter_key(60, ""), "60:");
         let long = "x".repeat(LONGEST_KEY + 1);
         let key = counter_key(60, &long);
-        assert!(key.starts_with(b"60:sha256:"));
-        assert_eq!(key.len(), "60:sha256:".len() + 64);
+        assert!(key.starts_with(b"60#"));
+        assert_eq!(key.len(), "60#".len() + 64);
         assert_ne!(key, counter_key(60, &format!("{long}x")));
         assert_eq!(counter_key(60, &long[1..]).len(), LONGEST_KEY + 3);
     }

@@ -4,42 +4,54 @@
 //! names none, is no token: an expression such as `…GetValueOrDefault("Authorization","").AsJwt()` would read such a
 //! request differently than the check does, and a limit keyed by the subject would count for somebody else.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::AUTHORIZATION;
-use http::{HeaderName, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use weir_policy::Value;
+use weir_policy::context::VerifiedToken;
 use weir_policy::plan::{TokenSource, ValidateJwt};
-use weir_policy::{Value, value};
-use weir_token::{Jwt, Requirements, TokenError, from_authorization};
+use weir_token::{Jwt, Requirements, Scheme, TokenError, from_authorization};
 
 use super::check_header::status_of;
 use super::{Exchange, Stop};
 use crate::errors::Failure;
 use crate::service::only;
 
+/// A token that was found, and in which header.
+struct Found {
+    text: String,
+    header: Option<HeaderName>,
+}
+
 impl Exchange<'_> {
     pub(super) async fn validate_jwt(&mut self, policy: &ValidateJwt) -> Result<(), Stop> {
-        let result = match self.token(policy)? {
-            Some(token) => self.check_token(policy, &token).await?,
-            None => {
-                if let Some(check) = self.gateway.jwt_checks.get(policy.index).and_then(Option::as_ref) {
-                    check.metrics.not_present();
-                }
-                Err(TokenError::NotPresent)
+        let Some(found) = self.token(policy)? else {
+            if let Some(check) = self.gateway.jwt_checks.get(policy.index).and_then(Option::as_ref) {
+                check.metrics.not_present();
             }
+            return Err(self.denied(policy, &TokenError::NotPresent)?.into());
         };
-        match result {
+        match self.check_token(policy, &found.text).await? {
             Ok(jwt) => {
-                if let Some(variable) = &policy.output_variable {
-                    let jwt = value::Jwt::from_parts(jwt.header.clone(), jwt.claims.clone());
-                    self.context.variables.set(variable, Value::Jwt(Arc::new(jwt)));
-                }
+                self.leave_token(policy, found, jwt);
                 Ok(())
             }
             Err(error) => Err(self.denied(policy, &error)?.into()),
         }
+    }
+
+    /// Leaves a token that holds to the policies that follow.
+    fn leave_token(&mut self, policy: &ValidateJwt, found: Found, jwt: Arc<Jwt>) {
+        let context = &mut self.context;
+        if let Some(name) = &found.header {
+            tidy(&mut context.request.headers, name, &found.text);
+        }
+        if let Some(variable) = &policy.output_variable {
+            context.variables.set(variable, Value::Jwt(Arc::clone(&jwt)));
+        }
+        context.verified_token = Some(VerifiedToken { text: found.text.into(), jwt });
     }
 
     async fn check_token(&self, policy: &ValidateJwt, token: &str) -> Result<Result<Arc<Jwt>, TokenError>, Stop> {
@@ -62,32 +74,28 @@ impl Exchange<'_> {
     }
 
     /// The token; `None` if there is none, or more than one.
-    fn token(&self, policy: &ValidateJwt) -> Result<Option<Cow<'_, str>>, Stop> {
+    fn token(&self, policy: &ValidateJwt) -> Result<Option<Found>, Stop> {
         let context = &self.context;
         Ok(match &policy.source {
             TokenSource::Header(name) => {
                 let name = name.get(context)?;
                 let Ok(name) = HeaderName::from_bytes(name.as_bytes()) else { return Ok(None) };
-                let value = only(&context.request.headers, &name).and_then(|value| value.to_str().ok());
-                if name != AUTHORIZATION {
-                    return Ok(value.map(str::trim).filter(|value| !value.is_empty()).map(Cow::Borrowed));
-                }
-                let scheme = match &policy.require_scheme {
+                let required = match &policy.require_scheme {
                     Some(scheme) => Some(scheme.get(context)?),
                     None => None,
                 };
-                value.and_then(|value| bearer(value, scheme.as_ref().map(|s| s.as_str()))).map(Cow::Borrowed)
+                let scheme = scheme(&name, required.as_ref().map(|required| required.as_str()));
+                let token = in_header(&context.request.headers, &name, scheme).map(str::to_owned);
+                token.map(|text| Found { text, header: Some(name) })
             }
             TokenSource::QueryParameter(name) => {
                 let name = name.get(context)?;
                 let query = context.request.original_url.query().unwrap_or_default();
                 let mut found = url::form_urlencoded::parse(query.as_bytes()).filter(|(n, _)| **n == **name);
-                let first = found.next().map(|(_, value)| Cow::Owned(value.into_owned()));
-                first.filter(|value: &Cow<'_, str>| found.next().is_none() && !value.is_empty())
+                let first = found.next().map(|(_, value)| value);
+                first.filter(|_| found.next().is_none()).and_then(|value| without_header(&value))
             }
-            TokenSource::Value(value) => {
-                Some(Cow::Owned(value.get(context)?.into_owned())).filter(|value: &Cow<'_, str>| !value.is_empty())
-            }
+            TokenSource::Value(value) => without_header(&value.get(context)?),
         })
     }
 
@@ -107,24 +115,39 @@ impl Exchange<'_> {
     }
 }
 
-/// The token in an `Authorization` value of the required scheme; without one, of scheme `Bearer` or none.
-fn bearer<'v>(value: &'v str, scheme: Option<&str>) -> Option<&'v str> {
-    let has_scheme = value.trim_matches([' ', '\t']).contains([' ', '\t']);
-    let scheme = scheme.or(has_scheme.then_some("Bearer"));
-    from_authorization(value, scheme).ok()
+/// What may stand before the token. `require-scheme` speaks of `Authorization`; in other headers,
+/// which hold the token alone, `Bearer` may stand all the same.
+fn scheme<'s>(name: &HeaderName, required: Option<&'s str>) -> Scheme<'s> {
+    match required.filter(|required| name == AUTHORIZATION && !required.trim().is_empty()) {
+        Some(required) => Scheme::Required(required),
+        None => Scheme::BearerOrNone,
+    }
+}
+
+/// The token of a header that stands in the request once.
+fn in_header<'h>(headers: &'h HeaderMap, name: &HeaderName, scheme: Scheme<'_>) -> Option<&'h str> {
+    from_authorization(only(headers, name)?.to_str().ok()?, scheme)
+}
+
+fn without_header(value: &str) -> Option<Found> {
+    let token = from_authorization(value, Scheme::BearerOrNone)?;
+    Some(Found { text: token.to_owned(), header: None })
+}
+
+/// Leaves one blank between scheme and token, of any number that may stand there, and none around
+/// them: then whatever looks for the token later, `….Split(' ')[1].AsJwt()` for example, finds the
+/// one that was checked.
+fn tidy(headers: &mut HeaderMap, name: &HeaderName, token: &str) {
+    let Some(value) = only(headers, name).and_then(|value| value.to_str().ok()) else { return };
+    let scheme = value.strip_suffix(token);
+    if scheme.is_some_and(|scheme| scheme.trim() == scheme.strip_suffix(' ').unwrap_or(scheme)) {
+        return;
+    }
+    let words: Vec<&str> = value.split_ascii_whitespace().collect();
+    if let Ok(tidied) = HeaderValue::from_str(&words.join(" ")) {
+        headers.insert(name, tidied);
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::bearer;
-
-    #[test]
-    fn without_a_required_scheme_only_bearer_or_none_is_one() {
-        assert_eq!(bearer("Bearer a.b.c", None), Some("a.b.c"));
-        assert_eq!(bearer("bearer a.b.c", None), Some("a.b.c"));
-        assert_eq!(bearer("a.b.c", None), Some("a.b.c"));
-        assert_eq!(bearer("Custom a.b.c", None), None);
-        assert_eq!(bearer("Custom a.b.c", Some("Custom")), Some("a.b.c"));
-        assert_eq!(bearer("a.b.c", Some("Bearer")), None);
-    }
-}
+mod tests;

@@ -143,13 +143,36 @@ async fn the_token_may_come_from_a_query_parameter_or_an_expression() {
     let good = token("alice");
     assert_eq!(send(gateway.get(&format!("/api/hello?t={good}"))).await.status, 200);
     assert_eq!(send(gateway.get(&format!("/api/hello?t={good}&t=x"))).await.status, 401);
+    assert_eq!(send(gateway.get(&format!("/api/hello?t=Bearer%20{good}"))).await.status, 200);
+    assert_eq!(send(gateway.get(&format!("/api/hello?t=Basic%20{good}"))).await.status, 401);
     assert_eq!(send(gateway.get("/api/hello?t=")).await.status, 401);
 
     let value = r#"token-value="@(context.Request.Headers.GetValueOrDefault("x-token",""))""#;
     let value = keys.replace(r#"header-name="Authorization""#, value);
     let gateway = Setup::new(upstream.address, inbound(&value)).start().await;
-    assert_eq!(send(gateway.get("/api/hello").header("x-token", &good)).await.status, 200);
+    for token in [good.clone(), format!("Bearer\t{good}")] {
+        assert_eq!(send(gateway.get("/api/hello").header("x-token", &token)).await.status, 200);
+    }
     assert_eq!(send(gateway.get("/api/hello")).await.status, 401);
+}
+
+#[tokio::test]
+async fn another_header_holds_the_token_alone_or_after_bearer() {
+    let upstream = Upstream::start().await;
+    let steps = validate_jwt(r#"require-scheme="Custom""#, "").replace("\"Authorization\"", "\"x-token\"");
+    let gateway = Setup::new(upstream.address, inbound(&steps)).start().await;
+    for (value, status) in [("", 200), ("bearer ", 200), ("Bearer \t", 200), ("Custom ", 401)] {
+        let request = gateway.get("/api/hello").header("x-token", format!("{value}{}", token("alice")));
+        assert_eq!(send(request).await.status, status, "{value:?}");
+    }
+}
+
+#[tokio::test]
+async fn one_blank_is_left_before_a_token_that_passed() {
+    let (upstream, gateway) = gateway("", "").await;
+    let token = token("alice");
+    assert_eq!(call(&gateway, &format!("Bearer \t {token}")).await.status, 200);
+    assert_eq!(upstream.only().header("authorization"), Some(&*format!("Bearer {token}")));
 }
 
 #[tokio::test]

@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use http::Response;
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
 use tokio::io::AsyncWriteExt as _;
 use tokio::time::Instant;
 use weir_limiter::FailureMode;
 use weir_testkit::{eventually, free_port};
 
-use crate::support::{Gateway, PATIENCE, Setup, document, inbound, send, token, validate_jwt};
+use crate::support::{Gateway, PATIENCE, Setup, document, inbound, seconds_from_now, send, token, validate_jwt};
 use crate::upstream::{Upstream, full};
 
 const BY_SUBJECT: &str =
@@ -54,6 +56,63 @@ async fn the_sixteenth_call_is_refused_readably() {
     assert!(refused.header("access-control-expose-headers").unwrap().contains("retry-after"));
     assert_eq!(upstream.seen().len(), 15);
     assert_eq!(call("bob").await.status, 200, "another subject has a counter of its own");
+}
+
+/// A token of `subject` that has exactly `bytes`.
+fn token_of_length(subject: &str, bytes: usize) -> String {
+    // Three bytes more of JSON are four of base64url: a header of another length moves the sum.
+    let lengths = (0..4).flat_map(|kid| (0..4).map(move |shorter| (kid, bytes * 3 / 4 - 200 - shorter)));
+    let tokens = lengths.flat_map(|(kid, start)| (0..200).map(move |more| (kid, start + more)));
+    let key = jsonwebtoken::EncodingKey::from_secret(crate::support::SECRET);
+    let mut fitting = tokens.map(|(kid, pad)| {
+        let header = jsonwebtoken::Header { kid: Some("k".repeat(kid)), ..jsonwebtoken::Header::default() };
+        let claims = json!({ "sub": subject, "exp": seconds_from_now(3600), "pad": "x".repeat(pad) });
+        jsonwebtoken::encode(&header, &claims, &key).unwrap()
+    });
+    fitting.find(|token| token.len() == bytes).unwrap()
+}
+
+#[tokio::test]
+async fn fifteen_calls_are_all_a_subject_gets_however_it_spells_its_header() {
+    let by_second_word = r#"counter-key="@(context.Request.Headers.GetValueOrDefault("Authorization","").Split(' ')[1].AsJwt()?.Subject)""#;
+    for key in [BY_SUBJECT, by_second_word] {
+        let upstream = Upstream::start().await;
+        let limit = format!(r#"<rate-limit-by-key calls="15" renewal-period="60" {key} />"#);
+        let steps = validate_jwt("", "") + &limit;
+        let gateway = Setup::new(upstream.address, inbound(&steps)).start().await;
+        let call = |authorization: String| send(gateway.get("/api/hello").header("authorization", authorization));
+        for _ in 0..15 {
+            assert_eq!(call(format!("Bearer {}", token("alice"))).await.status, 200);
+        }
+        for authorization in [
+            format!("Bearer {}", token("alice")),
+            format!("Bearer\t{}", token("alice")),
+            format!("bearer  {}", token("alice")),
+            format!("Bearer{}{}", " ".repeat(16 * 1024), token("alice")),
+            format!("Bearer {}", token_of_length("alice", 16_378)),
+            format!("Bearer {}", token_of_length("alice", 16_384)),
+        ] {
+            let length = authorization.len();
+            assert_eq!(call(authorization).await.status, 429, "a header of {length} bytes");
+        }
+        assert_eq!(upstream.seen().len(), 15);
+        assert_eq!(call(format!("Bearer\t{}", token("bob"))).await.status, 200, "bob has a counter of his own");
+        assert_eq!(call(format!("Bearer {}", token_of_length("bob", 16_388))).await.status, 401);
+    }
+}
+
+#[tokio::test]
+async fn a_value_that_looks_like_a_hash_has_a_counter_of_its_own() {
+    let upstream = Upstream::start().await;
+    let steps = format!(r#"<rate-limit-by-key calls="1" renewal-period="60" {BY_HEADER} />"#);
+    let gateway = Setup::new(upstream.address, inbound(&steps)).start().await;
+    let long = "x".repeat(600);
+    let hash: String = Sha256::digest(&long).iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(call(&gateway, &long).await.status, 200);
+    for imitation in [format!("sha256:{hash}"), format!("#{hash}"), hash] {
+        assert_eq!(call(&gateway, &imitation).await.status, 200, "{imitation}");
+    }
+    assert_eq!(call(&gateway, &long).await.status, 429);
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! The gateway over real sockets: a real backend behind it, a real limiter beside it, real clients before it.
 #![allow(clippy::unwrap_used)]
 
+mod agreement;
 mod client_address;
 mod connections;
 mod cors;

@@ -86,6 +86,6 @@ fn a_backend_that_cannot_be_called_is_an_error_of_the_configuration() {
     write("policy.xml", &inbound(r#"<set-backend-service backend-id="functions" />"#));
     write("backends/functions/backendInformation.json", &backend.to_string());
     let problems = weir_gateway::load(dir.path(), &NamedValueOverrides::new()).unwrap_err().to_string();
-    assert!(problems.contains("backends/functions/backendInformation.json: "), "{problems}");
+    assert!(problems.contains("backends/functions/backendInformation.json:1:"), "{problems}");
     assert!(problems.contains("only http"), "{problems}");
 }

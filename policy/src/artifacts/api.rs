@@ -9,7 +9,7 @@ use super::fields::Fields;
 use super::named_values::NamedValues;
 use super::node::Node;
 use crate::context::ApiInfo;
-use crate::diagnostic::{Collector, Position};
+use crate::diagnostic::{Collector, Location, Position};
 
 const FIELDS: [&str; 20] = [
     "path",
@@ -40,6 +40,7 @@ pub(super) struct Information {
     /// Where `path` stands.
     pub(super) path_position: Position,
     pub(super) service_url: Option<Uri>,
+    pub(super) service_url_at: Location,
 }
 
 /// Whether the folder is a revision that is not served: its name ends in `;rev=N` and it says `isCurrent: false`.
@@ -82,7 +83,9 @@ pub(super) fn read(
         version: shared("apiVersion"),
         service_url: service_url.as_ref().map(|url| url.to_string().into()),
     };
-    Some(Information { info, path_position: path_field?.1.position, service_url })
+    let service_url_at =
+        Location { file: Arc::clone(file), position: service.map_or(properties.position, |(_, node)| node.position) };
+    Some(Information { info, path_position: path_field?.1.position, service_url, service_url_at })
 }
 
 fn check_subscription(fields: &mut Fields<'_, '_>) {

@@ -9,7 +9,7 @@ use super::fields::Fields;
 use super::named_values::NamedValues;
 use super::node::Node;
 use crate::configuration::Backend;
-use crate::diagnostic::Collector;
+use crate::diagnostic::{Collector, Location};
 
 const FIELDS: [&str; 12] = [
     "url",
@@ -50,9 +50,11 @@ pub(super) fn read(
         fields.report(node, format!("the protocol `{protocol}` is not supported"), "write `http`");
     }
     check_tls(&mut fields);
-    let url = fields.required_text("url").and_then(|(text, node)| base_url(text, node, named_values, &mut fields));
+    let written = fields.required_text("url");
+    let url = written.and_then(|(text, node)| base_url(text, node, named_values, &mut fields));
     let (headers, query) = credentials(&mut fields, named_values).unwrap_or_default();
-    Some(Backend { id: id.into(), url: url?, headers, query })
+    let url_at = Location { file: Arc::clone(file), position: written?.1.position };
+    Some(Backend { id: id.into(), url: url?, url_at, headers, query })
 }
 
 fn check_tls(fields: &mut Fields<'_, '_>) {
@@ -83,7 +85,10 @@ fn credentials(fields: &mut Fields<'_, '_>, named_values: &NamedValues) -> Optio
         .collect();
     let query = pairs(&mut credentials, "query", named_values)
         .into_iter()
-        .map(|(name, value, _)| (name, SecretString::from(value)))
+        .filter_map(|(name, value, node)| {
+            let name = named_values.expand(&name, node, &mut credentials)?;
+            Some((name, SecretString::from(value)))
+        })
         .collect();
     Some((headers, query))
 }
@@ -132,12 +137,19 @@ pub(super) fn base_url(
     let expanded = named_values.expand(text, node, fields)?;
     match check_base_url(&expanded) {
         Ok(uri) => Some(uri),
-        // The text as written: what a named value put in may be secret.
         Err(why) => {
-            fields.report(node, format!("`{text}` is not a base URL: {why}"), "write e.g. `http://example.com/api`");
+            // The text as written: what a named value put in may be secret.
+            let shown = if has_credentials(text) { "this".to_owned() } else { format!("`{text}`") };
+            fields.report(node, format!("{shown} is not a base URL: {why}"), "write e.g. `http://example.com/api`");
             None
         }
     }
+}
+
+/// Whether a text is a URL with a user name or password, so that no message repeats it.
+pub(crate) fn has_credentials(text: &str) -> bool {
+    let authority = text.split_once("://").map(|(_, rest)| rest.split(['/', '?', '#']).next().unwrap_or(rest));
+    authority.is_some_and(|authority| authority.contains('@'))
 }
 
 /// Checks the URL of a backend. `https` is a good URL too: whether it can be called is for the gateway to say, which

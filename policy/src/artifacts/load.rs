@@ -236,6 +236,7 @@ fn compile_api(api: ReadApi<'_>, broad: &[&PolicyDocument], compiler: &mut Compi
     Some(Api {
         info: Arc::new(information.info),
         service_url: information.service_url,
+        service_url_at: information.service_url_at,
         operations,
         specification: Arc::new(specification.text),
     })

@@ -9,12 +9,10 @@ use super::NamedValueOverrides;
 use super::fields::Fields;
 use super::node::Node;
 use crate::diagnostic::{Collector, suggest};
+use crate::named_value::{Found, in_literal, is_name};
 use crate::xml::NamedValue;
 
 const FIELDS: [&str; 5] = ["displayName", "value", "secret", "tags", "keyVault"];
-
-/// The longest display name, as in APIM.
-const MAX_NAME: usize = 256;
 
 /// All named values, by display name.
 #[derive(Default)]
@@ -95,24 +93,35 @@ impl NamedValues {
         )
     }
 
-    /// The text of a JSON field with its `{{name}}`s filled in; `None`, reported, if one is not known or has no value.
+    /// The text of a JSON field with its `{{name}}`s filled in; `None`, reported, if one is not
+    /// known or has no value, or is none.
     pub(super) fn expand(&self, text: &str, node: &Node, fields: &mut Fields<'_, '_>) -> Option<String> {
         let mut expanded = String::with_capacity(text.len());
-        let mut rest = text;
+        let mut copied = 0;
         let mut complete = true;
-        while let Some((before, name, after)) = next_name(rest) {
-            expanded.push_str(before);
+        for found in in_literal(text) {
+            let (place, name) = match found {
+                Found::Reference(place, name) => (place, name),
+                Found::Mistake(_, mistake) => {
+                    complete = false;
+                    fields.report(node, mistake.to_string(), mistake.help());
+                    continue;
+                }
+            };
             match self.get(name) {
                 Some(_) if self.is_missing(name) => complete = false,
-                Some(value) => expanded.push_str(value.text),
+                Some(value) => {
+                    expanded.push_str(&text[copied..place.start]);
+                    expanded.push_str(value.text);
+                    copied = place.end;
+                }
                 None => {
                     complete = false;
                     fields.report(node, format!("there is no named value `{name}`"), self.help_for_unknown(name));
                 }
             }
-            rest = after;
         }
-        expanded.push_str(rest);
+        expanded.push_str(&text[copied..]);
         complete.then_some(expanded)
     }
 }
@@ -123,38 +132,9 @@ fn how_to_give(name: &str) -> String {
     format!("give it with `--named-value {name}=VALUE` or the environment variable `WEIR_NAMED_VALUE_{variable}`")
 }
 
-fn is_name(name: &str) -> bool {
-    (1..=MAX_NAME).contains(&name.chars().count()) && name.chars().all(is_name_character)
-}
-
-fn is_name_character(c: char) -> bool {
-    c.is_alphanumeric() || matches!(c, '.' | '-' | '_')
-}
-
-/// The text before the first `{{name}}`, the name, and what follows.
-fn next_name(text: &str) -> Option<(&str, &str, &str)> {
-    let mut from = 0;
-    while let Some(open) = text[from..].find("{{").map(|i| i + from) {
-        let inside = &text[open + 2..];
-        match inside.split_once("}}") {
-            Some((name, after)) if is_name(name) => return Some((&text[..open], name, after)),
-            _ => from = open + 1,
-        }
-    }
-    None
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_are_found_in_text() {
-        assert_eq!(next_name("a{{b}}c"), Some(("a", "b", "c")));
-        assert_eq!(next_name("{{{b}}}"), Some(("{", "b", "}")));
-        assert_eq!(next_name("{{a b}} {{c.d-e_f}}"), Some(("{{a b}} ", "c.d-e_f", "")));
-        assert_eq!(next_name("{{}} {b} {{c"), None);
-    }
 
     #[test]
     fn the_help_names_flag_and_variable() {

@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
+use crate::plan::Action;
 
 const INFORMATION: &str = r#"{"properties": {"path": "/orders/", "displayName": "Orders", "apiRevision": "2",
   "apiVersion": "v1", "serviceUrl": "https://orders.example/base", "subscriptionRequired": false}}"#;
@@ -111,6 +112,29 @@ fn a_secret_in_a_policy_is_not_shown_by_debug() {
     let configuration = artifacts.compile(&overrides).unwrap();
     assert!(format!("{configuration:?}").contains("check-header[1]"));
     assert!(!format!("{configuration:?}").contains("do-not-show-me"));
+}
+
+/// The placeholder itself would be admitted otherwise.
+#[test]
+fn every_name_that_may_be_defined_may_be_used() {
+    let mut artifacts = orders();
+    let check = "<check-header name='K' failed-check-httpcode='401' failed-check-error-message='' ignore-case='false'>\
+                 <value>{{schlüssel}}</value></check-header>";
+    artifacts.insert("policy.xml", format!("<policies><inbound>{check}</inbound></policies>"));
+    artifacts.insert(
+        "named values/s/namedValueInformation.json",
+        r#"{"properties": {"displayName": "schlüssel", "value": "key.example", "secret": false}}"#,
+    );
+    artifacts.insert(
+        "backends/b/backendInformation.json",
+        r#"{"properties": {"url": "http://{{schlüssel}}", "credentials": {"query": {"{{schlüssel}}": ["{{schlüssel}}"]}}}}"#,
+    );
+    let configuration = artifacts.compile(&NamedValueOverrides::new()).unwrap();
+    let Action::CheckHeader(check) = &configuration.global.inbound[0].action else { panic!() };
+    assert_eq!(check.values[0].literal().map(String::as_str), Some("key.example"));
+    let backend = &configuration.backends["b"];
+    assert_eq!(backend.url, "http://key.example/");
+    assert_eq!(backend.query[0].0, "key.example");
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::cell::Cell;
 use std::sync::Arc;
 
 use super::{Compiler, policies};
+use crate::artifacts::has_credentials;
 use crate::diagnostic::{Diagnostic, Position, suggest};
 use crate::expression::Expression;
 use crate::setting::Setting;
@@ -247,7 +248,9 @@ impl<'r, 'a> Reader<'r, 'a> {
         }
     }
 
-    /// Fills in the named values. `None` if one is unknown, which is reported, or has no value, which has been.
+    /// Fills in the named values. `None` if one is unknown, which is reported, or has no value,
+    /// which has been. Every value of a document passes here: a text in which `{{…}}` means
+    /// something else would be exempt here.
     pub(super) fn fill_in(&mut self, raw: &RawValue) -> Option<RawValue> {
         let named_values = self.compiler.named_values;
         let missing = Cell::new(false);
@@ -264,7 +267,7 @@ impl<'r, 'a> Reader<'r, 'a> {
                         SubstitutionError::Unknown { name, .. } => {
                             diagnostic.with_help(named_values.help_for_unknown(name))
                         }
-                        SubstitutionError::TooLong { .. } => diagnostic,
+                        SubstitutionError::Mistake { .. } | SubstitutionError::TooLong { .. } => diagnostic,
                     });
                 }
                 None
@@ -288,8 +291,11 @@ fn help(name: &str, known: &[&str]) -> String {
     if known.is_empty() { "remove it".to_owned() } else { suggest::help(name, known) }
 }
 
-/// A value for a message, on one line.
+/// A value for a message, on one line, and nothing of credentials.
 fn shown(raw: &RawValue) -> String {
+    if has_credentials(raw.text()) {
+        return "a URL with a user name or password".to_owned();
+    }
     let mut line = String::new();
     for c in raw.quoted().chars() {
         if c.is_control() {

@@ -122,10 +122,11 @@ pub(super) fn base_url(text: &str) -> Checked<String> {
 
 /// The URL of a discovery document.
 pub(super) fn discovery_url(text: &str) -> Checked<String> {
-    let usable = |url: &Url| matches!(url.scheme(), "http" | "https") && url.username().is_empty();
+    let usable =
+        |url: &Url| matches!(url.scheme(), "http" | "https") && url.username().is_empty() && url.password().is_none();
     match Url::parse(text.trim()).ok().filter(usable) {
         Some(_) => Ok(text.trim().to_owned()),
-        None => Err("the `http` or `https` URL of a discovery document".to_owned()),
+        None => Err("the `http` or `https` URL of a discovery document, without user name and password".to_owned()),
     }
 }
 

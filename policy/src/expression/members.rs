@@ -46,6 +46,8 @@ pub(super) struct Method {
     pub(super) accepts_null: bool,
     /// The same arguments always give the same value.
     pub(super) is_pure: bool,
+    /// `context` is passed behind the arguments.
+    pub(super) takes_context: bool,
 }
 
 /// `x[…]`
@@ -60,7 +62,7 @@ const fn property(name: &'static str, ty: Type, get: Function) -> Property {
 }
 
 const fn method(name: &'static str, parameters: &'static [Type], ty: Type, call: Function) -> Method {
-    Method { name, parameters, rest: None, ty, call, accepts_null: false, is_pure: true }
+    Method { name, parameters, rest: None, ty, call, accepts_null: false, is_pure: true, takes_context: false }
 }
 
 const fn extension(name: &'static str, ty: Type, call: Function) -> Method {

@@ -131,5 +131,6 @@ fn context() -> Context {
         deployment: Arc::new(Deployment { region: "here".into(), ..Deployment::default() }),
         request_id: Uuid::nil(),
         timestamp: SystemTime::UNIX_EPOCH + Duration::from_secs(1_600_000_000),
+        verified_token: None,
     }
 }

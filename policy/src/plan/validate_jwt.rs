@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::diagnostic::Position;
 use crate::setting::Setting;
 
 /// `validate-jwt`, sections 3.2 and 6 of the APIM reference.
@@ -49,18 +50,21 @@ pub enum TokenSource {
 }
 
 /// `issuer-signing-keys/key`. Key bytes are secret: `Debug` shows none of them.
-pub enum SigningKey {
-    /// Base64 text: an HMAC secret.
-    Symmetric {
-        /// `id`, matched with `kid`.
-        id: Option<String>,
-        /// The decoded secret.
-        secret: secrecy::SecretSlice<u8>,
-    },
+pub struct SigningKey {
+    /// `id`, matched with `kid`.
+    pub id: Option<String>,
+    /// What it is made of.
+    pub material: KeyMaterial,
+    /// Where the element stands.
+    pub position: Position,
+}
+
+/// The bytes of a [`SigningKey`].
+pub enum KeyMaterial {
+    /// Base64 text, decoded: an HMAC secret.
+    Symmetric(secrecy::SecretSlice<u8>),
     /// `n` and `e`: an RSA public key, big-endian.
     Rsa {
-        /// `id`, matched with `kid`.
-        id: Option<String>,
         /// Modulus.
         n: Vec<u8>,
         /// Exponent.
@@ -70,11 +74,7 @@ pub enum SigningKey {
 
 impl std::fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (kind, id) = match self {
-            Self::Symmetric { id, .. } => ("Symmetric", id),
-            Self::Rsa { id, .. } => ("Rsa", id),
-        };
-        f.debug_struct(kind).field("id", id).finish_non_exhaustive()
+        f.debug_struct("SigningKey").field("id", &self.id).finish_non_exhaustive()
     }
 }
 

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use weir_jwt::{Scheme, from_authorization};
 
-/// The longest header that is read, in bytes.
+/// The longest credentials that are read, in bytes.
 const MAX_LENGTH: usize = 16 * 1024;
 
 /// What `AsBasic()` yields. No `Debug`: it holds a password.
@@ -18,14 +19,11 @@ pub(crate) struct BasicCredentials {
 impl BasicCredentials {
     /// Reads an `Authorization` header; `None` if it is not `Basic base64(user:password)`.
     pub(crate) fn parse(header: &str) -> Option<Self> {
-        if header.len() > MAX_LENGTH {
+        let credentials = from_authorization(header, Scheme::Required("Basic"))?;
+        if credentials.len() > MAX_LENGTH {
             return None;
         }
-        let (scheme, credentials) = header.trim().split_once(' ')?;
-        if !scheme.eq_ignore_ascii_case("basic") {
-            return None;
-        }
-        let decoded = String::from_utf8(STANDARD.decode(credentials.trim()).ok()?).ok()?;
+        let decoded = String::from_utf8(STANDARD.decode(credentials).ok()?).ok()?;
         let (user_id, password) = decoded.split_once(':')?;
         Some(Self { user_id: user_id.into(), password: password.into() })
     }

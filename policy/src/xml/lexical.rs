@@ -73,12 +73,27 @@ pub(crate) fn literal(text: &str, at: usize) -> Result<Option<usize>, LexicalErr
 
 /// Where strings and characters lie in C# that was found to be complete; interpolated ones, which hold code, left out.
 pub(crate) fn plain_strings(text: &str) -> Vec<Range<usize>> {
+    literals(text, |start| !start.starts_with('/') && !is_interpolated(start))
+}
+
+/// Where interpolated strings lie in C# that was found to be complete, those in holes of others not
+/// by themselves.
+pub(crate) fn interpolated_strings(text: &str) -> Vec<Range<usize>> {
+    literals(text, is_interpolated)
+}
+
+fn is_interpolated(start: &str) -> bool {
+    start.starts_with('$') || start.starts_with("@$")
+}
+
+/// The strings, characters and comments that are wanted, judged by the text that begins with them.
+fn literals(text: &str, is_wanted: fn(&str) -> bool) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     let mut at = 0;
     while at < text.len() {
         match literal(text, at) {
             Ok(Some(end)) => {
-                if !text[at..].starts_with(['$', '/']) && !text[at..].starts_with("@$") {
+                if is_wanted(&text[at..]) {
                     found.push(at..end);
                 }
                 at = end;

@@ -6,7 +6,7 @@ use secrecy::SecretSlice;
 
 use crate::compile::literal;
 use crate::compile::{Place, Reader};
-use crate::plan::{Action, RequiredClaim, SigningKey, TokenSource, ValidateJwt};
+use crate::plan::{Action, KeyMaterial, RequiredClaim, SigningKey, TokenSource, ValidateJwt};
 use crate::setting::Setting;
 use crate::xml::Element;
 
@@ -138,19 +138,21 @@ fn signing_key(reader: &mut Reader<'_, '_>, element: &Element) -> Option<Signing
         reader.unsupported_attribute("certificate-id", help);
         return None;
     }
+    let position = element.position;
     let id = reader.literal("id", literal::some_text);
     if reader.element.attribute("n").is_some() || reader.element.attribute("e").is_some() {
         reader.children(&[]);
         let n =
             reader.required_literal("n", |text| base64url(text, MIN_MODULUS, "an RSA modulus of at least 2048 bits"));
         let e = reader.required_literal("e", |text| base64url(text, 1, "an RSA exponent"));
-        return Some(SigningKey::Rsa { id, n: n?, e: e? });
+        return Some(SigningKey { id, material: KeyMaterial::Rsa { n: n?, e: e? }, position });
     }
     let secret = reader.secret_text(|text| {
         let bytes = STANDARD.decode(text).ok().filter(|bytes| bytes.len() >= MIN_SECRET);
         bytes.ok_or_else(|| format!("the base64 text of a secret of at least {MIN_SECRET} bytes"))
     });
-    Some(SigningKey::Symmetric { id, secret: SecretSlice::from(secret?) })
+    let material = KeyMaterial::Symmetric(SecretSlice::from(secret?));
+    Some(SigningKey { id, material, position })
 }
 
 fn base64url(text: &str, least: usize, what: &str) -> literal::Checked<Vec<u8>> {

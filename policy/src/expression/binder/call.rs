@@ -93,6 +93,9 @@ impl Binder<'_> {
         for (argument, parameter) in arguments.into_iter().zip(parameters) {
             nodes.push(self.converted(argument, parameter)?);
         }
+        if method.takes_context {
+            nodes.push(Node::Context);
+        }
         let node = if method.is_pure {
             self.invoke(method.call, nodes, member, name.span.start)
         } else {

@@ -78,7 +78,7 @@ fn decode(bytes: &[u8]) -> Cow<'_, str> {
 
 fn values(map: &Operand<'_>, name: &str) -> Option<Vec<Arc<str>>> {
     match map {
-        Operand::Claims(jwt) => jwt.claim_values(name),
+        Operand::Claims(jwt) => Some(jwt.claim_values(name)?.into_iter().map(Arc::from).collect()),
         Operand::Headers(headers) => {
             let values: Vec<_> = headers.get_all(name).iter().map(|value| decode(value.as_bytes()).into()).collect();
             (!values.is_empty()).then_some(values)

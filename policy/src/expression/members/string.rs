@@ -93,7 +93,7 @@ pub(super) static METHODS: &[Method] = &[
     method("PadLeft", &[Type::Int, Type::Char], S, |a| pad(a, true)),
     method("PadRight", &[Type::Int], S, |a| pad(a, false)),
     method("PadRight", &[Type::Int, Type::Char], S, |a| pad(a, false)),
-    extension("AsJwt", Type::Jwt, as_jwt),
+    Method { takes_context: true, ..extension("AsJwt", Type::Jwt, as_jwt) },
     extension("AsBasic", Type::Basic, as_basic),
 ];
 

@@ -3,18 +3,24 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use weir_jwt::{Scheme, from_authorization};
+
 use super::{Answer, Method, Property, method, property};
 use crate::expression::fault::Fault;
 use crate::expression::operand::{Operand, wrong};
 use crate::expression::types::Type;
 use crate::value::{BasicCredentials, Jwt};
 
-/// `AsJwt()`
+/// `AsJwt()`: of a token, alone or with any scheme before it. The second argument is the context.
 pub(super) fn as_jwt<'c>(arguments: &[Operand<'c>]) -> Answer<'c> {
-    Ok(match &arguments[0] {
-        Operand::Text(text) => Jwt::parse_unverified(text).map_or(Operand::Null, |jwt| Operand::Jwt(Arc::new(jwt))),
-        _ => Operand::Null,
-    })
+    let Operand::Text(text) = &arguments[0] else { return Ok(Operand::Null) };
+    let Some(token) = from_authorization(text, Scheme::Any) else { return Ok(Operand::Null) };
+    if let Some(Operand::Context(context)) = arguments.get(1)
+        && let Some(verified) = context.verified_token.as_ref().filter(|verified| *verified.text == *token)
+    {
+        return Ok(Operand::Jwt(Arc::clone(&verified.jwt)));
+    }
+    Ok(Jwt::read(token).map_or(Operand::Null, |jwt| Operand::Jwt(Arc::new(jwt))))
 }
 
 /// `AsBasic()`
@@ -34,23 +40,25 @@ fn jwt<'c>(arguments: &[Operand<'c>], get: fn(&Arc<Jwt>) -> Operand<'c>) -> Answ
     }
 }
 
-fn time_of<'c>(jwt: &Jwt, claim: &str) -> Operand<'c> {
-    jwt.claim_time(claim).map_or(Operand::Null, Operand::Time)
+fn text_or_null<'c>(text: Option<&str>) -> Operand<'c> {
+    Operand::shared(text.map(Arc::from))
+}
+
+fn time_or_null<'c>(time: Option<SystemTime>) -> Operand<'c> {
+    time.map_or(Operand::Null, Operand::Time)
 }
 
 pub(super) static JWT: &[Property] = &[
-    property("Subject", Type::String, |a| jwt(a, |j| Operand::shared(j.claim_text("sub")))),
-    property("Issuer", Type::String, |a| jwt(a, |j| Operand::shared(j.claim_text("iss")))),
-    property("Id", Type::String, |a| jwt(a, |j| Operand::shared(j.claim_text("jti")))),
-    property("Audiences", Type::Strings, |a| {
-        jwt(a, |j| Operand::Strings(j.claim_values("aud").unwrap_or_default().into()))
-    }),
+    property("Subject", Type::String, |a| jwt(a, |j| text_or_null(j.subject()))),
+    property("Issuer", Type::String, |a| jwt(a, |j| text_or_null(j.issuer()))),
+    property("Id", Type::String, |a| jwt(a, |j| text_or_null(j.id()))),
+    property("Audiences", Type::Strings, |a| jwt(a, |j| Operand::Strings(j.audiences().map(Arc::from).collect()))),
     property("Claims", Type::Multimap, |a| jwt(a, |j| Operand::Claims(Arc::clone(j)))),
-    property("Algorithm", Type::String, |a| jwt(a, |j| Operand::shared(j.algorithm()))),
-    property("Type", Type::String, |a| jwt(a, |j| Operand::shared(j.token_type()))),
-    property("ExpirationTime", Type::Time, |a| jwt(a, |j| time_of(j, "exp"))),
-    property("NotBefore", Type::Time, |a| jwt(a, |j| time_of(j, "nbf"))),
-    property("IssuedAt", Type::Time, |a| jwt(a, |j| time_of(j, "iat"))),
+    property("Algorithm", Type::String, |a| jwt(a, |j| text_or_null(j.algorithm()))),
+    property("Type", Type::String, |a| jwt(a, |j| text_or_null(j.token_type()))),
+    property("ExpirationTime", Type::Time, |a| jwt(a, |j| time_or_null(j.expires()))),
+    property("NotBefore", Type::Time, |a| jwt(a, |j| time_or_null(j.not_before()))),
+    property("IssuedAt", Type::Time, |a| jwt(a, |j| time_or_null(j.issued_at()))),
 ];
 
 fn basic<'c>(arguments: &[Operand<'c>], get: fn(&BasicCredentials) -> &Arc<str>) -> Answer<'c> {

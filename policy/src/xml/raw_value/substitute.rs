@@ -1,12 +1,12 @@
 //! Named values: `{{name}}` in a value, filled in before anything is parsed.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::RawValue;
 use crate::diagnostic::{Diagnostic, Position};
-
-/// The longest name, in characters.
-const MAX_NAME: usize = 256;
+use crate::named_value::{self, Found, Mistake};
+use crate::xml::lexical;
 
 /// The longest value after its named values are filled in, in bytes.
 const MAX_FILLED: usize = 1024 * 1024;
@@ -31,6 +31,14 @@ pub enum SubstitutionError {
         /// Where its `{{` stands.
         position: Position,
     },
+    /// Something that looks like `{{name}}` and is not.
+    #[error("{mistake}")]
+    Mistake {
+        /// What is wrong with it.
+        mistake: Mistake,
+        /// Where its `{{` stands.
+        position: Position,
+    },
     /// The text would become too long.
     #[error("the value is longer than 1 MiB after its named values are filled in")]
     TooLong {
@@ -44,14 +52,21 @@ impl SubstitutionError {
     #[must_use]
     pub fn position(&self) -> Position {
         match self {
-            Self::Unknown { position, .. } | Self::TooLong { position } => *position,
+            Self::Unknown { position, .. } | Self::Mistake { position, .. } | Self::TooLong { position } => *position,
         }
     }
 
     /// The error as it is reported.
     #[must_use]
     pub fn diagnostic(&self, file: &Arc<str>) -> Diagnostic {
-        Diagnostic::new(file, self.position(), self.to_string())
+        let diagnostic = Diagnostic::new(file, self.position(), self.to_string());
+        match self {
+            Self::Mistake { mistake, .. } => {
+                let braces = "if the braces themselves are meant, write an expression: `@(\"{\" + \"{…\")`";
+                diagnostic.with_help(format!("{}; {braces}", mistake.help()))
+            }
+            Self::Unknown { .. } | Self::TooLong { .. } => diagnostic,
+        }
     }
 }
 
@@ -60,26 +75,38 @@ impl RawValue {
     /// that becomes `@(…)` or `@{…}` that way becomes an expression.
     ///
     /// # Errors
-    /// Every unknown name with its place.
+    /// Every unknown name, and everything that looks like a reference and is none, with its place.
     pub fn substitute<'n>(
         &self,
         lookup: &dyn Fn(&str) -> Option<NamedValue<'n>>,
     ) -> Result<RawValue, Vec<SubstitutionError>> {
+        let escapes = if self.is_expression { lexical::interpolated_strings(&self.text) } else { Vec::new() };
+        let found = if self.is_expression {
+            named_value::in_expression(&self.text, &escapes)
+        } else {
+            named_value::in_literal(&self.text)
+        };
         let mut filled = Self::empty(self.position());
         let mut errors = Vec::new();
         let mut copied = 0;
-        for (start, name) in references(&self.text) {
-            let position = self.position_at(start);
-            let end = start + name.len() + 4;
+        for found in found {
+            let (place, name) = match found {
+                Found::Reference(place, name) => (place, name),
+                Found::Mistake(at, mistake) => {
+                    errors.push(SubstitutionError::Mistake { mistake, position: self.position_at(at) });
+                    continue;
+                }
+            };
+            let position = self.position_at(place.start);
             let Some(value) = lookup(name) else {
-                if !is_escaped_hole(&self.text, start, end) {
+                if !is_escaped_hole(&self.text, &place, &escapes) {
                     errors.push(SubstitutionError::Unknown { name: name.to_owned(), position });
                 }
                 continue;
             };
-            filled.push_part(self, copied..start);
+            filled.push_part(self, copied..place.start);
             filled.push_named_value(value, position);
-            copied = end;
+            copied = place.end;
             if filled.text.len() > MAX_FILLED {
                 return Err(vec![SubstitutionError::TooLong { position }]);
             }
@@ -100,24 +127,8 @@ impl RawValue {
     }
 }
 
-/// Every `{{name}}` in `text`: the offset of its `{{` and the name.
-fn references(text: &str) -> impl Iterator<Item = (usize, &str)> {
-    let mut from = 0;
-    std::iter::from_fn(move || {
-        loop {
-            let start = from + text.get(from..)?.find("{{")?;
-            let inside = &text[start + 2..];
-            let length = inside.find(|c: char| !(c.is_ascii_alphanumeric() || "._-".contains(c))).unwrap_or(0);
-            if (1..=MAX_NAME).contains(&length) && inside[length..].starts_with("}}") {
-                from = start + length + 4;
-                return Some((start, &inside[..length]));
-            }
-            from = start + 1;
-        }
-    })
-}
-
 /// `{{{name}}}`: in an interpolated string that is a brace, a hole and a brace, unless the name is a named value's.
-fn is_escaped_hole(text: &str, start: usize, end: usize) -> bool {
-    text[..start].ends_with('{') && text[end..].starts_with('}')
+fn is_escaped_hole(text: &str, reference: &Range<usize>, escapes: &[Range<usize>]) -> bool {
+    let is_in_braces = text[..reference.start].ends_with('{') && text[reference.end..].starts_with('}');
+    is_in_braces && escapes.iter().any(|string| string.contains(&reference.start))
 }

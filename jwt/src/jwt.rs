@@ -1,12 +1,16 @@
-//! A token after validation: its header and claims, with accessors for the registered claims.
+//! What a token says: its header and claims, with accessors for the registered claims.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use serde_json::{Map, Value};
 
-/// A validated token. Only a [`Validator`](crate::Validator) makes one outside of tests, so holding it is the proof.
-#[derive(Debug, Clone, PartialEq)]
+use crate::{Compact, Malformed};
+
+/// A token's header and claims. That it is genuine is only known of what a validator gave. `Debug`
+/// shows none of it: claims are personal.
+#[derive(Clone, PartialEq)]
 pub struct Jwt {
     /// The protected header.
     pub header: Map<String, Value>,
@@ -15,6 +19,14 @@ pub struct Jwt {
 }
 
 impl Jwt {
+    /// Reads a token that stands without a scheme; nothing is verified.
+    ///
+    /// # Errors
+    /// Why it is not a token.
+    pub fn read(token: &str) -> Result<Self, Malformed> {
+        Compact::read(token)?.into_jwt()
+    }
+
     /// `alg` of the header.
     #[must_use]
     pub fn algorithm(&self) -> Option<&str> {
@@ -93,6 +105,12 @@ impl Jwt {
     }
 }
 
+impl fmt::Debug for Jwt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Jwt").finish_non_exhaustive()
+    }
+}
+
 fn text<'a>(map: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
     map.get(name)?.as_str()
 }
@@ -119,6 +137,11 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+
+    #[test]
+    fn debug_output_shows_nothing() {
+        assert_eq!(format!("{:?}", jwt(serde_json::json!({"sub": "alice"}))), "Jwt { .. }");
+    }
 
     fn jwt(claims: Value) -> Jwt {
         let Value::Object(claims) = claims else { panic!("claims are an object") };
