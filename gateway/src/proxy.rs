@@ -1,7 +1,9 @@
 //! Calls backends: pooled connections, streamed bodies, a time for every phase.
 //!
-//! A request is sent once. The only repetition is that of a pooled connection that turns out to be closed before a byte
-//! of the request was written: it gives the request back untouched, and it goes out on another one.
+//! A request is sent once, unless a pooled connection turns out to have ended. One that was closed before a byte of the
+//! request was written gives it back untouched, and it goes out on another one. One that ends before a byte of the answer
+//! came may have been closed, or forgotten by a network, just then: the request goes out once more, on a fresh
+//! connection, if doing it twice is the same as doing it once (RFC 9110, 9.2.2) and it has no body.
 //! Dropping the call (the client went away) closes its connection, which is how a backend learns of it.
 
 pub(crate) mod body;
@@ -79,9 +81,11 @@ impl Proxy {
         let url = to_origin_form(&mut request);
         let Some(authority) = url.authority() else { return Err(broken("the URL names no host")) };
         let has_upload = !request.body().is_end_stream();
+        let mut use_pool = true;
         loop {
-            let pooled = poll_fn(|cx| Poll::Ready(self.pool.take(authority, cx))).await;
+            let pooled = poll_fn(|cx| Poll::Ready(if use_pool { self.pool.take(authority, cx) } else { None })).await;
             let is_pooled = pooled.is_some();
+            let copy = (is_pooled && !has_upload && request.method().is_idempotent()).then(|| copy_of(&request));
             let mut link = match pooled {
                 Some(link) => link,
                 None => Box::new(self.connect(&url).await?),
@@ -90,8 +94,12 @@ impl Proxy {
                 Ok(response) => return Ok(response.map(|body| self.body(body, link, has_upload, authority))),
                 Err(error) => error,
             };
-            match error.take_message() {
-                Some(untouched) if is_pooled => request = untouched,
+            match (error.take_message(), copy) {
+                (Some(untouched), _) if is_pooled => request = untouched,
+                (None, Some(copy)) if went_unanswered(error.error()) => {
+                    tracing::debug!(backend = %authority, "a pooled connection had ended: asked again on a fresh one");
+                    (request, use_pool) = (copy, false);
+                }
                 _ => return Err(CallError::from(error.into_error())),
             }
         }
@@ -113,6 +121,21 @@ impl Proxy {
 fn to_origin_form(request: &mut Request<RequestBody>) -> Uri {
     let path = request.uri().path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
     std::mem::replace(request.uri_mut(), Uri::from(path))
+}
+
+/// The head of a request without a body, to send it again.
+fn copy_of(request: &Request<RequestBody>) -> Request<RequestBody> {
+    let mut copy = Request::new(RequestBody::empty());
+    *copy.method_mut() = request.method().clone();
+    *copy.uri_mut() = request.uri().clone();
+    *copy.headers_mut() = request.headers().clone();
+    copy
+}
+
+/// Whether the connection ended, and not with an answer that makes no sense.
+fn went_unanswered(error: &hyper::Error) -> bool {
+    let broke = std::error::Error::source(error).is_some_and(|cause| cause.is::<io::Error>());
+    error.is_incomplete_message() || error.is_canceled() || broke
 }
 
 impl From<hyper::Error> for CallError {

@@ -118,7 +118,7 @@ impl Guard {
 /// # Errors
 /// If a variable makes no sense, or on the second call.
 pub fn init(service_name: &str) -> Result<Guard, InitError> {
-    let provider = otlp::is_wanted(&variable)?.then(|| otlp::provider(service_name)).transpose()?;
+    let provider = otlp::is_wanted(&variable)?.then(|| otlp::provider(service_name, &variable)).transpose()?;
     install(subscriber_of(&variable, provider.as_ref(), service_name)?)?;
     propagation::set_enabled(provider.is_some());
     Ok(Guard { provider })

@@ -1,13 +1,28 @@
 //! The span exporter: OTLP over gRPC, in batches, from a queue that drops when full rather than grow.
 
+use std::time::Duration;
+
 use opentelemetry::KeyValue;
-use opentelemetry_otlp::SpanExporter;
+use opentelemetry_otlp::{SpanExporter, WithTonicConfig as _};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator, SdkTracerProvider};
+use tonic::transport::{Channel, Endpoint};
 
 use crate::init::InitError;
 
 const ENDPOINT: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"];
+const TIMEOUT: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"];
+
+/// The specification's defaults.
+const DEFAULT_ENDPOINT: &str = "http://localhost:4317";
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The kernel asks for a sign of life on a connection that carries nothing, so that networks do not forget it between
+/// two batches, hours apart perhaps. Not HTTP/2's own pings: many collectors hang up on who pings while idle.
+const KEEP_ALIVE: Duration = Duration::from_secs(10);
+const KEEP_ALIVE_AGAIN: Duration = Duration::from_secs(2);
+const KEEP_ALIVE_TRIES: u32 = 3;
+
 const PROTOCOL: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"];
 
 /// The samplers of the specification that the library has, and whether they take a ratio.
@@ -63,10 +78,34 @@ fn check_sampler(variable: &dyn Fn(&str) -> Option<String>) -> Result<(), InitEr
 
 /// The exporter; endpoint, headers, time limits, sampler and batch sizes are read from the environment by the library.
 /// The connection is made when the first batch leaves: a collector that is down does not keep a role from starting.
-pub(crate) fn provider(service_name: &str) -> Result<SdkTracerProvider, InitError> {
+pub(crate) fn provider(
+    service_name: &str,
+    variable: &dyn Fn(&str) -> Option<String>,
+) -> Result<SdkTracerProvider, InitError> {
     tokio::runtime::Handle::try_current().map_err(|_| InitError::NoRuntime)?;
-    let exporter = SpanExporter::builder().with_tonic().build()?;
+    let mut exporter = SpanExporter::builder().with_tonic();
+    if let Some(channel) = channel(variable) {
+        exporter = exporter.with_channel(channel);
+    }
+    let exporter = exporter.build()?;
     Ok(SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource(service_name)).build())
+}
+
+/// A connection to the collector that is kept alive. `None` if its address makes no sense: the library says what is wrong.
+fn channel(variable: &dyn Fn(&str) -> Option<String>) -> Option<Channel> {
+    let first = |names: [&str; 2]| names.into_iter().find_map(variable);
+    let url = first(ENDPOINT).unwrap_or_else(|| DEFAULT_ENDPOINT.to_owned());
+    let endpoint = Endpoint::from_shared(url.trim().to_owned()).ok()?;
+    if endpoint.uri().scheme_str() != Some("http") {
+        return None;
+    }
+    let timeout = first(TIMEOUT).and_then(|millis| millis.trim().parse().ok()).map(Duration::from_millis);
+    let endpoint = endpoint
+        .timeout(timeout.unwrap_or(DEFAULT_TIMEOUT))
+        .tcp_keepalive(Some(KEEP_ALIVE))
+        .tcp_keepalive_interval(Some(KEEP_ALIVE_AGAIN))
+        .tcp_keepalive_retries(Some(KEEP_ALIVE_TRIES));
+    Some(endpoint.connect_lazy())
 }
 
 /// What the spans say about this process. What the environment says wins.

@@ -12,6 +12,7 @@ mod degraded;
 mod exactness;
 mod health;
 mod http_proxy;
+mod kept_connections;
 mod loadtest;
 mod memory;
 mod metrics;

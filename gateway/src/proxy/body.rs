@@ -84,6 +84,11 @@ impl RequestBody {
     pub(crate) fn new(inner: Option<Incoming>, limit: u64, idle: Duration) -> Self {
         Self { inner: inner.filter(|body| !body.is_end_stream()), left: limit, idle: IdleTimer::new(idle) }
     }
+
+    /// No body.
+    pub(crate) fn empty() -> Self {
+        Self::new(None, 0, Duration::ZERO)
+    }
 }
 
 impl Body for RequestBody {

@@ -6,6 +6,7 @@ mod client_address;
 mod connections;
 mod cors;
 mod jwt;
+mod kept_connections;
 mod limits;
 mod openapi;
 mod operations;

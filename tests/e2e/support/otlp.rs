@@ -72,6 +72,11 @@ impl Receiver {
         (receiver, url)
     }
 
+    /// Whether anything was sent yet.
+    pub fn has_any(&self) -> bool {
+        !self.0.lock().unwrap().is_empty()
+    }
+
     /// What there is of a trace, in the order in which spans began.
     pub fn spans(&self, trace: &str) -> Trace {
         let wanted = |r: &&Received| hex(&r.span.trace_id) == trace;
