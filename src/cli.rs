@@ -5,7 +5,8 @@ use clap::{Parser, Subcommand};
 use crate::roles::{backend, check, gateway, identity, limiter, loadtest, web};
 use crate::{health, plan, token, up};
 
-/// An API gateway with exact, distributed rate limiting. It reads Azure API Management policies as they are.
+/// An API gateway with exact, distributed rate limiting. It reads Azure API Management policies as
+/// they are.
 #[derive(Debug, Parser)]
 #[command(version, about, propagate_version = true, max_term_width = 110)]
 pub(crate) struct Cli {
@@ -79,15 +80,23 @@ mod tests {
     #[test]
     fn every_flag_is_an_environment_variable_too() {
         let whole = super::Cli::command();
-        let commands =
-            whole.get_subcommands().flat_map(|command| [command].into_iter().chain(command.get_subcommands()));
+        let commands = whole
+            .get_subcommands()
+            .flat_map(|command| [command].into_iter().chain(command.get_subcommands()));
         for command in commands {
             for argument in command.get_arguments().filter(|a| !a.is_positional()) {
                 if ["help", "version"].contains(&argument.get_id().as_str()) {
                     continue;
                 }
-                let flag = argument.get_long().unwrap_or_default().to_uppercase().replace('-', "_");
-                let variable = argument.get_env().and_then(|v| v.to_str()).unwrap_or_default();
+                let flag = argument
+                    .get_long()
+                    .unwrap_or_default()
+                    .to_uppercase()
+                    .replace('-', "_");
+                let variable = argument
+                    .get_env()
+                    .and_then(|v| v.to_str())
+                    .unwrap_or_default();
                 assert!(
                     variable.starts_with("WEIR_") && variable.ends_with(&format!("_{flag}")),
                     "{} --{flag} has the variable {variable:?}",

@@ -1,5 +1,6 @@
-//! The values that let every role fit together on a laptop without a single flag. Everybody knows them: a role that
-//! listens beyond loopback refuses to start on one, and a role that uses one says so.
+//! The values that let every role fit together on a laptop without a single flag. Everybody knows
+//! them: a role that listens beyond loopback refuses to start on one, and a role that uses one says
+//! so.
 
 use std::net::SocketAddr;
 
@@ -7,7 +8,8 @@ use weir_identity::development as identity;
 
 use crate::error::Error;
 
-/// Where the roles listen unless told otherwise. Loopback, because they start with the secrets below.
+/// Where the roles listen unless told otherwise. Loopback, because they start with the secrets
+/// below.
 pub(crate) mod address {
     pub(crate) const GATEWAY: &str = "127.0.0.1:8080";
     pub(crate) const GATEWAY_OPS: &str = "127.0.0.1:9080";
@@ -28,20 +30,34 @@ pub(crate) const FUNCTION_KEY: &str = weir_backend::development::FUNCTION_KEY;
 /// The discovery URL of the development identity at `public_url`.
 pub(crate) fn openid_config(public_url: &str) -> String {
     let public_url = public_url.trim_end_matches('/');
-    format!("{public_url}/{}/{}/v2.0/.well-known/openid-configuration", identity::TENANT_NAME, identity::POLICY)
+    format!(
+        "{public_url}/{}/{}/v2.0/.well-known/openid-configuration",
+        identity::TENANT_NAME,
+        identity::POLICY
+    )
 }
 
 /// The audience the development identity puts into access tokens.
 pub(crate) const AUDIENCE: &str = identity::BACKEND_CLIENT_ID;
 
 /// Refuses development secrets beyond loopback; on loopback, says loudly which ones are in use.
-pub(crate) fn guard(role: &'static str, address: SocketAddr, secrets: &[&str], fix: &'static str) -> Result<(), Error> {
+pub(crate) fn guard(
+    role: &'static str,
+    address: SocketAddr,
+    secrets: &[&str],
+    fix: &'static str,
+) -> Result<(), Error> {
     if secrets.is_empty() {
         return Ok(());
     }
     let secrets = secrets.join(" and ");
     if !address.ip().to_canonical().is_loopback() {
-        return Err(Error::DevelopmentSecret { role, address, secrets, fix });
+        return Err(Error::DevelopmentSecret {
+            role,
+            address,
+            secrets,
+            fix,
+        });
     }
     tracing::warn!(
         "{role}: DEVELOPMENT SECRETS IN USE: {secrets}. Everybody knows them; for anything but a laptop set {fix}"
@@ -55,13 +71,26 @@ mod tests {
 
     #[test]
     fn a_development_secret_is_for_loopback_only() {
-        let guard =
-            |address: &str| guard("backend", address.parse().unwrap(), &["the function key"], "--function-key-file");
-        assert!(guard("127.0.0.1:1").is_ok() && guard("127.9.9.9:1").is_ok() && guard("[::1]:1").is_ok());
+        let guard = |address: &str| {
+            guard(
+                "backend",
+                address.parse().unwrap(),
+                &["the function key"],
+                "--function-key-file",
+            )
+        };
+        assert!(
+            guard("127.0.0.1:1").is_ok()
+                && guard("127.9.9.9:1").is_ok()
+                && guard("[::1]:1").is_ok()
+        );
         assert!(guard("[::ffff:127.0.0.1]:1").is_ok());
         for open in ["0.0.0.0:1", "[::]:1", "192.0.2.7:1", "[::ffff:192.0.2.7]:1"] {
             let error = guard(open).unwrap_err().to_string();
-            assert!(error.contains("the function key") && error.contains("--function-key-file"), "{error}");
+            assert!(
+                error.contains("the function key") && error.contains("--function-key-file"),
+                "{error}"
+            );
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Why a command ended, and the exit status that says so: 2 for what the user has to change, 1 for the rest. A load
-//! test, whose 1 is a verdict, has 3 for the rest.
+//! Why a command ended, and the exit status that says so: 2 for what the user has to change, 1 for
+//! the rest. A load test, whose 1 is a verdict, has 3 for the rest.
 
 use std::io;
 use std::net::SocketAddr;
@@ -13,7 +13,11 @@ pub(crate) enum Error {
     #[error("cannot set up telemetry: {0}")]
     Telemetry(#[source] weir_telemetry::InitError),
     #[error("cannot listen on {address}: {}", bind_reason(.source, *.address, .flag))]
-    Bind { address: SocketAddr, flag: &'static str, source: io::Error },
+    Bind {
+        address: SocketAddr,
+        flag: &'static str,
+        source: io::Error,
+    },
     #[error("{0}\nThe configuration was refused; nothing was started.")]
     Configuration(#[source] weir_policy::Diagnostics),
     #[error("{path}: cannot read the secret: {source}", path = .path.display())]
@@ -26,15 +30,26 @@ pub(crate) enum Error {
          a `;` belongs into a file, see --named-value-file."
     )]
     NamedValue,
-    #[error("the variable {}{name} is not text in UTF-8", crate::named_values::ENVIRONMENT_PREFIX)]
+    #[error(
+        "the variable {}{name} is not text in UTF-8",
+        crate::named_values::ENVIRONMENT_PREFIX
+    )]
     NamedValueNotText { name: String },
     #[error(
         "{role} listens on {address}, which is reachable beyond this machine, but {secrets} still has its development value, \
          which everybody knows.\nSet {fix}, or listen on 127.0.0.1."
     )]
-    DevelopmentSecret { role: &'static str, address: SocketAddr, secrets: String, fix: &'static str },
+    DevelopmentSecret {
+        role: &'static str,
+        address: SocketAddr,
+        secrets: String,
+        fix: &'static str,
+    },
     #[error("{flag}: {source}")]
-    Store { flag: &'static str, source: weir_limiter::StoreConfigError },
+    Store {
+        flag: &'static str,
+        source: weir_limiter::StoreConfigError,
+    },
     #[error("--store-ca: cannot read {path}: {source}", path = .path.display())]
     StoreAuthorities { path: PathBuf, source: io::Error },
     #[error("gateway: {0}")]
@@ -63,21 +78,26 @@ pub(crate) enum Error {
     LimitBroken,
     #[error("no request was answered")]
     NothingAnswered,
-    #[error("--strict: a call failed, was not sent, had an unexpected status, or was refused although there was room")]
+    #[error(
+        "--strict: a call failed, was not sent, had an unexpected status, or was refused although there was room"
+    )]
     NotClean,
     #[error("{path}: cannot write the report: {source}", path = .path.display())]
     ReportFile { path: PathBuf, source: io::Error },
     #[error("--body: {path}: {source}", path = .path.display())]
     BodyFile { path: PathBuf, source: io::Error },
-    #[error("--identity: {given} is no URL; write one such as {}", weir_identity::development::PUBLIC_URL)]
+    #[error(
+        "--identity: {given} is no URL; write one such as {}",
+        weir_identity::development::PUBLIC_URL
+    )]
     IdentityUrl { given: String },
     #[error("a role ended unexpectedly: {0}")]
     RolePanicked(#[from] tokio::task::JoinError),
 }
 
 impl Error {
-    /// 2: the command line, the configuration or the environment has to change. 1: it failed while running. Those of
-    /// `weir loadtest` are in its help.
+    /// 2: the command line, the configuration or the environment has to change. 1: it failed while
+    /// running. Those of `weir loadtest` are in its help.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::Bind { .. }
@@ -110,10 +130,16 @@ fn bind_reason(source: &io::Error, address: SocketAddr, flag: &str) -> String {
             address.port()
         ),
         io::ErrorKind::PermissionDenied => {
-            format!("no permission for port {}.\nChoose a port above 1023 with {flag} ADDRESS:PORT.", address.port())
+            format!(
+                "no permission for port {}.\nChoose a port above 1023 with {flag} ADDRESS:PORT.",
+                address.port()
+            )
         }
         io::ErrorKind::AddrNotAvailable => {
-            format!("this machine does not have the address {}.\nChoose one it has with {flag}.", address.ip())
+            format!(
+                "this machine does not have the address {}.\nChoose one it has with {flag}.",
+                address.ip()
+            )
         }
         _ => format!("{source} ({flag})"),
     }

@@ -1,5 +1,5 @@
-//! `weir health`: asks a running role whether it is ready. For containers, whose health checks should need neither a shell
-//! nor curl, and for people who want to know what is up.
+//! `weir health`: asks a running role whether it is ready. For containers, whose health checks
+//! should need neither a shell nor curl, and for people who want to know what is up.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -16,7 +16,8 @@ Examples:
   weir health http://127.0.0.1:9080/readyz
 Exit status: 0 if everything that answers is ready, 1 if not or if nothing answers.";
 
-/// A role answers at once or is stuck; whoever asks has a limit of its own, usually of some seconds.
+/// A role answers at once or is stuck; whoever asks has a limit of its own, usually of some
+/// seconds.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The operations address of each role: its variable, and where it is otherwise.
@@ -24,15 +25,19 @@ const ROLES: [(&str, &str, &str); 5] = [
     ("gateway", "WEIR_GATEWAY_OPS_LISTEN", address::GATEWAY_OPS),
     ("limiter", "WEIR_LIMITER_OPS_LISTEN", address::LIMITER_OPS),
     ("backend", "WEIR_BACKEND_OPS_LISTEN", address::BACKEND_OPS),
-    ("identity", "WEIR_IDENTITY_OPS_LISTEN", address::IDENTITY_OPS),
+    (
+        "identity",
+        "WEIR_IDENTITY_OPS_LISTEN",
+        address::IDENTITY_OPS,
+    ),
     ("web", "WEIR_WEB_OPS_LISTEN", address::WEB_OPS),
 ];
 
 /// The flags of `weir health`.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Args {
-    /// What to ask, such as /readyz of a role's operations port; default: the operations ports of all roles on this
-    /// machine, of which at least one has to answer
+    /// What to ask, such as /readyz of a role's operations port; default: the operations ports of
+    /// all roles on this machine, of which at least one has to answer
     #[arg(value_name = "URL")]
     url: Option<String>,
 }
@@ -53,7 +58,9 @@ enum Health {
 pub(crate) enum HealthError {
     #[error("not ready: {0}")]
     NotReady(String),
-    #[error("no role of weir runs here: nothing answers on {0}.\nStart one, or say what to ask: weir health URL")]
+    #[error(
+        "no role of weir runs here: nothing answers on {0}.\nStart one, or say what to ask: weir health URL"
+    )]
     Nobody(String),
     #[error("cannot ask: {0}")]
     Client(#[source] reqwest::Error),
@@ -83,7 +90,11 @@ pub(crate) async fn run(args: Args) -> Result<(), Error> {
 /// Asks roles whether they are ready. Directly: a proxy of the environment would look for them on
 /// its own machine.
 pub(crate) fn client() -> Result<reqwest::Client, HealthError> {
-    reqwest::Client::builder().timeout(TIMEOUT).no_proxy().build().map_err(HealthError::Client)
+    reqwest::Client::builder()
+        .timeout(TIMEOUT)
+        .no_proxy()
+        .build()
+        .map_err(HealthError::Client)
 }
 
 /// The name and the readiness address of every role on this machine.
@@ -113,7 +124,13 @@ async fn ask(client: &reqwest::Client, url: &str, explicit: bool) -> Health {
             let status = response.status();
             // Readiness fits on a few lines; the whole answer of another address may not.
             let text = response.text().await.unwrap_or_default();
-            let line = text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(500).collect::<String>();
+            let line = text
+                .split_whitespace()
+                .collect::<Vec<_>>()
+                .join(" ")
+                .chars()
+                .take(500)
+                .collect::<String>();
             if status.is_success() {
                 Health::Ready(line)
             } else {
@@ -126,10 +143,16 @@ async fn ask(client: &reqwest::Client, url: &str, explicit: bool) -> Health {
 }
 
 fn verdict(targets: &[(String, String)], answers: &[(&str, Health)]) -> Result<(), HealthError> {
-    if let Some((name, _)) = answers.iter().find(|(_, health)| matches!(health, Health::NotReady(_))) {
+    if let Some((name, _)) = answers
+        .iter()
+        .find(|(_, health)| matches!(health, Health::NotReady(_)))
+    {
         return Err(HealthError::NotReady((*name).to_owned()));
     }
-    if answers.iter().any(|(_, health)| matches!(health, Health::Ready(_))) {
+    if answers
+        .iter()
+        .any(|(_, health)| matches!(health, Health::Ready(_)))
+    {
         return Ok(());
     }
     let asked: Vec<&str> = targets.iter().map(|(_, url)| url.as_str()).collect();
@@ -176,7 +199,12 @@ mod tests {
         let ready = || ("a", Health::Ready(String::new()));
         assert!(verdict(&[], &[ready(), ("b", Health::Absent)]).is_ok());
         let not = ("b", Health::NotReady("503".to_owned()));
-        assert!(matches!(verdict(&[], &[ready(), not]), Err(HealthError::NotReady(name)) if name == "b"));
-        assert!(matches!(verdict(&[], &[("a", Health::Absent)]), Err(HealthError::Nobody(_))));
+        assert!(
+            matches!(verdict(&[], &[ready(), not]), Err(HealthError::NotReady(name)) if name == "b")
+        );
+        assert!(matches!(
+            verdict(&[], &[("a", Health::Absent)]),
+            Err(HealthError::Nobody(_))
+        ));
     }
 }

@@ -1,4 +1,5 @@
-//! Binding addresses, before anything else starts: a taken port is an error and nothing is half-started.
+//! Binding addresses, before anything else starts: a taken port is an error and nothing is
+//! half-started.
 
 use std::net::SocketAddr;
 
@@ -7,7 +8,8 @@ use weir_telemetry::Listeners;
 
 use crate::error::Error;
 
-/// Connections the kernel keeps waiting while we are busy accepting; the usual ceiling of `net.core.somaxconn`.
+/// Connections the kernel keeps waiting while we are busy accepting; the usual ceiling of
+/// `net.core.somaxconn`.
 const BACKLOG: u32 = 4096;
 
 /// One address to listen on and the flag that chooses it.
@@ -19,27 +21,41 @@ pub(crate) struct Address {
 
 /// Binds a role's listeners.
 pub(crate) fn bind_both(service: Address, ops: Address) -> Result<Listeners, Error> {
-    Ok(Listeners { service: bind(service)?, ops: Some(bind(ops)?) })
+    Ok(Listeners {
+        service: bind(service)?,
+        ops: Some(bind(ops)?),
+    })
 }
 
 fn bind(address: Address) -> Result<TcpListener, Error> {
     let open = || {
-        let socket = if address.at.is_ipv6() { TcpSocket::new_v6()? } else { TcpSocket::new_v4()? };
-        // A restarted role takes its port back at once, without waiting for old connections to time out.
+        let socket = if address.at.is_ipv6() {
+            TcpSocket::new_v6()?
+        } else {
+            TcpSocket::new_v4()?
+        };
+        // A restarted role takes its port back at once, without waiting for old connections to time
+        // out.
         socket.set_reuseaddr(true)?;
         socket.bind(address.at)?;
         socket.listen(BACKLOG)
     };
-    open().map_err(|source| Error::Bind { address: address.at, flag: address.flag, source })
+    open().map_err(|source| Error::Bind {
+        address: address.at,
+        flag: address.flag,
+        source,
+    })
 }
 
 /// The address a listener really has (port 0 was replaced by a free one).
 pub(crate) fn address_of(listener: &TcpListener) -> SocketAddr {
-    listener.local_addr().expect("a bound socket has an address")
+    listener
+        .local_addr()
+        .expect("a bound socket has an address")
 }
 
-/// What a browser on this machine calls a listener. `localhost`, because there, over http, cookies marked `Secure` work and
-/// scripts may use the browser's cryptography, which signing in needs.
+/// What a browser on this machine calls a listener. `localhost`, because there, over http, cookies
+/// marked `Secure` work and scripts may use the browser's cryptography, which signing in needs.
 pub(crate) fn localhost_url(address: SocketAddr) -> String {
     format!("http://localhost:{}", address.port())
 }
@@ -49,7 +65,10 @@ pub(crate) fn localhost_url(address: SocketAddr) -> String {
 pub(crate) fn announce(role: &str, scheme: &str, listeners: &Listeners) {
     let service = address_of(&listeners.service);
     match &listeners.ops {
-        Some(ops) => println!("{role} {scheme}://{service} operations http://{}", address_of(ops)),
+        Some(ops) => println!(
+            "{role} {scheme}://{service} operations http://{}",
+            address_of(ops)
+        ),
         None => println!("{role} {scheme}://{service}"),
     }
 }

@@ -1,7 +1,8 @@
 //! `weir`: the command line over the crates beside it.
 //!
-//! `main` is the map: read the arguments, set up telemetry, run one command, turn its error into an exit status.
-//! Each role's flags are in [`roles`]; `weir up` ([`up`]) runs all of them in one process.
+//! `main` is the map: read the arguments, set up telemetry, run one command, turn its error into an
+//! exit status. Each role's flags are in [`roles`]; `weir up` ([`up`]) runs all of them in one
+//! process.
 
 mod cli;
 mod development;
@@ -40,11 +41,18 @@ fn main() -> ExitCode {
 
 /// Builds the runtime and runs one command to its end.
 fn run(command: Command) -> Result<(), Error> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Error::Runtime)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(Error::Runtime)?;
     runtime.block_on(async {
-        // Commands that end by themselves have nothing to end in order: there Ctrl-C does what it does everywhere.
+        // Commands that end by themselves have nothing to end in order: there Ctrl-C does what it
+        // does everywhere.
         let (telemetry, shutdown) = match command.role() {
-            Some(role) => (Some(weir_telemetry::init(role).map_err(Error::Telemetry)?), shutdown::on_signal()),
+            Some(role) => (
+                Some(weir_telemetry::init(role).map_err(Error::Telemetry)?),
+                shutdown::on_signal(),
+            ),
             None => (None, CancellationToken::new()),
         };
         let result = match command {

@@ -10,15 +10,17 @@ use weir_policy::named_value::is_name;
 use crate::error::Error;
 use crate::secret_file;
 
-/// Environment variables with this prefix set a named value: `WEIR_NAMED_VALUE_FUNCTION_KEY` sets `function-key`.
+/// Environment variables with this prefix set a named value: `WEIR_NAMED_VALUE_FUNCTION_KEY` sets
+/// `function-key`.
 pub(crate) const ENVIRONMENT_PREFIX: &str = "WEIR_NAMED_VALUE_";
 
 /// The flags that set named values.
 #[derive(Debug, Clone, Default, ClapArgs)]
 pub(crate) struct NamedValueArgs {
-    /// Set a named value (repeatable; separated by `;` in the variable). The variable WEIR_NAMED_VALUE_FUNCTION_KEY sets
-    /// function-key, and so on
-    // Taken apart later and not by a `value_parser`: what that refuses, it prints, and this may be a part of a secret.
+    /// Set a named value (repeatable; separated by `;` in the variable). The variable
+    /// WEIR_NAMED_VALUE_FUNCTION_KEY sets function-key, and so on
+    // Taken apart later and not by a `value_parser`: what that refuses, it prints, and this may be
+    // a part of a secret.
     #[arg(
         long = "named-value",
         value_name = "NAME=VALUE",
@@ -50,10 +52,15 @@ impl NamedValueArgs {
         let mut overrides = NamedValueOverrides::new();
         // Variables of other programs need not be text.
         for (variable, value) in std::env::vars_os() {
-            let Some(name) = variable.to_str().and_then(|variable| variable.strip_prefix(ENVIRONMENT_PREFIX)) else {
+            let Some(name) = variable
+                .to_str()
+                .and_then(|variable| variable.strip_prefix(ENVIRONMENT_PREFIX))
+            else {
                 continue;
             };
-            let value = value.into_string().map_err(|_| Error::NamedValueNotText { name: name.to_owned() })?;
+            let value = value.into_string().map_err(|_| Error::NamedValueNotText {
+                name: name.to_owned(),
+            })?;
             overrides.insert_from_environment(name, SecretString::from(value));
         }
         for (name, path) in &self.files {
@@ -73,8 +80,16 @@ mod tests {
 
     #[test]
     fn a_name_that_nothing_can_refer_to_is_refused() {
-        for (values, good) in [("schlüssel.1=a=b", true), ("a b=x", false), ("=x", false), ("{{a}}=x", false)] {
-            let args = NamedValueArgs { values: vec![values.to_owned()], files: Vec::new() };
+        for (values, good) in [
+            ("schlüssel.1=a=b", true),
+            ("a b=x", false),
+            ("=x", false),
+            ("{{a}}=x", false),
+        ] {
+            let args = NamedValueArgs {
+                values: vec![values.to_owned()],
+                files: Vec::new(),
+            };
             assert_eq!(args.overrides().is_ok(), good, "{values}");
             assert_eq!(pair(values).is_ok(), good, "{values}");
         }

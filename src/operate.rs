@@ -1,7 +1,8 @@
 //! `weir limiter inspect`, `reset` and `top`: what operators ask running limiters.
 //!
-//! Every limiter is asked by itself, also each of several behind one name: they share a store, but each has memories of
-//! its own (refusals, what it counted while the store was away, the keys it saw).
+//! Every limiter is asked by itself, also each of several behind one name: they share a store, but
+//! each has memories of its own (refusals, what it counted while the store was away, the keys it
+//! saw).
 
 mod inspect;
 mod key;
@@ -66,7 +67,10 @@ impl Target {
         let mut operators: Vec<Operator> = Vec::new();
         for address in &self.limiter {
             for operator in Operator::resolve(address, self.timeout).await? {
-                if !operators.iter().any(|known| known.address() == operator.address()) {
+                if !operators
+                    .iter()
+                    .any(|known| known.address() == operator.address())
+                {
                     operators.push(operator);
                 }
             }
@@ -87,11 +91,17 @@ pub(crate) enum OperateError {
 }
 
 fn failures(errors: &[OperatorError]) -> String {
-    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    errors
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 /// Splits answers from failures; if there is no answer at all, that is the error.
-fn answers<T>(results: Vec<Result<T, OperatorError>>) -> Result<(Vec<T>, Vec<OperatorError>), OperateError> {
+fn answers<T>(
+    results: Vec<Result<T, OperatorError>>,
+) -> Result<(Vec<T>, Vec<OperatorError>), OperateError> {
     let (mut answers, mut errors) = (Vec::new(), Vec::new());
     for result in results {
         match result {
@@ -99,10 +109,18 @@ fn answers<T>(results: Vec<Result<T, OperatorError>>) -> Result<(Vec<T>, Vec<Ope
             Err(error) => errors.push(error),
         }
     }
-    if answers.is_empty() { Err(OperateError::Several(errors)) } else { Ok((answers, errors)) }
+    if answers.is_empty() {
+        Err(OperateError::Several(errors))
+    } else {
+        Ok((answers, errors))
+    }
 }
 
 /// What could not be asked is an error of the command, after what could has been printed.
 fn fail_on(errors: Vec<OperatorError>) -> Result<(), OperateError> {
-    if errors.is_empty() { Ok(()) } else { Err(OperateError::Several(errors)) }
+    if errors.is_empty() {
+        Ok(())
+    } else {
+        Err(OperateError::Several(errors))
+    }
 }

@@ -1,8 +1,8 @@
 //! When a role reads its configuration again, and asks OpenID providers for their keys: on SIGHUP,
 //! and with `--watch` when a file of its configuration changes.
 //!
-//! Changes are looked for once a second. A change counts when nothing has changed for another second, so that a folder
-//! that is just being written is not read half-way.
+//! Changes are looked for once a second. A change counts when nothing has changed for another
+//! second, so that a folder that is just being written is not read half-way.
 
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
@@ -15,27 +15,39 @@ use tokio_util::sync::CancellationToken;
 /// Soon enough for a person who waits, and seldom enough to cost nothing with thousands of files.
 const POLL: Duration = Duration::from_secs(1);
 
-/// Asks for a reload on SIGHUP, and when one of the `watched` files or folders changes. `shutdown` ends it. To be called
-/// before they are read for the first time: what changes from then on is seen.
+/// Asks for a reload on SIGHUP, and when one of the `watched` files or folders changes. `shutdown`
+/// ends it. To be called before they are read for the first time: what changes from then on is
+/// seen.
 ///
 /// A terminal that closes sends SIGHUP too: then the role ends with it, as people expect.
-pub(crate) fn requests(watched: Option<Vec<PathBuf>>, shutdown: &CancellationToken) -> watch::Receiver<()> {
+pub(crate) fn requests(
+    watched: Option<Vec<PathBuf>>,
+    shutdown: &CancellationToken,
+) -> watch::Receiver<()> {
     let (ask, requests) = watch::channel(());
-    // Here and not in the task: from the moment this returns, the signal must not end the process. Without a handler
-    // the kernel's default applies, which does.
+    // Here and not in the task: from the moment this returns, the signal must not end the process.
+    // Without a handler the kernel's default applies, which does.
     if let Ok(signals) = signal(SignalKind::hangup()) {
-        let (hangups, end) = (hangups(signals, ask.clone(), shutdown.clone()), shutdown.clone());
+        let (hangups, end) = (
+            hangups(signals, ask.clone(), shutdown.clone()),
+            shutdown.clone(),
+        );
         tokio::spawn(async move { end.run_until_cancelled(hangups).await });
     }
     if let Some(paths) = watched {
-        // Here too: in the task it might come after the files were read, and a change in between would never be seen.
+        // Here too: in the task it might come after the files were read, and a change in between
+        // would never be seen.
         let (known, end) = (weir_gateway::fingerprint(&paths), shutdown.clone());
-        tokio::spawn(async move { end.run_until_cancelled(changes(paths, Some(known), ask)).await });
+        tokio::spawn(async move {
+            end.run_until_cancelled(changes(paths, Some(known), ask))
+                .await
+        });
     }
     requests
 }
 
-/// For a role with nothing to read again: a signal that is sent to every weir of a machine must not end it.
+/// For a role with nothing to read again: a signal that is sent to every weir of a machine must not
+/// end it.
 pub(crate) fn nothing(shutdown: &CancellationToken) {
     drop(requests(None, shutdown));
 }
@@ -77,7 +89,9 @@ async fn changes(paths: Vec<PathBuf>, mut known: Option<u64>, ask: watch::Sender
 
 async fn fingerprint(paths: &[PathBuf]) -> Option<u64> {
     let paths = paths.to_vec();
-    tokio::task::spawn_blocking(move || weir_gateway::fingerprint(&paths)).await.ok()
+    tokio::task::spawn_blocking(move || weir_gateway::fingerprint(&paths))
+        .await
+        .ok()
 }
 
 #[cfg(test)]
@@ -94,9 +108,15 @@ mod tests {
         let mut requests = requests(Some(vec![dir.path().to_owned()]), &shutdown);
         // At once, while whoever asked still reads the files.
         std::fs::write(&file, "three").unwrap();
-        tokio::time::timeout(60 * POLL, requests.changed()).await.unwrap().unwrap();
+        tokio::time::timeout(60 * POLL, requests.changed())
+            .await
+            .unwrap()
+            .unwrap();
         std::fs::write(&file, "seven").unwrap();
-        tokio::time::timeout(60 * POLL, requests.changed()).await.unwrap().unwrap();
+        tokio::time::timeout(60 * POLL, requests.changed())
+            .await
+            .unwrap()
+            .unwrap();
         shutdown.cancel();
     }
 }

@@ -8,10 +8,15 @@ use crate::error::Error;
 
 /// Reads a secret; line breaks at its end do not count.
 pub(crate) fn read(path: &Path) -> Result<SecretString, Error> {
-    let text = std::fs::read_to_string(path).map_err(|source| Error::SecretFile { path: path.to_owned(), source })?;
+    let text = std::fs::read_to_string(path).map_err(|source| Error::SecretFile {
+        path: path.to_owned(),
+        source,
+    })?;
     let secret = text.trim_end_matches(['\r', '\n']);
     if secret.is_empty() {
-        return Err(Error::SecretFileEmpty { path: path.to_owned() });
+        return Err(Error::SecretFileEmpty {
+            path: path.to_owned(),
+        });
     }
     Ok(SecretString::from(secret))
 }

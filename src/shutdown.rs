@@ -21,8 +21,10 @@ pub(crate) fn on_signal() -> CancellationToken {
 }
 
 async fn wait() {
-    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
+    let (Ok(mut interrupt), Ok(mut terminate)) = (
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::terminate()),
+    ) else {
         // Without handlers the kernel's default applies: the process ends, only less politely.
         return std::future::pending().await;
     };

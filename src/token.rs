@@ -30,15 +30,24 @@ pub(crate) struct Args {
 pub(crate) enum TokenError {
     #[error("--identity: {url} is no address of an identity: write http://HOST:PORT")]
     NotAnAddress { url: String },
-    #[error("no identity answers at {url}: {source}\nStart one with `weir up`, or name it with --identity URL.")]
+    #[error(
+        "no identity answers at {url}: {source}\nStart one with `weir up`, or name it with --identity URL."
+    )]
     Unreachable { url: String, source: reqwest::Error },
     #[error(
         "{url} answered {status}: the development token endpoint is off.\n\
          It is on in `weir up`, and in `weir identity --development-tokens` for its own machine."
     )]
-    Off { url: String, status: reqwest::StatusCode },
+    Off {
+        url: String,
+        status: reqwest::StatusCode,
+    },
     #[error("{url} answered {status}: {body}")]
-    Refused { url: String, status: reqwest::StatusCode, body: String },
+    Refused {
+        url: String,
+        status: reqwest::StatusCode,
+        body: String,
+    },
     #[error("{url} answered without a token: is it weir's identity?")]
     NotAToken { url: String },
 }
@@ -52,13 +61,26 @@ pub(crate) async fn run(args: Args) -> Result<(), Error> {
 
 /// Asks the development identity at `identity` for an access token of `user`.
 pub(crate) async fn fetch(identity: &str, user: &str) -> Result<String, TokenError> {
-    let url = format!("{}{}", identity.trim_end_matches('/'), weir_identity::development::TOKEN_PATH);
+    let url = format!(
+        "{}{}",
+        identity.trim_end_matches('/'),
+        weir_identity::development::TOKEN_PATH
+    );
     let unreachable = |source: reqwest::Error| match identity.to_owned() {
         url if source.is_builder() => TokenError::NotAnAddress { url },
         url => TokenError::Unreachable { url, source },
     };
-    let client = reqwest::Client::builder().timeout(TIMEOUT).no_proxy().build().map_err(unreachable)?;
-    let response = client.post(&url).form(&[("user", user)]).send().await.map_err(unreachable)?;
+    let client = reqwest::Client::builder()
+        .timeout(TIMEOUT)
+        .no_proxy()
+        .build()
+        .map_err(unreachable)?;
+    let response = client
+        .post(&url)
+        .form(&[("user", user)])
+        .send()
+        .await
+        .map_err(unreachable)?;
     let status = response.status();
     if status == reqwest::StatusCode::NOT_FOUND {
         return Err(TokenError::Off { url, status });

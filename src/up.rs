@@ -1,8 +1,8 @@
 //! `weir up`: every role in one process on loopback, with development secrets.
 //!
-//! All ports are bound and the configuration is checked before any role starts, so a failure leaves nothing
-//! half-started. The roles are the same code as on their own and talk over real sockets; only their secrets are the
-//! development ones.
+//! All ports are bound and the configuration is checked before any role starts, so a failure leaves
+//! nothing half-started. The roles are the same code as on their own and talk over real sockets;
+//! only their secrets are the development ones.
 
 mod addresses;
 mod banner;
@@ -34,7 +34,10 @@ pub(crate) use flags::{Args, EXAMPLES};
 /// Runs every role until `shutdown`, or until one of them fails.
 pub(crate) async fn run(args: Args, shutdown: CancellationToken) -> Result<(), Error> {
     let ports = Ports::bind(&args)?;
-    let secrets = fill_function_key(&mut args.named_values.overrides()?, address_of(&ports.gateway.service));
+    let secrets = fill_function_key(
+        &mut args.named_values.overrides()?,
+        address_of(&ports.gateway.service),
+    );
     ports.guard(&secrets)?;
     let addresses = Addresses::new(&ports, &args);
     let load = {
@@ -42,13 +45,19 @@ pub(crate) async fn run(args: Args, shutdown: CancellationToken) -> Result<(), E
         let (gateway, addresses) = (address_of(&ports.gateway.service), addresses.clone());
         move || load(&directory, &named_values, gateway, &addresses)
     };
-    let watched = args.watch.then(|| watched(&args.config, &args.named_values));
+    let watched = args
+        .watch
+        .then(|| watched(&args.config, &args.named_values));
     let requests = reload::requests(watched, &shutdown);
     let configuration = load()?;
 
     let limiter = limiter(&args)?;
     let call = addresses.first_call(&configuration);
-    let web = weir_web::Config::new(development_settings(&call, &addresses.gateway, &addresses.identity)?);
+    let web = weir_web::Config::new(development_settings(
+        &call,
+        &addresses.gateway,
+        &addresses.identity,
+    )?);
     let banner = banner::Banner::new(&ports, &addresses, &args, call, web.has_files())?;
     let limiters = ClientConfig {
         endpoints: vec![addresses.limiter.clone()],
@@ -64,7 +73,10 @@ pub(crate) async fn run(args: Args, shutdown: CancellationToken) -> Result<(), E
     };
     let gateway = weir_gateway::Config {
         providers,
-        reload: Some(Reload { load: reloading(load), requests }),
+        reload: Some(Reload {
+            load: reloading(load),
+            requests,
+        }),
         ..weir_gateway::Config::new(configuration, limiters)
     };
     let mut roles = start(limiter, backend, gateway, web, ports, addresses, &shutdown);
@@ -72,7 +84,8 @@ pub(crate) async fn run(args: Args, shutdown: CancellationToken) -> Result<(), E
         () = banner.print_when_ready(&shutdown) => roles.join_next().await,
         ended = roles.join_next() => ended,
     };
-    // Whichever ended first, by itself or by Ctrl-C: the others stop too, and the first error is the one to tell.
+    // Whichever ended first, by itself or by Ctrl-C: the others stop too, and the first error is
+    // the one to tell.
     shutdown.cancel();
     let mut result = flatten(ended);
     while let Some(next) = roles.join_next().await {
@@ -133,36 +146,65 @@ impl Ports {
                 address(args.identity_listen, "--identity-listen"),
                 address(args.identity_ops_listen, "--identity-ops-listen"),
             )?,
-            web: bind_both(address(args.web_listen, "--web-listen"), address(args.web_ops_listen, "--web-ops-listen"))?,
+            web: bind_both(
+                address(args.web_listen, "--web-listen"),
+                address(args.web_ops_listen, "--web-ops-listen"),
+            )?,
         })
     }
 
-    /// Development secrets are for loopback: all roles refuse anything else. The browser app has none.
+    /// Development secrets are for loopback: all roles refuse anything else. The browser app has
+    /// none.
     fn guard(&self, gateway_secrets: &[&str]) -> Result<(), Error> {
         warn_beyond_loopback(address_of(&self.web.service));
         let hint = "each role's own secrets, by running the roles one by one (weir gateway --help)";
-        development::guard("gateway", address_of(&self.gateway.service), gateway_secrets, hint)?;
+        development::guard(
+            "gateway",
+            address_of(&self.gateway.service),
+            gateway_secrets,
+            hint,
+        )?;
         let backend = weir_backend::Config::default();
-        development::guard("backend", address_of(&self.backend.service), &backend.development_secrets(), hint)?;
+        development::guard(
+            "backend",
+            address_of(&self.backend.service),
+            &backend.development_secrets(),
+            hint,
+        )?;
         let identity = weir_identity::Config::default();
-        development::guard("identity", address_of(&self.identity.service), &identity.development_secrets(), hint)
+        development::guard(
+            "identity",
+            address_of(&self.identity.service),
+            &identity.development_secrets(),
+            hint,
+        )
     }
 }
 
 /// Where the counters live, and how long the limiter waits for them.
 fn limiter(args: &Args) -> Result<weir_limiter::Config, Error> {
     let store = match &args.redis {
-        Some(url) => url.expose_secret().parse().map_err(|source| Error::Store { flag: "--redis", source })?,
+        Some(url) => url.expose_secret().parse().map_err(|source| Error::Store {
+            flag: "--redis",
+            source,
+        })?,
         None => StoreConfig::Memory,
     };
-    Ok(weir_limiter::Config { store, store_timeout: args.store_timeout, ..weir_limiter::Config::default() })
+    Ok(weir_limiter::Config {
+        store,
+        store_timeout: args.store_timeout,
+        ..weir_limiter::Config::default()
+    })
 }
 
 /// Tells the policies where the other roles really are, unless the user said otherwise.
 fn fill_addresses(overrides: &mut NamedValueOverrides, addresses: &Addresses) {
     let values = [
         ("spa-origin", addresses.spa_origin.clone()),
-        ("openid-config-url", development::openid_config(&addresses.identity)),
+        (
+            "openid-config-url",
+            development::openid_config(&addresses.identity),
+        ),
         ("backend-client-id", AUDIENCE.to_owned()),
         ("backend-url", format!("{}/api", addresses.backend)),
     ];
@@ -194,7 +236,9 @@ fn start(
     let (stop_limiter, stop_identity, stop_backend) = (token(), token(), token());
     let (stop_gateway, stop_web) = (token(), token());
     roles.spawn(async move { Ok(weir_limiter::run(limiter, ports.limiter, stop_limiter).await?) });
-    roles.spawn(async move { Ok(weir_identity::run(identity, ports.identity, stop_identity).await?) });
+    roles.spawn(
+        async move { Ok(weir_identity::run(identity, ports.identity, stop_identity).await?) },
+    );
     roles.spawn(async move { Ok(weir_backend::run(backend, ports.backend, stop_backend).await?) });
     roles.spawn(async move { Ok(weir_gateway::run(gateway, ports.gateway, stop_gateway).await?) });
     roles.spawn(async move { Ok(weir_web::run(web, ports.web, stop_web).await?) });

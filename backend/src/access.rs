@@ -1,7 +1,8 @@
 //! Access restrictions: which addresses may connect at all.
 //!
-//! The address is the peer of the TCP connection and nothing else. `X-Forwarded-For` can narrow a rule
-//! ([`HeaderFilter`]), never widen one: whoever is not in a rule's networks cannot claim to be.
+//! The address is the peer of the TCP connection and nothing else. `X-Forwarded-For` can narrow a
+//! rule ([`HeaderFilter`]), never widen one: whoever is not in a rule's networks cannot claim to
+//! be.
 
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -23,7 +24,8 @@ pub enum Action {
 pub struct Rule {
     /// For the log.
     pub name: String,
-    /// The rule with the lowest number comes first; equal numbers in the order listed. The first that matches decides.
+    /// The rule with the lowest number comes first; equal numbers in the order listed. The first
+    /// that matches decides.
     pub priority: u32,
     /// What happens then.
     pub action: Action,
@@ -59,17 +61,29 @@ pub(crate) struct AccessRestrictions {
 }
 
 impl AccessRestrictions {
-    /// Without `unmatched`, an address no rule names is denied as soon as there is a rule, even one that only denies.
+    /// Without `unmatched`, an address no rule names is denied as soon as there is a rule, even one
+    /// that only denies.
     pub(crate) fn new(mut rules: Vec<Rule>, unmatched: Option<Action>) -> Self {
         rules.sort_by_key(|rule| rule.priority);
-        let otherwise = if rules.is_empty() { Action::Allow } else { Action::Deny };
-        Self { rules, unmatched: unmatched.unwrap_or(otherwise) }
+        let otherwise = if rules.is_empty() {
+            Action::Allow
+        } else {
+            Action::Deny
+        };
+        Self {
+            rules,
+            unmatched: unmatched.unwrap_or(otherwise),
+        }
     }
 
     /// Whether the connection's peer, in its canonical form, may make this request.
     pub(crate) fn allows(&self, peer: IpAddr, headers: &HeaderMap) -> bool {
         let decides = |rule: &&Rule| rule.matches(peer, headers);
-        self.rules.iter().find(decides).map_or(self.unmatched, |rule| rule.action) == Action::Allow
+        self.rules
+            .iter()
+            .find(decides)
+            .map_or(self.unmatched, |rule| rule.action)
+            == Action::Allow
     }
 }
 
@@ -80,12 +94,22 @@ impl Rule {
     /// An `Allow` rule for `networks`.
     pub fn allow(networks: Vec<IpNet>) -> Self {
         let (name, headers) = ("allow".to_owned(), Vec::new());
-        Self { name, priority: Self::DEFAULT_PRIORITY, action: Action::Allow, networks, headers }
+        Self {
+            name,
+            priority: Self::DEFAULT_PRIORITY,
+            action: Action::Allow,
+            networks,
+            headers,
+        }
     }
 
     fn matches(&self, peer: IpAddr, headers: &HeaderMap) -> bool {
         let peer = peer.to_canonical();
-        let named = self.networks.is_empty() || self.networks.iter().any(|network| canonical(network).contains(&peer));
+        let named = self.networks.is_empty()
+            || self
+                .networks
+                .iter()
+                .any(|network| canonical(network).contains(&peer));
         named && self.headers.iter().all(|filter| filter.matches(headers))
     }
 }
@@ -95,24 +119,34 @@ impl HeaderFilter {
         match self {
             Self::ForwardedFor(networks) => values(headers, FORWARDED_FOR)
                 .filter_map(|value| IpAddr::from_str(value).ok())
-                .any(|address| networks.iter().any(|network| canonical(network).contains(&address.to_canonical()))),
-            Self::ForwardedHost(hosts) => {
-                values(headers, FORWARDED_HOST).any(|value| hosts.iter().any(|host| host.eq_ignore_ascii_case(value)))
+                .any(|address| {
+                    networks
+                        .iter()
+                        .any(|network| canonical(network).contains(&address.to_canonical()))
+                }),
+            Self::ForwardedHost(hosts) => values(headers, FORWARDED_HOST)
+                .any(|value| hosts.iter().any(|host| host.eq_ignore_ascii_case(value))),
+            Self::FrontDoorId(ids) => {
+                values(headers, FRONT_DOOR_ID).any(|value| ids.iter().any(|id| id == value))
             }
-            Self::FrontDoorId(ids) => values(headers, FRONT_DOOR_ID).any(|value| ids.iter().any(|id| id == value)),
-            Self::FrontDoorProbe(probes) => {
-                values(headers, FRONT_DOOR_PROBE).any(|value| probes.iter().any(|probe| probe == value))
-            }
+            Self::FrontDoorProbe(probes) => values(headers, FRONT_DOOR_PROBE)
+                .any(|value| probes.iter().any(|probe| probe == value)),
         }
     }
 }
 
 /// The elements of a list header, over all its lines.
 fn values(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &str> {
-    headers.get_all(name).iter().filter_map(|line| line.to_str().ok()).flat_map(|line| line.split(',')).map(str::trim)
+    headers
+        .get_all(name)
+        .iter()
+        .filter_map(|line| line.to_str().ok())
+        .flat_map(|line| line.split(','))
+        .map(str::trim)
 }
 
-/// The network in the form peers are compared in: a network of IPv4-mapped addresses is the IPv4 one.
+/// The network in the form peers are compared in: a network of IPv4-mapped addresses is the IPv4
+/// one.
 fn canonical(network: &IpNet) -> IpNet {
     const MAPPED: u8 = 96;
     match network {

@@ -14,9 +14,11 @@ use crate::functions;
 /// Everything the host needs to start.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The host keys: each opens every function of level [`Level::Function`](crate::Level::Function).
+    /// The host keys: each opens every function of level
+    /// [`Level::Function`](crate::Level::Function).
     pub function_keys: Vec<SecretString>,
-    /// Opens everything, functions of level [`Level::Admin`](crate::Level::Admin) included. Without it nothing opens those.
+    /// Opens everything, functions of level [`Level::Admin`](crate::Level::Admin) included. Without
+    /// it nothing opens those.
     pub master_key: Option<SecretString>,
     /// The discovery document of the provider whose tokens are accepted.
     pub openid_config: String,
@@ -26,14 +28,15 @@ pub struct Config {
     pub refresh_keys: Option<watch::Receiver<()>>,
     /// A token must be meant for one of these. The first is the client id of this application.
     pub audiences: Vec<String>,
-    /// Where a caller without a token is told to sign in. Without it, derived from `openid_config` where that follows
-    /// the layout of Azure AD B2C and Entra.
+    /// Where a caller without a token is told to sign in. Without it, derived from `openid_config`
+    /// where that follows the layout of Azure AD B2C and Entra.
     pub authorization_uri: Option<String>,
     /// Paths that need no token, such as `/api/status`, or `/api/public/*` for all below.
     pub excluded_paths: Vec<String>,
     /// Networks that may connect: one `Allow` rule for all of them.
     pub allow: Vec<IpNet>,
-    /// Further access rules, taken together with `allow`, which has [priority 100](crate::Rule::priority).
+    /// Further access rules, taken together with `allow`, which has [priority
+    /// 100](crate::Rule::priority).
     pub rules: Vec<Rule>,
     /// What happens to an address that no rule names. `None`: denied as soon as there is any rule.
     pub unmatched: Option<Action>,
@@ -67,8 +70,8 @@ impl Default for Config {
 }
 
 impl Config {
-    /// The names of the secrets that still have their public development value. A host that others can reach must
-    /// have none.
+    /// The names of the secrets that still have their public development value. A host that others
+    /// can reach must have none.
     pub fn development_secrets(&self) -> Vec<&'static str> {
         let public = |key: &SecretString| key.expose_secret() == development::FUNCTION_KEY;
         let mut names = Vec::new();
@@ -91,7 +94,8 @@ pub struct Limits {
     pub header_bytes: u32,
     /// Bytes of one request's body; more is 413.
     pub body_bytes: usize,
-    /// How long a connection may take to send a request's headers, which includes its idle time before them.
+    /// How long a connection may take to send a request's headers, which includes its idle time
+    /// before them.
     pub header_time: Duration,
     /// How long a request's body may take; more is 408.
     pub body_time: Duration,
@@ -113,8 +117,8 @@ impl Default for Limits {
             connections: 4096,
             header_bytes: 64 * 1024,
             body_bytes: 1024 * 1024,
-            // Above the 90 s after which pooling clients drop an idle connection, so that it is theirs to close and no
-            // request meets a connection that is just being closed here.
+            // Above the 90 s after which pooling clients drop an idle connection, so that it is
+            // theirs to close and no request meets a connection that is just being closed here.
             header_time: Duration::from_secs(100),
             body_time: Duration::from_secs(30),
             // The load balancer in front of Azure Functions cuts every answer at this.
@@ -135,10 +139,27 @@ mod tests {
     #[test]
     fn development_secrets_are_named() {
         assert_eq!(Config::default().development_secrets(), ["function key"]);
-        let keys = vec![SecretString::from("a-real-key"), SecretString::from(development::FUNCTION_KEY)];
-        assert_eq!(Config { function_keys: keys, ..Config::default() }.development_secrets(), ["function key"]);
+        let keys = vec![
+            SecretString::from("a-real-key"),
+            SecretString::from(development::FUNCTION_KEY),
+        ];
+        assert_eq!(
+            Config {
+                function_keys: keys,
+                ..Config::default()
+            }
+            .development_secrets(),
+            ["function key"]
+        );
         let keys = vec![SecretString::from("a-real-key")];
-        assert!(Config { function_keys: keys, ..Config::default() }.development_secrets().is_empty());
+        assert!(
+            Config {
+                function_keys: keys,
+                ..Config::default()
+            }
+            .development_secrets()
+            .is_empty()
+        );
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The token check in front of every function, and who the caller is for those behind it.
 //!
-//! Signature, issuer, audience and lifetime are checked. Scopes and roles are not: as in App Service Authentication,
-//! that is the function's affair, or the gateway's.
+//! Signature, issuer, audience and lifetime are checked. Scopes and roles are not: as in App
+//! Service Authentication, that is the function's affair, or the gateway's.
 
 mod challenge;
 mod identity_headers;
@@ -13,7 +13,8 @@ use std::time::{Duration, SystemTime};
 use http::header::{self, HeaderMap};
 use http::request::Parts;
 use weir_token::{
-    KeySources, Providers, Requirements, Scheme, TokenError, Validator, ValidatorConfig, from_authorization,
+    KeySources, Providers, Requirements, Scheme, TokenError, Validator, ValidatorConfig,
+    from_authorization,
 };
 
 use crate::config::Config;
@@ -34,16 +35,30 @@ pub(crate) struct EasyAuth {
 
 impl EasyAuth {
     pub(crate) fn new(config: &Config, providers: &Providers) -> Result<Self, Error> {
-        let client_id = config.audiences.first().filter(|audience| !audience.is_empty()).ok_or(Error::NoAudience)?;
+        let client_id = config
+            .audiences
+            .first()
+            .filter(|audience| !audience.is_empty())
+            .ok_or(Error::NoAudience)?;
         let provider = providers.provider(&config.openid_config)?;
-        let sources = KeySources { providers: vec![provider], keys: Vec::new() };
-        let validation = ValidatorConfig { metrics: providers.metrics(), ..ValidatorConfig::default() };
+        let sources = KeySources {
+            providers: vec![provider],
+            keys: Vec::new(),
+        };
+        let validation = ValidatorConfig {
+            metrics: providers.metrics(),
+            ..ValidatorConfig::default()
+        };
         let authorization_uri = config.authorization_uri.as_deref();
         Ok(Self {
             validator: Validator::new(sources, validation)?,
             audiences: config.audiences.clone(),
             clock_skew: config.limits.clock_skew,
-            excluded: config.excluded_paths.iter().map(|path| Excluded::parse(path)).collect::<Result<_, _>>()?,
+            excluded: config
+                .excluded_paths
+                .iter()
+                .map(|path| Excluded::parse(path))
+                .collect::<Result<_, _>>()?,
             challenge: Challenge::new(authorization_uri, &config.openid_config, client_id),
         })
     }
@@ -60,10 +75,16 @@ impl EasyAuth {
         match self.validate(&request.headers).await {
             Ok(principal) => Ok(Some(principal)),
             Err(TokenError::KeysUnavailable(provider)) => {
-                tracing::debug!(provider, "a token cannot be judged without the provider's keys");
+                tracing::debug!(
+                    provider,
+                    "a token cannot be judged without the provider's keys"
+                );
                 Err(Refusal::KeysUnavailable)
             }
-            Err(reason) => Err(Refusal::Token { reason, challenge: self.challenge.for_request(request) }),
+            Err(reason) => Err(Refusal::Token {
+                reason,
+                challenge: self.challenge.for_request(request),
+            }),
         }
     }
 
@@ -73,12 +94,19 @@ impl EasyAuth {
             clock_skew: self.clock_skew,
             ..Requirements::at(SystemTime::now())
         };
-        let jwt = self.validator.validate(bearer(headers).ok_or(TokenError::NotPresent)?, &requirements).await?;
+        let jwt = self
+            .validator
+            .validate(
+                bearer(headers).ok_or(TokenError::NotPresent)?,
+                &requirements,
+            )
+            .await?;
         Ok(Arc::new(Principal::of(&jwt)))
     }
 }
 
-/// The one bearer token of a request. Two `Authorization` lines are none: which of them was meant is a guess.
+/// The one bearer token of a request. Two `Authorization` lines are none: which of them was meant
+/// is a guess.
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     let mut lines = headers.get_all(header::AUTHORIZATION).iter();
     match (lines.next().map(header::HeaderValue::to_str), lines.next()) {
@@ -101,14 +129,21 @@ impl Excluded {
             Some(parent) => (parent, true),
             None => (text, false),
         };
-        let path = Path::decode(path).filter(|path| !path.segments().iter().any(|segment| segment.contains('*')));
-        let path = path.ok_or_else(|| Error::ExcludedPath { path: text.to_owned() })?;
+        let path = Path::decode(path)
+            .filter(|path| !path.segments().iter().any(|segment| segment.contains('*')));
+        let path = path.ok_or_else(|| Error::ExcludedPath {
+            path: text.to_owned(),
+        })?;
         Ok(Self { path, below })
     }
 
     fn covers(&self, path: &Path) -> bool {
         let (own, other) = (self.path.segments(), path.segments());
-        let starts = other.len() >= own.len() && own.iter().zip(other).all(|(one, two)| one.eq_ignore_ascii_case(two));
+        let starts = other.len() >= own.len()
+            && own
+                .iter()
+                .zip(other)
+                .all(|(one, two)| one.eq_ignore_ascii_case(two));
         starts && (self.below || own.len() == other.len())
     }
 }
@@ -135,8 +170,19 @@ mod tests {
 
     #[test]
     fn an_excluded_path_that_is_not_understood_is_refused() {
-        for path in ["", "api/status", "/*", "/api/*/x", "/api/pub*", "/api/../hello", "/api/%ff"] {
-            assert!(matches!(Excluded::parse(path), Err(Error::ExcludedPath { .. })), "{path}");
+        for path in [
+            "",
+            "api/status",
+            "/*",
+            "/api/*/x",
+            "/api/pub*",
+            "/api/../hello",
+            "/api/%ff",
+        ] {
+            assert!(
+                matches!(Excluded::parse(path), Err(Error::ExcludedPath { .. })),
+                "{path}"
+            );
         }
     }
 }

@@ -9,13 +9,17 @@ pub enum Error {
     #[error("there is no function key; give one with --function-key-file FILE")]
     NoFunctionKey,
     /// A function key is empty.
-    #[error("a function key is empty; write a long random one into its file, such as 32 random bytes in base64")]
+    #[error(
+        "a function key is empty; write a long random one into its file, such as 32 random bytes in base64"
+    )]
     EmptyFunctionKey,
     /// No audience is configured: tokens for any other application of the tenant would be accepted.
     #[error("there is no audience; give this application's client id with --audience ID")]
     NoAudience,
     /// A path that is to need no token is none that a request can have.
-    #[error("the excluded path {path:?} is not understood; write /api/status, or /api/public/* for all below")]
+    #[error(
+        "the excluded path {path:?} is not understood; write /api/status, or /api/public/* for all below"
+    )]
     ExcludedPath {
         /// The path.
         path: String,

@@ -10,7 +10,8 @@ use http::{HeaderMap, Method, Response, Uri};
 
 use crate::easy_auth::Principal;
 
-/// Who may call a function, as far as keys go. Tokens and addresses are checked before, for every function.
+/// Who may call a function, as far as keys go. Tokens and addresses are checked before, for every
+/// function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Level {
     /// No key is needed.
@@ -53,13 +54,24 @@ pub struct Function {
 
 impl Function {
     /// A function at `/api/{name}`.
-    pub fn new<H, F>(name: &'static str, level: Level, methods: impl Into<Vec<Method>>, handler: H) -> Self
+    pub fn new<H, F>(
+        name: &'static str,
+        level: Level,
+        methods: impl Into<Vec<Method>>,
+        handler: H,
+    ) -> Self
     where
         H: Fn(Invocation) -> F + Send + Sync + 'static,
         F: Future<Output = Response<Bytes>> + Send + 'static,
     {
         let handler: Handler = Arc::new(move |invocation| Box::pin(handler(invocation)));
-        Self { name, route: name, methods: methods.into(), level, handler }
+        Self {
+            name,
+            route: name,
+            methods: methods.into(),
+            level,
+            handler,
+        }
     }
 
     /// At `/api/{route}` instead. Segments in braces are parameters: `orders/{id}`.

@@ -1,7 +1,8 @@
 //! One request from its head to its answer.
 //!
-//! The order of the checks is the platform's, and callers can tell: a wrong address learns nothing but that, a missing
-//! token hides which functions exist, and a wrong route is 404 with or without a key.
+//! The order of the checks is the platform's, and callers can tell: a wrong address learns nothing
+//! but that, a missing token hides which functions exist, and a wrong route is 404 with or without
+//! a key.
 
 mod body;
 mod capacity;
@@ -63,13 +64,20 @@ impl Host {
             keys: Keys::new(&config.function_keys, config.master_key.as_ref())?,
             capacity: Capacity::new(limits.executing, limits.outstanding),
             metrics: Metrics::new(ops),
-            body_limits: body::Limits { bytes: limits.body_bytes, time: limits.body_time },
+            body_limits: body::Limits {
+                bytes: limits.body_bytes,
+                time: limits.body_time,
+            },
             function_time: limits.function_time,
         })
     }
 
     /// Answers one request of the connection from `peer`.
-    pub(crate) async fn answer(&self, peer: SocketAddr, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    pub(crate) async fn answer(
+        &self,
+        peer: SocketAddr,
+        request: Request<Incoming>,
+    ) -> Response<Full<Bytes>> {
         let peer = peer.ip().to_canonical();
         let span = trace::request_span(&request, peer);
         let _in_flight = self.metrics.in_flight();
@@ -83,7 +91,11 @@ impl Host {
         response.map(Full::new)
     }
 
-    async fn handle(&self, peer: IpAddr, request: Request<Incoming>) -> Result<Response<Bytes>, Refusal> {
+    async fn handle(
+        &self,
+        peer: IpAddr,
+        request: Request<Incoming>,
+    ) -> Result<Response<Bytes>, Refusal> {
         let (mut parts, body) = request.into_parts();
         // Before anything else, on every path: what only the host may say.
         easy_auth::strip_identity(&mut parts.headers);
@@ -99,7 +111,10 @@ impl Host {
         if path.is_root() {
             return Ok(refusal::empty(http::StatusCode::NO_CONTENT));
         }
-        let (function, parameters) = self.routes.find(&parts.method, &path).ok_or(Refusal::NotFound)?;
+        let (function, parameters) = self
+            .routes
+            .find(&parts.method, &path)
+            .ok_or(Refusal::NotFound)?;
         trace::record_route(&parts.method, function);
         if !self.keys.open(function.level, &parts) {
             return Err(Refusal::Key);
@@ -107,15 +122,36 @@ impl Host {
         let _place = self.capacity.enter().ok_or(Refusal::Overloaded)?;
         let body = body::read(body, &self.body_limits).await?;
         let _running = self.capacity.run().await;
-        let Parts { method, uri, headers, .. } = parts;
-        self.run(function, Invocation { method, uri, headers, parameters, principal, body }).await
+        let Parts {
+            method,
+            uri,
+            headers,
+            ..
+        } = parts;
+        self.run(
+            function,
+            Invocation {
+                method,
+                uri,
+                headers,
+                parameters,
+                principal,
+                body,
+            },
+        )
+        .await
     }
 
-    /// Runs the function on a task of its own: a panic in it is its own 500, and a caller that goes away, or a
-    /// function that takes too long, ends the task.
-    async fn run(&self, function: &Function, invocation: Invocation) -> Result<Response<Bytes>, Refusal> {
+    /// Runs the function on a task of its own: a panic in it is its own 500, and a caller that goes
+    /// away, or a function that takes too long, ends the task.
+    async fn run(
+        &self,
+        function: &Function,
+        invocation: Invocation,
+    ) -> Result<Response<Bytes>, Refusal> {
         let started = Instant::now();
-        let task = AbortOnDropHandle::new(tokio::spawn(function.call(invocation).in_current_span()));
+        let task =
+            AbortOnDropHandle::new(tokio::spawn(function.call(invocation).in_current_span()));
         let ended = tokio::time::timeout(self.function_time, task).await;
         self.metrics.ran(function.name, started.elapsed());
         match ended {

@@ -1,7 +1,8 @@
 //! The function host: an HTTP application behind the checks that Azure App Service puts before one.
 //!
-//! Every request passes, in this order: access restrictions (403), the token check (401), routing (404), the function
-//! key (401), the bounds on concurrency (429), and only then the function. [`functions`] is the place to add one.
+//! Every request passes, in this order: access restrictions (403), the token check (401), routing
+//! (404), the function key (401), the bounds on concurrency (429), and only then the function.
+//! [`functions`] is the place to add one.
 
 mod access;
 mod config;

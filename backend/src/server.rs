@@ -18,22 +18,32 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Limits;
 use crate::host::Host;
 
-/// How long to wait after the system refused a connection, which is when it is out of file descriptors or memory.
+/// How long to wait after the system refused a connection, which is when it is out of file
+/// descriptors or memory.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Streams of one HTTP/2 connection at a time. One gateway may well have a single connection, and must be able to use
-/// all the places there are (200 outstanding requests by default) and to be told when it wants more.
+/// Streams of one HTTP/2 connection at a time. One gateway may well have a single connection, and
+/// must be able to use all the places there are (200 outstanding requests by default) and to be
+/// told when it wants more.
 const STREAMS: u32 = 256;
 
 /// Serves until `shutdown`, then lets requests under way end, for as long as `limits.drain`.
-pub(crate) async fn serve(listener: TcpListener, host: Arc<Host>, limits: &Limits, shutdown: CancellationToken) {
+pub(crate) async fn serve(
+    listener: TcpListener,
+    host: Arc<Host>,
+    limits: &Limits,
+    shutdown: CancellationToken,
+) {
     let builder = Arc::new(builder(limits));
     let slots = Arc::new(Semaphore::new(limits.connections));
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
     let accepting = async {
         loop {
-            let slot = Arc::clone(&slots).acquire_owned().await.expect("the semaphore is never closed");
+            let slot = Arc::clone(&slots)
+                .acquire_owned()
+                .await
+                .expect("the semaphore is never closed");
             let (stream, peer) = accept(&listener).await;
             while connections.try_join_next().is_some() {}
             let connection = Connection {
@@ -55,7 +65,10 @@ pub(crate) async fn serve(listener: TcpListener, host: Arc<Host>, limits: &Limit
         () = shutdown.cancelled() => {}
     }
     drop(listener);
-    if tokio::time::timeout(limits.drain, graceful.shutdown()).await.is_err() {
+    if tokio::time::timeout(limits.drain, graceful.shutdown())
+        .await
+        .is_err()
+    {
         tracing::warn!(limit = ?limits.drain, "requests still under way are cut off");
     }
     connections.shutdown().await;
@@ -70,7 +83,11 @@ fn builder(limits: &Limits) -> Builder<TokioExecutor> {
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header_time)
-        .max_buf_size(usize::try_from(limits.header_bytes).unwrap_or(usize::MAX).max(LEAST_BUFFER));
+        .max_buf_size(
+            usize::try_from(limits.header_bytes)
+                .unwrap_or(usize::MAX)
+                .max(LEAST_BUFFER),
+        );
     builder
         .http2()
         .timer(TokioTimer::new())
@@ -105,7 +122,14 @@ struct Connection {
 
 impl Connection {
     async fn serve(self) {
-        let Self { stream, peer, host, builder, watcher, first_request } = self;
+        let Self {
+            stream,
+            peer,
+            host,
+            builder,
+            watcher,
+            first_request,
+        } = self;
         // Answers are small: holding them back to fill a packet only costs time.
         let _ = stream.set_nodelay(true);
         let spoke = Arc::new(AtomicBool::new(false));
@@ -117,9 +141,12 @@ impl Connection {
                 async move { Ok::<_, std::convert::Infallible>(host.answer(peer, request).await) }
             }
         });
-        let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
+        let connection = builder
+            .serve_connection(TokioIo::new(stream), service)
+            .into_owned();
         let mut connection = pin!(watcher.watch(connection));
-        // While the protocol is being told apart, no timer of the library runs; this one covers that.
+        // While the protocol is being told apart, no timer of the library runs; this one covers
+        // that.
         let ended = match tokio::time::timeout(first_request, &mut connection).await {
             Ok(ended) => ended,
             Err(_) if !spoke.load(Ordering::Relaxed) => return,

@@ -14,9 +14,14 @@ use crate::server;
 /// Serves the functions until `shutdown`, then lets requests under way end.
 ///
 /// # Errors
-/// If the configuration cannot work, or the operations listener fails. A provider that does not answer is no error:
-/// the host is not ready, and answers 503 to every token, until its keys are there.
-pub async fn run(config: Config, listeners: Listeners, shutdown: CancellationToken) -> Result<(), Error> {
+/// If the configuration cannot work, or the operations listener fails. A provider that does not
+/// answer is no error: the host is not ready, and answers 503 to every token, until its keys are
+/// there.
+pub async fn run(
+    config: Config,
+    listeners: Listeners,
+    shutdown: CancellationToken,
+) -> Result<(), Error> {
     let ops = Ops::new("backend");
     let providers = Providers::new(config.providers.clone(), &ops)?;
     let host = Arc::new(Host::new(&config, &providers, &ops)?);
@@ -27,7 +32,10 @@ pub async fn run(config: Config, listeners: Listeners, shutdown: CancellationTok
     }
     let operations = async {
         match listeners.ops {
-            Some(listener) => ops.serve(listener, shutdown.clone()).await.map_err(Error::Operations),
+            Some(listener) => ops
+                .serve(listener, shutdown.clone())
+                .await
+                .map_err(Error::Operations),
             None => Ok(()),
         }
     };

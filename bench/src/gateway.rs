@@ -20,21 +20,53 @@ pub(crate) async fn measure(report: &mut Report) {
     let upstream = Server::own(servers::UPSTREAM);
     let provider = Provider::start().await;
     println!("signing {USERS} tokens");
-    let requests = Arc::new((0..USERS).map(|n| request(n, &provider.token(n))).collect::<Vec<_>>());
+    let requests = Arc::new(
+        (0..USERS)
+            .map(|n| request(n, &provider.token(n)))
+            .collect::<Vec<_>>(),
+    );
     let one_user = Arc::new(vec![requests[0].clone()]);
 
     let direct = measure_server(&upstream, &requests).await;
 
     let limiter = Server::weir("limiter", &["--store", "memory"]).await;
-    let bench = Bench { upstream: &upstream, limiter: &limiter, provider: &provider };
+    let bench = Bench {
+        upstream: &upstream,
+        limiter: &limiter,
+        provider: &provider,
+    };
 
     let plain = bench.run("", &requests).await;
-    report.add("gateway proxy only", "requests/s", plain.per_second, direct.per_second, Goal::AtLeast(0.4));
-    report.add("gateway proxy only, CPU", "us/request", plain.cpu, direct.cpu, Goal::AtMost(4.0));
+    report.add(
+        "gateway proxy only",
+        "requests/s",
+        plain.per_second,
+        direct.per_second,
+        Goal::AtLeast(0.4),
+    );
+    report.add(
+        "gateway proxy only, CPU",
+        "us/request",
+        plain.cpu,
+        direct.cpu,
+        Goal::AtMost(4.0),
+    );
 
     let jwt = bench.run(JWT, &requests).await;
-    report.add("gateway with JWT", "requests/s", jwt.per_second, plain.per_second, Goal::AtLeast(0.85));
-    report.add("gateway with JWT, CPU", "us/request", jwt.cpu, plain.cpu, Goal::AtMost(1.25));
+    report.add(
+        "gateway with JWT",
+        "requests/s",
+        jwt.per_second,
+        plain.per_second,
+        Goal::AtLeast(0.85),
+    );
+    report.add(
+        "gateway with JWT, CPU",
+        "us/request",
+        jwt.cpu,
+        plain.cpu,
+        Goal::AtMost(1.25),
+    );
 
     let limited = bench.run(&format!("{JWT}{LIMITS}"), &requests).await;
     report.add(
@@ -44,13 +76,35 @@ pub(crate) async fn measure(report: &mut Report) {
         plain.per_second,
         Goal::AtLeast(0.5),
     );
-    report.add("gateway with JWT and both limits, CPU", "us/request", limited.cpu, plain.cpu, Goal::AtMost(2.0));
+    report.add(
+        "gateway with JWT and both limits, CPU",
+        "us/request",
+        limited.cpu,
+        plain.cpu,
+        Goal::AtMost(2.0),
+    );
     assert_eq!(limited.refused, 0, "nothing may be refused here");
 
     let refused = bench.run(&format!("{JWT}{LIMITS}"), &one_user).await;
-    report.add("gateway all refused", "requests/s", refused.per_second, plain.per_second, Goal::AtLeast(1.0));
-    report.add("gateway all refused, CPU", "us/request", refused.cpu, plain.cpu, Goal::AtMost(1.0));
-    assert_eq!(refused.refused, ROUNDS * REQUESTS, "everything is refused here");
+    report.add(
+        "gateway all refused",
+        "requests/s",
+        refused.per_second,
+        plain.per_second,
+        Goal::AtLeast(1.0),
+    );
+    report.add(
+        "gateway all refused, CPU",
+        "us/request",
+        refused.cpu,
+        plain.cpu,
+        Goal::AtMost(1.0),
+    );
+    assert_eq!(
+        refused.refused,
+        ROUNDS * REQUESTS,
+        "everything is refused here"
+    );
 }
 
 /// The scenario's token check.
@@ -83,7 +137,10 @@ impl Bench<'_> {
     /// Starts a gateway with these policies in `inbound` and puts the load on it.
     async fn run(&self, inbound: &str, requests: &Arc<Vec<Vec<u8>>>) -> Measured {
         let config = tempfile::tempdir().expect("a temporary directory can be made");
-        copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../config"), config.path());
+        copy(
+            &Path::new(env!("CARGO_MANIFEST_DIR")).join("../config"),
+            config.path(),
+        );
         let policy = format!(
             "<policies><inbound>{inbound}</inbound><backend><forward-request /></backend><outbound /><on-error /></policies>"
         );
@@ -98,7 +155,10 @@ impl Bench<'_> {
                 // Every request then says which client it stands for.
                 "--trusted-proxies=127.0.0.0/8",
                 &format!("--named-value=backend-url={}/api", self.upstream.url),
-                &format!("--named-value=openid-config-url={}", self.provider.discovery()),
+                &format!(
+                    "--named-value=openid-config-url={}",
+                    self.provider.discovery()
+                ),
             ],
         )
         .await;
@@ -109,7 +169,11 @@ impl Bench<'_> {
 /// Warms a server up, puts the load on it, and keeps the best round.
 async fn measure_server(server: &Server, requests: &Arc<Vec<Vec<u8>>>) -> Measured {
     http_load::run(server.address(), requests, requests.len().max(100)).await;
-    let mut best = Measured { per_second: 0.0, cpu: f64::MAX, refused: 0 };
+    let mut best = Measured {
+        per_second: 0.0,
+        cpu: f64::MAX,
+        refused: 0,
+    };
     for _ in 0..ROUNDS {
         let before = server.cpu();
         let outcome = http_load::run(server.address(), requests, REQUESTS).await;

@@ -1,8 +1,9 @@
-//! As much of an HTTP/2 client (RFC 9113) as a gRPC load needs: it writes prepared messages as calls of one method and
-//! says when each has been answered.
+//! As much of an HTTP/2 client (RFC 9113) as a gRPC load needs: it writes prepared messages as
+//! calls of one method and says when each has been answered.
 //!
-//! A full client costs as much as the server it measures and would take half of a small machine. This one writes a call
-//! as 40 bytes around the message, many calls at a time, and reads of an answer only where it begins and ends.
+//! A full client costs as much as the server it measures and would take half of a small machine.
+//! This one writes a call as 40 bytes around the message, many calls at a time, and reads of an
+//! answer only where it begins and ends.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -28,19 +29,26 @@ const END_HEADERS: u8 = 4;
 /// How much a connection may send before the server says more (RFC 9113, section 6.9.2).
 const FIRST_WINDOW: i64 = 65_535;
 
-/// Calls under way on one connection: half of what the limiter takes from a gateway. It resets those beyond, and a server
-/// that stands still for a third of a second would have that many at half load.
+/// Calls under way on one connection: half of what the limiter takes from a gateway. It resets
+/// those beyond, and a server that stands still for a third of a second would have that many at
+/// half load.
 const MOST_UNDER_WAY: usize = 2_048;
 
 /// No answer for so long, and the load ends: longer than any server here may take for one.
 const LONGEST_SILENCE: Duration = Duration::from_secs(30);
 
-/// The headers of the first call: what is not in HPACK's static table (RFC 7541, appendix A) is added to the dynamic one.
+/// The headers of the first call: what is not in HPACK's static table (RFC 7541, appendix A) is
+/// added to the dynamic one.
 fn first_headers(path: &str, authority: &str) -> Vec<u8> {
     let mut block = vec![0x83, 0x86]; // :method POST, :scheme http
     let mut literal = |name: &[u8], value: &str| {
         block.extend_from_slice(name);
-        block.push(u8::try_from(value.len()).ok().filter(|len| *len < 127).expect("a short value"));
+        block.push(
+            u8::try_from(value.len())
+                .ok()
+                .filter(|len| *len < 127)
+                .expect("a short value"),
+        );
         block.extend_from_slice(value.as_bytes());
     };
     literal(&[0x44], path);
@@ -84,14 +92,28 @@ pub(crate) struct Receiver {
 pub(crate) fn connect(address: &str, path: &str) -> (Sender, Receiver) {
     let mut stream = TcpStream::connect(address).expect("the server accepts");
     stream.set_nodelay(true).expect("TCP_NODELAY can be set");
-    stream.set_read_timeout(Some(LONGEST_SILENCE)).expect("SO_RCVTIMEO can be set");
+    stream
+        .set_read_timeout(Some(LONGEST_SILENCE))
+        .expect("SO_RCVTIMEO can be set");
     let mut hello = PREFACE.to_vec();
-    // SETTINGS_INITIAL_WINDOW_SIZE and the connection's window: as large as they can be, so that answers never wait.
+    // SETTINGS_INITIAL_WINDOW_SIZE and the connection's window: as large as they can be, so that
+    // answers never wait.
     frame(&mut hello, SETTINGS, 0, 0, &[0, 4, 0x7f, 0xff, 0xff, 0xff]);
-    frame(&mut hello, WINDOW_UPDATE, 0, 0, &(i32::MAX - 65_535).to_be_bytes());
+    frame(
+        &mut hello,
+        WINDOW_UPDATE,
+        0,
+        0,
+        &(i32::MAX - 65_535).to_be_bytes(),
+    );
     stream.write_all(&hello).expect("the server reads");
-    let room = Arc::new(Room { window: AtomicI64::new(FIRST_WINDOW), calls_under_way: AtomicUsize::new(0) });
-    let replies = Arc::new(Mutex::new(stream.try_clone().expect("a socket can be shared")));
+    let room = Arc::new(Room {
+        window: AtomicI64::new(FIRST_WINDOW),
+        calls_under_way: AtomicUsize::new(0),
+    });
+    let replies = Arc::new(Mutex::new(
+        stream.try_clone().expect("a socket can be shared"),
+    ));
     let sender = Sender {
         socket: Arc::clone(&replies),
         room: Arc::clone(&room),
@@ -99,7 +121,16 @@ pub(crate) fn connect(address: &str, path: &str) -> (Sender, Receiver) {
         next_stream: 1,
         buffer: Vec::with_capacity(64 * 1024),
     };
-    (sender, Receiver { socket: stream, replies, room, buffer: Vec::with_capacity(64 * 1024), open: Vec::new() })
+    (
+        sender,
+        Receiver {
+            socket: stream,
+            replies,
+            room,
+            buffer: Vec::with_capacity(64 * 1024),
+            open: Vec::new(),
+        },
+    )
 }
 
 impl Sender {
@@ -113,7 +144,13 @@ impl Sender {
     pub(crate) fn call(&mut self, message: &[u8]) -> usize {
         let stream = self.next_stream;
         self.next_stream += 2;
-        frame(&mut self.buffer, HEADERS, END_HEADERS, stream, &self.headers);
+        frame(
+            &mut self.buffer,
+            HEADERS,
+            END_HEADERS,
+            stream,
+            &self.headers,
+        );
         self.headers.clear();
         self.headers.extend_from_slice(&NEXT_HEADERS);
         let mut data = Vec::with_capacity(5 + message.len());
@@ -122,26 +159,41 @@ impl Sender {
         data.extend_from_slice(message);
         frame(&mut self.buffer, DATA, END_STREAM, stream, &data);
         self.room.calls_under_way.fetch_add(1, Ordering::Relaxed);
-        let left = self.room.window.fetch_sub(data.len() as i64, Ordering::Relaxed) - data.len() as i64;
-        assert!(left >= 0, "the server takes calls more slowly than they are made");
+        let left = self
+            .room
+            .window
+            .fetch_sub(data.len() as i64, Ordering::Relaxed)
+            - data.len() as i64;
+        assert!(
+            left >= 0,
+            "the server takes calls more slowly than they are made"
+        );
         number_of(stream)
     }
 
     /// Sends what was added.
     pub(crate) fn flush(&mut self) {
         if !self.buffer.is_empty() {
-            self.socket.lock().expect("nobody panics with the lock").write_all(&self.buffer).expect("the server reads");
+            self.socket
+                .lock()
+                .expect("nobody panics with the lock")
+                .write_all(&self.buffer)
+                .expect("the server reads");
             self.buffer.clear();
         }
     }
 }
 
 impl Receiver {
-    /// Waits for something to arrive and hands over each answer that is complete: the call's number and the message.
+    /// Waits for something to arrive and hands over each answer that is complete: the call's number
+    /// and the message.
     pub(crate) fn wait(&mut self, mut answered: impl FnMut(usize, &[u8])) {
         let filled = self.buffer.len();
         self.buffer.resize(filled + 32 * 1024, 0);
-        let read = self.socket.read(&mut self.buffer[filled..]).expect("the server answers in time");
+        let read = self
+            .socket
+            .read(&mut self.buffer[filled..])
+            .expect("the server answers in time");
         assert!(read > 0, "the server closed the connection");
         self.buffer.truncate(filled + read);
         let buffer = std::mem::take(&mut self.buffer);
@@ -160,8 +212,13 @@ impl Receiver {
             // The message follows five bytes about it.
             DATA if payload.len() >= 5 => self.open.push((header.stream, payload[5..].to_vec())),
             HEADERS if header.flags & END_STREAM != 0 => {
-                let place = self.open.iter().position(|(stream, _)| *stream == header.stream);
-                let (stream, message) = self.open.swap_remove(place.expect("the server answers with a message"));
+                let place = self
+                    .open
+                    .iter()
+                    .position(|(stream, _)| *stream == header.stream);
+                let (stream, message) = self
+                    .open
+                    .swap_remove(place.expect("the server answers with a message"));
                 self.room.calls_under_way.fetch_sub(1, Ordering::Relaxed);
                 answered(number_of(stream), &message);
             }
@@ -179,7 +236,11 @@ impl Receiver {
     fn reply(&self, kind: u8, payload: &[u8]) {
         let mut reply = Vec::new();
         frame(&mut reply, kind, ACK, 0, payload);
-        self.replies.lock().expect("nobody panics with the lock").write_all(&reply).expect("the server reads");
+        self.replies
+            .lock()
+            .expect("nobody panics with the lock")
+            .write_all(&reply)
+            .expect("the server reads");
     }
 }
 
@@ -193,10 +254,19 @@ struct Header {
 /// The first frame and what stands behind it, if it is complete.
 fn next_frame(bytes: &[u8]) -> Option<(Header, &[u8], &[u8])> {
     let header = bytes.get(..FRAME_HEADER)?;
-    let length = usize::from(header[0]) << 16 | usize::from(header[1]) << 8 | usize::from(header[2]);
+    let length =
+        usize::from(header[0]) << 16 | usize::from(header[1]) << 8 | usize::from(header[2]);
     let payload = bytes.get(FRAME_HEADER..FRAME_HEADER + length)?;
     let stream = u32::from_be_bytes([header[5] & 0x7f, header[6], header[7], header[8]]);
-    Some((Header { kind: header[3], flags: header[4], stream }, payload, &bytes[FRAME_HEADER + length..]))
+    Some((
+        Header {
+            kind: header[3],
+            flags: header[4],
+            stream,
+        },
+        payload,
+        &bytes[FRAME_HEADER + length..],
+    ))
 }
 
 fn frame(out: &mut Vec<u8>, kind: u8, flags: u8, stream: u32, payload: &[u8]) {

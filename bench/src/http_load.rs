@@ -1,7 +1,7 @@
 //! A closed-loop HTTP/1.1 load: every connection sends its next request when the last answer is in.
 //!
-//! Requests are prepared bytes and answers are only scanned for their status and length, so that the load costs little
-//! beside what it measures.
+//! Requests are prepared bytes and answers are only scanned for their status and length, so that
+//! the load costs little beside what it measures.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -34,7 +34,8 @@ pub(crate) async fn run(address: &str, requests: &Arc<Vec<Vec<u8>>>, total: usiz
     let start = Instant::now();
     let connections: Vec<_> = (0..CONNECTIONS)
         .map(|_| {
-            let (address, requests, next) = (address.to_owned(), Arc::clone(requests), Arc::clone(&next));
+            let (address, requests, next) =
+                (address.to_owned(), Arc::clone(requests), Arc::clone(&next));
             tokio::spawn(async move { connection(&address, &requests, &next, total).await })
         })
         .collect();
@@ -46,12 +47,22 @@ pub(crate) async fn run(address: &str, requests: &Arc<Vec<Vec<u8>>>, total: usiz
     }
     outcome.requests = outcome.served + outcome.refused;
     outcome.elapsed = start.elapsed();
-    assert_eq!(outcome.requests, total, "every request is answered with 200 or 429");
+    assert_eq!(
+        outcome.requests, total,
+        "every request is answered with 200 or 429"
+    );
     outcome
 }
 
-async fn connection(address: &str, requests: &[Vec<u8>], next: &AtomicUsize, total: usize) -> (usize, usize) {
-    let mut stream = TcpStream::connect(address).await.expect("the server accepts");
+async fn connection(
+    address: &str,
+    requests: &[Vec<u8>],
+    next: &AtomicUsize,
+    total: usize,
+) -> (usize, usize) {
+    let mut stream = TcpStream::connect(address)
+        .await
+        .expect("the server accepts");
     stream.set_nodelay(true).expect("TCP_NODELAY can be set");
     let mut buffer = Vec::with_capacity(16 * 1024);
     let (mut served, mut refused) = (0, 0);
@@ -60,7 +71,10 @@ async fn connection(address: &str, requests: &[Vec<u8>], next: &AtomicUsize, tot
         if n >= total {
             return (served, refused);
         }
-        stream.write_all(&requests[n % requests.len()]).await.expect("the server reads");
+        stream
+            .write_all(&requests[n % requests.len()])
+            .await
+            .expect("the server reads");
         match read_answer(&mut stream, &mut buffer).await {
             200 => served += 1,
             429 => refused += 1,
@@ -75,17 +89,27 @@ async fn read_answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> u16 {
     loop {
         let n = stream.read_buf(buffer).await.expect("the server answers");
         assert!(n > 0, "the server closed the connection");
-        let Some(head) = buffer.windows(4).position(|w| w == b"\r\n\r\n") else { continue };
+        let Some(head) = buffer.windows(4).position(|w| w == b"\r\n\r\n") else {
+            continue;
+        };
         let text = std::str::from_utf8(&buffer[..head]).expect("a head is text");
         let status = text[9..12].parse().expect("a status");
         let length = text
             .lines()
-            .find_map(|line| line.split_once(':').filter(|(name, _)| name.eq_ignore_ascii_case("content-length")))
-            .map_or(0, |(_, value)| value.trim().parse::<usize>().expect("a length"));
+            .find_map(|line| {
+                line.split_once(':')
+                    .filter(|(name, _)| name.eq_ignore_ascii_case("content-length"))
+            })
+            .map_or(0, |(_, value)| {
+                value.trim().parse::<usize>().expect("a length")
+            });
         let missing = (head + 4 + length).saturating_sub(buffer.len());
         if missing > 0 {
             let mut rest = vec![0; missing];
-            stream.read_exact(&mut rest).await.expect("the server answers");
+            stream
+                .read_exact(&mut rest)
+                .await
+                .expect("the server answers");
         }
         return status;
     }

@@ -19,7 +19,8 @@ const KEYS: usize = 12_000;
 const CALLS: usize = 4 * KEYS;
 /// Calls measured per round while windows are kept full.
 const STEADY_CALLS: usize = 60_000;
-/// The share of a limit in use while windows are kept full. The rest is room for a machine that is faster now and then.
+/// The share of a limit in use while windows are kept full. The rest is room for a machine that is
+/// faster now and then.
 const FILL: f64 = 0.8;
 
 /// Measures and reports.
@@ -31,8 +32,20 @@ pub(crate) async fn measure(report: &mut Report) {
     let memory = Server::weir("limiter", &["--store", "memory"]).await;
     let in_memory = admitted(&memory, &messages);
     let (value, goal) = (in_memory.per_second, Goal::AtLeast(0.8));
-    report.add("limiter memory, 2 counters", "requests/s", value, baseline.per_second, goal);
-    report.add("limiter memory, 2 counters, CPU", "us/request", in_memory.cpu, baseline.cpu, Goal::AtMost(1.5));
+    report.add(
+        "limiter memory, 2 counters",
+        "requests/s",
+        value,
+        baseline.per_second,
+        goal,
+    );
+    report.add(
+        "limiter memory, 2 counters, CPU",
+        "us/request",
+        in_memory.cpu,
+        baseline.cpu,
+        Goal::AtMost(1.5),
+    );
 
     let redis = Redis::start();
     let limiter = Server::weir("limiter", &["--store", &redis.url()]).await;
@@ -48,7 +61,12 @@ pub(crate) async fn measure(report: &mut Report) {
     redis.resume();
     lease::measure(report, &redis).await;
     let bytes = redis::bytes_per_key();
-    report.add_absolute("limiter redis, memory per key of 15 calls", "bytes", bytes, Goal::AtMost(260.0));
+    report.add_absolute(
+        "limiter redis, memory per key of 15 calls",
+        "bytes",
+        bytes,
+        Goal::AtMost(260.0),
+    );
 }
 
 struct Admitted {
@@ -59,61 +77,116 @@ struct Admitted {
 
 fn admitted(server: &Server, messages: &[Vec<u8>]) -> Admitted {
     closed_loop(server.address(), messages, messages.len());
-    let mut best = Admitted { per_second: 0.0, cpu: f64::MAX };
+    let mut best = Admitted {
+        per_second: 0.0,
+        cpu: f64::MAX,
+    };
     for _ in 0..ROUNDS {
         let before = server.cpu();
         let outcome = closed_loop(server.address(), messages, CALLS);
         let cpu = (server.cpu() - before).as_secs_f64() * 1e6 / CALLS as f64;
         assert_eq!(outcome.refused(), 0, "nothing may be refused here");
-        best = Admitted { per_second: best.per_second.max(outcome.per_second()), cpu: best.cpu.min(cpu) };
+        best = Admitted {
+            per_second: best.per_second.max(outcome.per_second()),
+            cpu: best.cpu.min(cpu),
+        };
     }
     best
 }
 
 /// Against what Redis does when nobody but `redis-benchmark` asks it the same.
-fn redis_throughput(report: &mut Report, limiter: &Server, redis: &Redis, messages: &[Vec<u8>]) -> f64 {
+fn redis_throughput(
+    report: &mut Report,
+    limiter: &Server,
+    redis: &Redis,
+    messages: &[Vec<u8>],
+) -> f64 {
     let bare = Script::load(redis, 2, 15, Duration::from_secs(60)).run_bare(redis, 8 * CALLS);
     let before = cpu_of(redis.id());
     let in_redis = admitted(limiter, messages);
     let requests = messages.len() + ROUNDS * CALLS;
     let redis_cpu = (cpu_of(redis.id()) - before).as_secs_f64() * 1e6 / requests as f64;
     let value = in_redis.per_second;
-    report.add_absolute("limiter redis, 2 counters", "requests/s", value, Goal::AtLeast(40_000.0));
-    report.add("limiter redis, 2 counters, to redis-benchmark", "requests/s", value, bare, Goal::AtLeast(0.7));
-    report.add_absolute("limiter redis, 2 counters, CPU", "us/request", in_redis.cpu, Goal::AtMost(20.0));
-    report.add_plain("limiter redis, 2 counters, CPU of Redis", "us/request", redis_cpu);
+    report.add_absolute(
+        "limiter redis, 2 counters",
+        "requests/s",
+        value,
+        Goal::AtLeast(40_000.0),
+    );
+    report.add(
+        "limiter redis, 2 counters, to redis-benchmark",
+        "requests/s",
+        value,
+        bare,
+        Goal::AtLeast(0.7),
+    );
+    report.add_absolute(
+        "limiter redis, 2 counters, CPU",
+        "us/request",
+        in_redis.cpu,
+        Goal::AtMost(20.0),
+    );
+    report.add_plain(
+        "limiter redis, 2 counters, CPU of Redis",
+        "us/request",
+        redis_cpu,
+    );
     value
 }
 
 /// What a counter costs Redis while its window is full: every call lets an earlier one leave.
 fn redis_cost(report: &mut Report, limiter: &Server, redis: &Redis, per_second: f64) {
     for (calls, keys, most) in [(15, 12_000, 6.0), (300, 1_000, 8.0)] {
-        // Every key's turn comes once a round; this many rounds fill the window as far as it is kept full.
+        // Every key's turn comes once a round; this many rounds fill the window as far as it is
+        // kept full.
         let rounds = calls as f64 * FILL;
         let period = Duration::from_secs_f64(keys as f64 / per_second * rounds);
         let both = |n: usize| {
             let counter = |key: String| check("steady", key, calls, period);
-            message(vec![counter(format!("{calls}:{}", address(n))), counter(format!("{calls}:{}", subject(n)))])
+            message(vec![
+                counter(format!("{calls}:{}", address(n))),
+                counter(format!("{calls}:{}", subject(n))),
+            ])
         };
         let messages: Vec<_> = (0..keys).map(both).collect();
-        closed_loop(limiter.address(), &messages, (keys as f64 * rounds) as usize);
+        closed_loop(
+            limiter.address(),
+            &messages,
+            (keys as f64 * rounds) as usize,
+        );
         let mut cpu = f64::MAX;
         for _ in 0..ROUNDS {
             let before = cpu_of(redis.id());
             let outcome = closed_loop(limiter.address(), &messages, STEADY_CALLS);
-            cpu = cpu.min((cpu_of(redis.id()) - before).as_secs_f64() * 1e6 / (2 * STEADY_CALLS) as f64);
+            cpu = cpu
+                .min((cpu_of(redis.id()) - before).as_secs_f64() * 1e6 / (2 * STEADY_CALLS) as f64);
             let refused = outcome.refused() as f64 / STEADY_CALLS as f64;
-            assert!(refused < 0.05, "{refused} of the calls were refused, which costs Redis less");
+            assert!(
+                refused < 0.05,
+                "{refused} of the calls were refused, which costs Redis less"
+            );
         }
         let name = format!("limiter redis, CPU of Redis, {calls} calls");
         report.add_absolute(&name, "us/counter", cpu, Goal::AtMost(most));
     }
 }
 
-/// A subject that is used up; its address is not limited here, so that the first check is the refused one. Both limiters do
-/// the same for it, so their rounds take turns: the machine's speed changes more than they differ.
-fn refused_without_asking(report: &mut Report, memory: &Server, limiter: &Server, redis: &Redis, baseline: f64) {
-    let used_up = check("subject", format!("60:{}", subject(usize::MAX >> 16)), 15, Duration::from_secs(60));
+/// A subject that is used up; its address is not limited here, so that the first check is the
+/// refused one. Both limiters do the same for it, so their rounds take turns: the machine's speed
+/// changes more than they differ.
+fn refused_without_asking(
+    report: &mut Report,
+    memory: &Server,
+    limiter: &Server,
+    redis: &Redis,
+    baseline: f64,
+) {
+    let used_up = check(
+        "subject",
+        format!("60:{}", subject(usize::MAX >> 16)),
+        15,
+        Duration::from_secs(60),
+    );
     let messages = [message(vec![used_up])];
     for server in [memory, limiter] {
         closed_loop(server.address(), &messages, 1_000);
@@ -125,12 +198,30 @@ fn refused_without_asking(report: &mut Report, memory: &Server, limiter: &Server
         in_redis = in_redis.max(refused(limiter, &messages));
     }
     let asked = (redis.calls_of("evalsha") - before) as f64;
-    report.add("limiter memory, refused", "requests/s", in_memory, baseline, Goal::AtLeast(0.8));
-    report.add("limiter redis, refused", "requests/s", in_redis, in_memory, Goal::AtLeast(0.9));
-    report.add_absolute("limiter redis, refused, calls of Redis", "calls", asked, Goal::AtMost(0.0));
+    report.add(
+        "limiter memory, refused",
+        "requests/s",
+        in_memory,
+        baseline,
+        Goal::AtLeast(0.8),
+    );
+    report.add(
+        "limiter redis, refused",
+        "requests/s",
+        in_redis,
+        in_memory,
+        Goal::AtLeast(0.9),
+    );
+    report.add_absolute(
+        "limiter redis, refused, calls of Redis",
+        "calls",
+        asked,
+        Goal::AtMost(0.0),
+    );
 }
 
-/// Calls per second. More calls than elsewhere: they are the fastest, and a round should not be over at once.
+/// Calls per second. More calls than elsewhere: they are the fastest, and a round should not be
+/// over at once.
 fn refused(server: &Server, messages: &[Vec<u8>]) -> f64 {
     let outcome = closed_loop(server.address(), messages, 4 * CALLS);
     assert_eq!(outcome.allowed(), 0, "everything is refused here");
@@ -139,9 +230,22 @@ fn refused(server: &Server, messages: &[Vec<u8>]) -> f64 {
 
 /// One key that everybody calls, against ten thousand.
 fn hot_key(report: &mut Report, limiter: &Server) {
-    let one_of = |n: usize| message(vec![check("hot", format!("hot:{n}"), 1_000_000, Duration::from_secs(60))]);
+    let one_of = |n: usize| {
+        message(vec![check(
+            "hot",
+            format!("hot:{n}"),
+            1_000_000,
+            Duration::from_secs(60),
+        )])
+    };
     let many: Vec<_> = (0..10_000).map(one_of).collect();
     let spread = admitted(limiter, &many).per_second;
     let hot = admitted(limiter, &many[..1]).per_second;
-    report.add("limiter redis, 1 hot key of 1,000,000 calls", "requests/s", hot, spread, Goal::AtLeast(1.0));
+    report.add(
+        "limiter redis, 1 hot key of 1,000,000 calls",
+        "requests/s",
+        hot,
+        spread,
+        Goal::AtLeast(1.0),
+    );
 }

@@ -25,12 +25,29 @@ impl Server {
         let mut all = vec![role, "--listen=127.0.0.1:0", "--ops-listen=127.0.0.1:0"];
         all.extend(arguments);
         let server = Self::start(&program, &all);
-        let ready = format!("{}/readyz", server.operations.as_ref().expect("every role has an operations port"));
+        let ready = format!(
+            "{}/readyz",
+            server
+                .operations
+                .as_ref()
+                .expect("every role has an operations port")
+        );
         // Directly, whatever proxy the environment names.
-        let client = reqwest::Client::builder().no_proxy().build().expect("a client without settings");
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .build()
+            .expect("a client without settings");
         let start = Instant::now();
-        while !client.get(&ready).send().await.is_ok_and(|r| r.status().is_success()) {
-            assert!(start.elapsed() < Duration::from_secs(30), "weir {role} does not become ready");
+        while !client
+            .get(&ready)
+            .send()
+            .await
+            .is_ok_and(|r| r.status().is_success())
+        {
+            assert!(
+                start.elapsed() < Duration::from_secs(30),
+                "weir {role} does not become ready"
+            );
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         server
@@ -38,7 +55,10 @@ impl Server {
 
     /// Starts this program again as one of the baseline servers.
     pub(crate) fn own(name: &str) -> Self {
-        Self::start(&std::env::current_exe().expect("this program has a path"), &[name])
+        Self::start(
+            &std::env::current_exe().expect("this program has a path"),
+            &[name],
+        )
     }
 
     /// The address without the scheme.
@@ -53,23 +73,47 @@ impl Server {
 
     fn start(program: &std::path::Path, arguments: &[&str]) -> Self {
         let mut process = Process::start(program.to_str().expect("the path is text"), |command| {
-            command.args(arguments).env("RUST_LOG", "warn").stdout(Stdio::piped()).stderr(Stdio::null());
+            command
+                .args(arguments)
+                .env("RUST_LOG", "warn")
+                .stdout(Stdio::piped())
+                .stderr(Stdio::null());
         });
         let mut line = String::new();
-        let output = process.child().stdout.take().expect("standard output is a pipe");
-        BufReader::new(output).read_line(&mut line).expect("the server announces itself");
+        let output = process
+            .child()
+            .stdout
+            .take()
+            .expect("standard output is a pipe");
+        BufReader::new(output)
+            .read_line(&mut line)
+            .expect("the server announces itself");
         let words: Vec<&str> = line.split_whitespace().collect();
-        let url =
-            (*words.get(1).unwrap_or_else(|| panic!("{} {arguments:?} did not start", program.display()))).to_owned();
-        Self { process, url, operations: words.get(3).map(|s| (*s).to_owned()) }
+        let url = (*words
+            .get(1)
+            .unwrap_or_else(|| panic!("{} {arguments:?} did not start", program.display())))
+        .to_owned();
+        Self {
+            process,
+            url,
+            operations: words.get(3).map(|s| (*s).to_owned()),
+        }
     }
 }
 
 /// CPU time of any process, from fields 14 and 15 of `/proc/PID/stat` (proc(5)).
 pub(crate) fn cpu_of(pid: u32) -> Duration {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("the process runs");
-    let after_name = stat.rsplit_once(')').expect("the name stands in brackets").1;
-    let ticks: u64 = after_name.split_whitespace().skip(11).take(2).map(|f| f.parse::<u64>().expect("a number")).sum();
+    let after_name = stat
+        .rsplit_once(')')
+        .expect("the name stands in brackets")
+        .1;
+    let ticks: u64 = after_name
+        .split_whitespace()
+        .skip(11)
+        .take(2)
+        .map(|f| f.parse::<u64>().expect("a number"))
+        .sum();
     Duration::from_millis(ticks * 1000 / TICKS_PER_SECOND)
 }
 
@@ -77,6 +121,10 @@ pub(crate) fn cpu_of(pid: u32) -> Duration {
 fn release(name: &str) -> PathBuf {
     let own = std::env::current_exe().expect("this program has a path");
     let path = own.with_file_name(name);
-    assert!(path.exists(), "{} is missing: run `make bench`", path.display());
+    assert!(
+        path.exists(),
+        "{} is missing: run `make bench`",
+        path.display()
+    );
     path
 }

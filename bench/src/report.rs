@@ -12,7 +12,8 @@ pub(crate) struct Row {
     pub(crate) name: String,
     pub(crate) unit: String,
     pub(crate) value: f64,
-    /// What the value is compared with: measured in the same run, or the goal itself; nothing if there is no goal.
+    /// What the value is compared with: measured in the same run, or the goal itself; nothing if
+    /// there is no goal.
     pub(crate) baseline: Option<f64>,
     /// value ÷ baseline
     pub(crate) ratio: Option<f64>,
@@ -58,12 +59,26 @@ impl Report {
     /// Adds a figure whose ratio to another one of this run has a goal.
     pub(crate) fn add(&mut self, name: &str, unit: &str, value: f64, baseline: f64, goal: Goal) {
         let ratio = value / baseline;
-        self.push(name, unit, value, Some(baseline), goal.text("ratio"), goal.is_met_by(ratio));
+        self.push(
+            name,
+            unit,
+            value,
+            Some(baseline),
+            goal.text("ratio"),
+            goal.is_met_by(ratio),
+        );
     }
 
     /// Adds a figure that has a goal of its own.
     pub(crate) fn add_absolute(&mut self, name: &str, unit: &str, value: f64, goal: Goal) {
-        self.push(name, unit, value, Some(goal.figure()), goal.text("value"), goal.is_met_by(value));
+        self.push(
+            name,
+            unit,
+            value,
+            Some(goal.figure()),
+            goal.text("value"),
+            goal.is_met_by(value),
+        );
     }
 
     /// Adds a figure that others are explained by.
@@ -71,32 +86,49 @@ impl Report {
         self.push(name, unit, value, None, "none".to_owned(), true);
     }
 
-    fn push(&mut self, name: &str, unit: &str, value: f64, baseline: Option<f64>, goal: String, meets_goal: bool) {
+    fn push(
+        &mut self,
+        name: &str,
+        unit: &str,
+        value: f64,
+        baseline: Option<f64>,
+        goal: String,
+        meets_goal: bool,
+    ) {
         let round = |x: f64| (x * 1000.0).round() / 1000.0;
         self.0.push(Row {
             name: name.to_owned(),
             unit: unit.to_owned(),
             value: round(value),
             baseline: baseline.map(round),
-            ratio: baseline.filter(|baseline| *baseline > 0.0).map(|baseline| round(value / baseline)),
+            ratio: baseline
+                .filter(|baseline| *baseline > 0.0)
+                .map(|baseline| round(value / baseline)),
             goal,
             meets_goal,
         });
         println!("measured {name}: {value:.1} {unit}");
     }
 
-    /// Prints the table beside the last recorded run and records this one. Rows of a part that was not measured stay.
+    /// Prints the table beside the last recorded run and records this one. Rows of a part that was
+    /// not measured stay.
     pub(crate) fn finish(self) {
         let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("latest.json");
-        let last: Vec<Row> =
-            std::fs::read_to_string(&path).ok().and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+        let last: Vec<Row> = std::fs::read_to_string(&path)
+            .ok()
+            .and_then(|text| serde_json::from_str(&text).ok())
+            .unwrap_or_default();
         println!(
             "\n{:<52}{:>11} {:<12}{:>11}{:>8}  {:<16}{:<6}{:>11}",
             "", "value", "unit", "baseline", "ratio", "goal", "met", "last value"
         );
-        let number = |number: Option<f64>, digits| number.map_or_else(|| "-".to_owned(), |n| format!("{n:.digits$}"));
+        let number = |number: Option<f64>, digits| {
+            number.map_or_else(|| "-".to_owned(), |n| format!("{n:.digits$}"))
+        };
         for row in &self.0 {
-            let previous = last.iter().find(|r| r.name == row.name && r.unit == row.unit);
+            let previous = last
+                .iter()
+                .find(|r| r.name == row.name && r.unit == row.unit);
             println!(
                 "{:<52}{:>11.1} {:<12}{:>11}{:>8}  {:<16}{:<6}{:>11}",
                 row.name,
@@ -114,12 +146,16 @@ impl Report {
         println!("\nwritten to bench/latest.json");
     }
 
-    /// This run's rows, and those of the last one whose part (the first word of a name) was not measured.
+    /// This run's rows, and those of the last one whose part (the first word of a name) was not
+    /// measured.
     fn beside(self, last: Vec<Row>) -> Vec<Row> {
         let part = |row: &Row| row.name.split(' ').next().map(str::to_owned);
         let mut rows = self.0;
         let measured: Vec<_> = rows.iter().map(part).collect();
-        rows.extend(last.into_iter().filter(|row| !measured.contains(&part(row))));
+        rows.extend(
+            last.into_iter()
+                .filter(|row| !measured.contains(&part(row))),
+        );
         rows.sort_by_key(|row| !row.name.starts_with("limiter")); // stable
         rows
     }

@@ -19,26 +19,41 @@ pub(crate) const UPSTREAM: &str = "serve-upstream";
 pub(crate) const EMPTY_LIMITER: &str = "serve-empty-limiter";
 
 async fn listen(name: &str) -> TcpListener {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a loopback port is free");
-    println!("{name} http://{}", listener.local_addr().expect("a bound socket has an address"));
+    let listener = TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("a loopback port is free");
+    println!(
+        "{name} http://{}",
+        listener
+            .local_addr()
+            .expect("a bound socket has an address")
+    );
     listener
 }
 
-/// An HTTP server that answers every request at once: the backend, and the baseline without a gateway.
+/// An HTTP server that answers every request at once: the backend, and the baseline without a
+/// gateway.
 pub(crate) async fn upstream() {
     let listener = listen(UPSTREAM).await;
     loop {
-        let (stream, _) = listener.accept().await.expect("connections can be accepted");
+        let (stream, _) = listener
+            .accept()
+            .await
+            .expect("connections can be accepted");
         stream.set_nodelay(true).expect("TCP_NODELAY can be set");
         let answer = |_: Request<hyper::body::Incoming>| async {
-            let mut response = Response::new(Full::new(Bytes::from_static(b"Hello World, time and date are now")));
+            let mut response = Response::new(Full::new(Bytes::from_static(
+                b"Hello World, time and date are now",
+            )));
             let text = hyper::header::HeaderValue::from_static("text/plain; charset=utf-8");
             response.headers_mut().insert("content-type", text);
             Ok::<_, Infallible>(response)
         };
         tokio::spawn(async move {
             // A connection that ends is no error of the benchmark.
-            let _ = Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service_fn(answer)).await;
+            let _ = Builder::new(TokioExecutor::new())
+                .serve_connection(TokioIo::new(stream), service_fn(answer))
+                .await;
         });
     }
 }
@@ -48,18 +63,33 @@ pub(crate) async fn empty_limiter() {
     let listener = listen(EMPTY_LIMITER).await;
     let incoming = tonic::transport::server::TcpIncoming::from(listener).with_nodelay(Some(true));
     let server = tonic::transport::Server::builder().add_service(LimiterServer::new(Empty));
-    server.serve_with_incoming(incoming).await.expect("the server runs");
+    server
+        .serve_with_incoming(incoming)
+        .await
+        .expect("the server runs");
 }
 
 struct Empty;
 
 #[tonic::async_trait]
 impl Limiter for Empty {
-    async fn check(&self, request: tonic::Request<CheckRequest>) -> Result<tonic::Response<CheckResponse>, Status> {
-        let decision =
-            |_| Decision { allowed: true, limit: 15, remaining: 14, reset_after_ms: 60_000, ..Decision::default() };
+    async fn check(
+        &self,
+        request: tonic::Request<CheckRequest>,
+    ) -> Result<tonic::Response<CheckResponse>, Status> {
+        let decision = |_| Decision {
+            allowed: true,
+            limit: 15,
+            remaining: 14,
+            reset_after_ms: 60_000,
+            ..Decision::default()
+        };
         let decisions = request.into_inner().checks.iter().map(decision).collect();
-        Ok(tonic::Response::new(CheckResponse { allowed: true, decisions, mode: Mode::Exact.into() }))
+        Ok(tonic::Response::new(CheckResponse {
+            allowed: true,
+            decisions,
+            mode: Mode::Exact.into(),
+        }))
     }
 
     async fn check_batch(
@@ -69,7 +99,10 @@ impl Limiter for Empty {
         Err(baseline())
     }
 
-    async fn peek(&self, _: tonic::Request<v1::PeekRequest>) -> Result<tonic::Response<v1::PeekResponse>, Status> {
+    async fn peek(
+        &self,
+        _: tonic::Request<v1::PeekRequest>,
+    ) -> Result<tonic::Response<v1::PeekResponse>, Status> {
         Err(baseline())
     }
 
@@ -80,7 +113,10 @@ impl Limiter for Empty {
         Err(baseline())
     }
 
-    async fn reset(&self, _: tonic::Request<v1::ResetRequest>) -> Result<tonic::Response<v1::ResetResponse>, Status> {
+    async fn reset(
+        &self,
+        _: tonic::Request<v1::ResetRequest>,
+    ) -> Result<tonic::Response<v1::ResetResponse>, Status> {
         Err(baseline())
     }
 
@@ -91,7 +127,10 @@ impl Limiter for Empty {
         Err(baseline())
     }
 
-    async fn top(&self, _: tonic::Request<v1::TopRequest>) -> Result<tonic::Response<v1::TopResponse>, Status> {
+    async fn top(
+        &self,
+        _: tonic::Request<v1::TopRequest>,
+    ) -> Result<tonic::Response<v1::TopResponse>, Status> {
         Err(baseline())
     }
 }

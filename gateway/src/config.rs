@@ -20,19 +20,19 @@ pub struct Config {
     pub providers: weir_token::ProvidersConfig,
     /// Peers that may say who the client is.
     pub trusted_proxies: Vec<IpNet>,
-    /// Whether those peers begin each connection with a PROXY protocol header (version 1 or 2). They must then, and the
-    /// address they announce takes the place of theirs: what it may say in `X-Forwarded-For` depends on whether it is
-    /// trusted itself.
+    /// Whether those peers begin each connection with a PROXY protocol header (version 1 or 2).
+    /// They must then, and the address they announce takes the place of theirs: what it may say in
+    /// `X-Forwarded-For` depends on whether it is trusted itself.
     pub proxy_protocol: bool,
     /// What a client may do to a connection.
     pub clients: ClientLimits,
     /// How backends are called.
     pub upstream: UpstreamLimits,
-    /// Where the OpenAPI document of all APIs is served, `/openapi.json` by default; `None`: nowhere. An operation with
-    /// that path goes before it.
+    /// Where the OpenAPI document of all APIs is served, `/openapi.json` by default; `None`:
+    /// nowhere. An operation with that path goes before it.
     pub openapi_path: Option<RequestPath>,
-    /// The URL that clients reach the gateway at, for that document. `None`: as each request says (`Host`, and what
-    /// trusted proxies say in `X-Forwarded-Host` and `X-Forwarded-Proto`).
+    /// The URL that clients reach the gateway at, for that document. `None`: as each request says
+    /// (`Host`, and what trusted proxies say in `X-Forwarded-Host` and `X-Forwarded-Proto`).
     pub public_url: Option<PublicUrl>,
     /// How the live page shows the keys that are refused most.
     pub live_keys: LiveKeys,
@@ -69,11 +69,13 @@ pub struct ClientLimits {
     pub header_bytes: usize,
     /// Header lines of one request; more is refused with 431.
     pub headers: usize,
-    /// How long the headers of a request may take, and how long a connection may stay without a first request.
+    /// How long the headers of a request may take, and how long a connection may stay without a
+    /// first request.
     pub header_timeout: Duration,
     /// How long a connection may stay open without a request in progress.
     pub idle_timeout: Duration,
-    /// How long the gateway waits for the next bytes of a request body, and for a client to take what is sent to it.
+    /// How long the gateway waits for the next bytes of a request body, and for a client to take
+    /// what is sent to it.
     pub stall_timeout: Duration,
     /// Bytes of one request body; more is refused with 413.
     pub body_bytes: u64,
@@ -83,22 +85,26 @@ pub struct ClientLimits {
     pub drain: Duration,
 }
 
-/// A socket and its buffers take some 20 KiB, so this is about 200 MiB at worst; the usual limit of open files (20,000
-/// and more under a service manager) leaves room for as many connections to backends.
+/// A socket and its buffers take some 20 KiB, so this is about 200 MiB at worst; the usual limit of
+/// open files (20,000 and more under a service manager) leaves room for as many connections to
+/// backends.
 pub const DEFAULT_CONNECTIONS: usize = 10_000;
 /// Twice what browsers and common servers send at most: tokens with many groups reach 16 KiB.
 pub const DEFAULT_HEADER_BYTES: usize = 32 * 1024;
 /// Browsers send about 20; hyper's own default.
 pub const DEFAULT_HEADERS: usize = 100;
-/// Long enough for a phone on a bad network, short enough that a slow-header attack needs a new connection often.
+/// Long enough for a phone on a bad network, short enough that a slow-header attack needs a new
+/// connection often.
 pub const DEFAULT_HEADER_TIMEOUT: Duration = Duration::from_secs(10);
-/// Above the 60 s of usual load balancers, so that the balancer closes idle connections first and never races with us.
+/// Above the 60 s of usual load balancers, so that the balancer closes idle connections first and
+/// never races with us.
 pub const DEFAULT_IDLE_TIMEOUT: Duration = Duration::from_secs(75);
 /// Bytes that stand still this long will not move again.
 pub const DEFAULT_STALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// Bodies are streamed and cost no memory, so this only ends endless ones.
 pub const DEFAULT_BODY_BYTES: u64 = 256 * 1024 * 1024;
-/// What RFC 9113 recommends as the least, and what keeps one connection from taking the whole gateway.
+/// What RFC 9113 recommends as the least, and what keeps one connection from taking the whole
+/// gateway.
 pub const DEFAULT_STREAMS: u32 = 128;
 /// Below the 30 s after which orchestrators kill.
 pub const DEFAULT_DRAIN: Duration = Duration::from_secs(20);
@@ -119,7 +125,8 @@ impl Default for ClientLimits {
     }
 }
 
-/// Bounds on a call of a backend. The time until response headers is the `forward-request` policy's `timeout`.
+/// Bounds on a call of a backend. The time until response headers is the `forward-request` policy's
+/// `timeout`.
 #[derive(Debug, Clone)]
 pub struct UpstreamLimits {
     /// How long a TCP connection may take, all addresses together.
@@ -142,8 +149,8 @@ pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 pub const DEFAULT_BODY_IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 /// Enough for a few thousand requests per second at 50 ms each.
 pub const DEFAULT_IDLE_CONNECTIONS: usize = 256;
-/// Below the 5 s after which some common servers close idle connections: closing first avoids sending a request into a
-/// connection that the backend is just closing.
+/// Below the 5 s after which some common servers close idle connections: closing first avoids
+/// sending a request into a connection that the backend is just closing.
 pub const DEFAULT_UPSTREAM_IDLE: Duration = Duration::from_secs(4);
 /// Same as for requests.
 pub const DEFAULT_RESPONSE_HEADERS: usize = DEFAULT_HEADERS;

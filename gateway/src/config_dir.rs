@@ -1,8 +1,9 @@
 //! From a folder on disk to a configuration. The gateway and `weir check` read the same way.
 //!
-//! The walk is bounded in depth, number of files and bytes: a path typed wrong (`/` instead of `./config`) is an error
-//! in a moment, not a long silence. Links are followed, because mounted configurations (for example of Kubernetes)
-//! consist of links; the bound on depth ends a loop of them.
+//! The walk is bounded in depth, number of files and bytes: a path typed wrong (`/` instead of
+//! `./config`) is an error in a moment, not a long silence. Links are followed, because mounted
+//! configurations (for example of Kubernetes) consist of links; the bound on depth ends a loop of
+//! them.
 
 mod fingerprint;
 
@@ -18,7 +19,8 @@ use crate::prepared::Prepared;
 
 pub use fingerprint::fingerprint;
 
-/// Files of one configuration: ten times the largest estates known (about 1,000 APIs with a few files each).
+/// Files of one configuration: ten times the largest estates known (about 1,000 APIs with a few
+/// files each).
 const MOST_FILES: usize = 50_000;
 /// Folders below each other: the layout needs four, workspaces two more.
 const MOST_DEPTH: usize = 8;
@@ -36,7 +38,12 @@ const ENDINGS: [&str; 4] = ["xml", "json", "yaml", "yml"];
 /// # Errors
 /// Everything that is wrong with it, with file, place and what would work.
 pub fn load(dir: &Path, overrides: &NamedValueOverrides) -> Result<Configuration, Diagnostics> {
-    let mut walk = Walk { artifacts: Artifacts::new(), files: 0, bytes: 0, problems: Vec::new() };
+    let mut walk = Walk {
+        artifacts: Artifacts::new(),
+        files: 0,
+        bytes: 0,
+        problems: Vec::new(),
+    };
     if !dir.is_dir() {
         let help = "name a folder that holds policy.xml, apis/, backends/ and named values/";
         walk.problem(&dir.display().to_string(), "is not a folder", help);
@@ -62,26 +69,44 @@ impl Walk {
         // Folders count too, or links could make a small tree look endless.
         self.files += 1;
         if depth > MOST_DEPTH {
-            return self.problem(relative, "is nested too deep", "keep to the layout that the APIOps extractor writes");
+            return self.problem(
+                relative,
+                "is nested too deep",
+                "keep to the layout that the APIOps extractor writes",
+            );
         }
         let Ok(entries) = fs::read_dir(dir) else {
             if self.problems.is_empty() {
-                self.problem(relative, "cannot be read", "check the permissions of the folder");
+                self.problem(
+                    relative,
+                    "cannot be read",
+                    "check the permissions of the folder",
+                );
             }
             return;
         };
         let mut entries: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
         entries.sort();
         for path in entries {
-            let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
+            let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
+                continue;
+            };
             // Hidden folders hold version control and the bookkeeping of mounted volumes.
             if name.starts_with('.') {
                 continue;
             }
-            let relative = if relative.is_empty() { name.to_owned() } else { format!("{relative}/{name}") };
+            let relative = if relative.is_empty() {
+                name.to_owned()
+            } else {
+                format!("{relative}/{name}")
+            };
             if path.is_dir() {
                 self.folder(&path, &relative, depth + 1);
-            } else if path.extension().and_then(|e| e.to_str()).is_some_and(|e| ENDINGS.contains(&e)) {
+            } else if path
+                .extension()
+                .and_then(|e| e.to_str())
+                .is_some_and(|e| ENDINGS.contains(&e))
+            {
                 self.file(&path, &relative);
             }
             if self.files > MOST_FILES || self.bytes > MOST_BYTES {
@@ -121,8 +146,11 @@ impl Walk {
 fn read(path: &Path) -> Result<String, String> {
     let file = fs::File::open(path).map_err(|error| format!("cannot be read: {error}"))?;
     let mut bytes = Vec::new();
-    // One byte more than allowed tells "too large" from "just fits", also if the file grows meanwhile.
-    file.take(MOST_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(|error| format!("cannot be read: {error}"))?;
+    // One byte more than allowed tells "too large" from "just fits", also if the file grows
+    // meanwhile.
+    file.take(MOST_FILE_BYTES + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| format!("cannot be read: {error}"))?;
     if bytes.len() as u64 > MOST_FILE_BYTES {
         return Err(format!("is larger than {MOST_FILE_BYTES} bytes"));
     }
@@ -143,7 +171,10 @@ mod tests {
     fn a_folder_that_is_none_is_an_error_that_names_it() {
         let messages = messages(Path::new("/nonexistent/weir"));
         assert_eq!(messages.len(), 1, "{messages:?}");
-        assert!(messages[0].starts_with("/nonexistent/weir: is not a folder"), "{messages:?}");
+        assert!(
+            messages[0].starts_with("/nonexistent/weir: is not a folder"),
+            "{messages:?}"
+        );
     }
 
     #[test]
@@ -156,14 +187,24 @@ mod tests {
         fs::write(dir.path().join("notes.txt"), [0xff]).unwrap();
         let messages = messages(dir.path());
         assert_eq!(messages.len(), 2, "{messages:?}");
-        assert!(messages[0].starts_with("apis/big.json: is larger than"), "{messages:?}");
-        assert!(messages[1].starts_with("policy.xml: is not UTF-8"), "{messages:?}");
+        assert!(
+            messages[0].starts_with("apis/big.json: is larger than"),
+            "{messages:?}"
+        );
+        assert!(
+            messages[1].starts_with("policy.xml: is not UTF-8"),
+            "{messages:?}"
+        );
     }
 
     #[test]
     fn a_loop_of_links_ends() {
         let dir = tempfile::tempdir().unwrap();
         std::os::unix::fs::symlink(dir.path(), dir.path().join("again")).unwrap();
-        assert!(messages(dir.path()).iter().any(|m| m.contains("nested too deep")));
+        assert!(
+            messages(dir.path())
+                .iter()
+                .any(|m| m.contains("nested too deep"))
+        );
     }
 }

@@ -1,14 +1,16 @@
-//! CORS: who may read answers from a script, and how preflights are answered. Section 5 of the reference.
+//! CORS: who may read answers from a script, and how preflights are answered. Section 5 of the
+//! reference.
 //!
-//! The decision is taken before the pipeline runs, so that every answer (429, 401, 404, 502…) can be read by the page
-//! that caused it. A backend's own `Access-Control-*` headers are replaced where the gateway has a `cors` policy: two
-//! opinions in one answer are read as none. Where a `*` would not reach the script, names are listed instead: `*` is
-//! taken literally in requests with credentials, and never covers `Authorization`.
+//! The decision is taken before the pipeline runs, so that every answer (429, 401, 404, 502…) can
+//! be read by the page that caused it. A backend's own `Access-Control-*` headers are replaced
+//! where the gateway has a `cors` policy: two opinions in one answer are read as none. Where a `*`
+//! would not reach the script, names are listed instead: `*` is taken literally in requests with
+//! credentials, and never covers `Authorization`.
 
 use http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
-    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS,
-    ACCESS_CONTROL_REQUEST_METHOD, ORIGIN, VARY,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE,
+    ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, ORIGIN, VARY,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use weir_policy::plan::{Cors, CorsOrigins};
@@ -27,8 +29,9 @@ const NOT_LISTED: [&str; 8] = [
 ];
 
 /// The `Vary` of a preflight's answer: everything it was computed from.
-const PREFLIGHT_VARY: HeaderValue =
-    HeaderValue::from_static("Origin, Access-Control-Request-Method, Access-Control-Request-Headers");
+const PREFLIGHT_VARY: HeaderValue = HeaderValue::from_static(
+    "Origin, Access-Control-Request-Method, Access-Control-Request-Headers",
+);
 
 /// A page may read the answer.
 #[derive(Debug)]
@@ -46,7 +49,9 @@ pub(crate) fn grant<'p>(
 ) -> Result<Option<Grant<'p>>, EvaluationError> {
     let allowed = match &cors.origins {
         CorsOrigins::Any => true,
-        CorsOrigins::List(list) => origin.to_str().is_ok_and(|origin| list.iter().any(|o| same_origin(o, origin))),
+        CorsOrigins::List(list) => origin
+            .to_str()
+            .is_ok_and(|origin| list.iter().any(|o| same_origin(o, origin))),
     };
     if !allowed {
         return Ok(None);
@@ -56,10 +61,15 @@ pub(crate) fn grant<'p>(
         CorsOrigins::Any if !credentials => HeaderValue::from_static("*"),
         _ => origin.clone(),
     };
-    Ok(Some(Grant { cors, allow_origin, credentials }))
+    Ok(Some(Grant {
+        cors,
+        allow_origin,
+        credentials,
+    }))
 }
 
-/// `listed` is normalised (lower case, no default port); browsers send the other the same way, other clients may not.
+/// `listed` is normalised (lower case, no default port); browsers send the other the same way,
+/// other clients may not.
 fn same_origin(listed: &str, origin: &str) -> bool {
     let default_port = match origin.get(..5) {
         Some(scheme) if scheme.eq_ignore_ascii_case("https") => ":443",
@@ -86,12 +96,18 @@ impl<'r> Preflight<'r> {
             return None;
         }
         let origin = headers.get(ORIGIN)?;
-        let method = Method::from_bytes(headers.get(ACCESS_CONTROL_REQUEST_METHOD)?.as_bytes()).ok()?;
-        Some(Self { origin, method, headers: headers.get(ACCESS_CONTROL_REQUEST_HEADERS) })
+        let method =
+            Method::from_bytes(headers.get(ACCESS_CONTROL_REQUEST_METHOD)?.as_bytes()).ok()?;
+        Some(Self {
+            origin,
+            method,
+            headers: headers.get(ACCESS_CONTROL_REQUEST_HEADERS),
+        })
     }
 
-    /// The headers of the answer. Empty besides `Vary` if nothing is approved: then the browser refuses, as it should.
-    /// `policies` are asked in order as long as they do not match and let unmatched requests pass.
+    /// The headers of the answer. Empty besides `Vary` if nothing is approved: then the browser
+    /// refuses, as it should. `policies` are asked in order as long as they do not match and let
+    /// unmatched requests pass.
     pub(crate) fn answer<'p>(
         &self,
         policies: impl Iterator<Item = &'p Cors>,
@@ -112,19 +128,35 @@ impl<'r> Preflight<'r> {
     }
 
     fn fits(&self, cors: &Cors) -> bool {
-        let method = cors.methods.as_ref().is_none_or(|methods| methods.contains(&self.method));
+        let method = cors
+            .methods
+            .as_ref()
+            .is_none_or(|methods| methods.contains(&self.method));
         let listed = |list: &Vec<HeaderName>| {
-            self.header_names().all(|n| list.iter().any(|l| n.eq_ignore_ascii_case(l.as_str().as_bytes())))
+            self.header_names().all(|n| {
+                list.iter()
+                    .any(|l| n.eq_ignore_ascii_case(l.as_str().as_bytes()))
+            })
         };
         method && cors.headers.as_ref().is_none_or(listed)
     }
 
     fn header_names(&self) -> impl Iterator<Item = &[u8]> {
-        let names = self.headers.into_iter().flat_map(|value| value.as_bytes().split(|b| *b == b','));
-        names.map(<[u8]>::trim_ascii).filter(|name| !name.is_empty())
+        let names = self
+            .headers
+            .into_iter()
+            .flat_map(|value| value.as_bytes().split(|b| *b == b','));
+        names
+            .map(<[u8]>::trim_ascii)
+            .filter(|name| !name.is_empty())
     }
 
-    fn approve(&self, grant: &Grant<'_>, context: &Context, headers: &mut HeaderMap) -> Result<(), EvaluationError> {
+    fn approve(
+        &self,
+        grant: &Grant<'_>,
+        context: &Context,
+        headers: &mut HeaderMap,
+    ) -> Result<(), EvaluationError> {
         grant.write(headers);
         let methods = match &grant.cors.methods {
             Some(methods) => join(methods.iter().map(Method::as_str)),
@@ -137,7 +169,10 @@ impl<'r> Preflight<'r> {
         headers.extend(methods.map(|methods| (ACCESS_CONTROL_ALLOW_METHODS, methods)));
         headers.extend(allowed.map(|names| (ACCESS_CONTROL_ALLOW_HEADERS, names)));
         if let Some(seconds) = &grant.cors.max_age {
-            headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from(*seconds.get(context)?));
+            headers.insert(
+                ACCESS_CONTROL_MAX_AGE,
+                HeaderValue::from(*seconds.get(context)?),
+            );
         }
         Ok(())
     }
@@ -147,26 +182,30 @@ impl Grant<'_> {
     fn write(&self, headers: &mut HeaderMap) {
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, self.allow_origin.clone());
         if self.credentials {
-            headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+            headers.insert(
+                ACCESS_CONTROL_ALLOW_CREDENTIALS,
+                HeaderValue::from_static("true"),
+            );
         }
     }
 
-    /// What a script may read besides the usual: `*` is spelt out if the request may carry credentials.
+    /// What a script may read besides the usual: `*` is spelt out if the request may carry
+    /// credentials.
     fn exposed(&self, headers: &HeaderMap) -> Option<HeaderValue> {
         match &self.cors.expose {
             Some(names) => join(names.iter().map(HeaderName::as_str)),
             None if !self.credentials => Some(HeaderValue::from_static("*")),
-            None => join(
-                headers
-                    .keys()
-                    .map(HeaderName::as_str)
-                    .filter(|name| !NOT_LISTED.contains(name) && !name.starts_with("access-control-")),
-            ),
+            None => {
+                join(headers.keys().map(HeaderName::as_str).filter(|name| {
+                    !NOT_LISTED.contains(name) && !name.starts_with("access-control-")
+                }))
+            }
         }
     }
 }
 
-/// Completes an answer of an operation that has a `cors` policy. Last of all: every other header must be there.
+/// Completes an answer of an operation that has a `cors` policy. Last of all: every other header
+/// must be there.
 pub(crate) fn decorate(headers: &mut HeaderMap, grant: Option<&Grant<'_>>) {
     remove_foreign(headers);
     if let Some(grant) = grant {
@@ -211,7 +250,9 @@ fn join<'a>(names: impl Iterator<Item = &'a str>) -> Option<HeaderValue> {
         }
         list.push_str(name);
     }
-    (!list.is_empty()).then(|| HeaderValue::try_from(list).expect("names of headers and methods, commas and blanks"))
+    (!list.is_empty()).then(|| {
+        HeaderValue::try_from(list).expect("names of headers and methods, commas and blanks")
+    })
 }
 
 #[cfg(test)]
@@ -223,9 +264,19 @@ mod tests {
         for origin in ["http://localhost:3000", "HTTP://LocalHost:3000"] {
             assert!(same_origin("http://localhost:3000", origin));
         }
-        assert!(same_origin("https://spa.example", "https://spa.example:443"));
+        assert!(same_origin(
+            "https://spa.example",
+            "https://spa.example:443"
+        ));
         assert!(same_origin("http://spa.example", "http://spa.example:80"));
-        for other in ["https://spa.example:80", "http://spa.example", "https://spa.example.evil", "null", "", "https"] {
+        for other in [
+            "https://spa.example:80",
+            "http://spa.example",
+            "https://spa.example.evil",
+            "null",
+            "",
+            "https",
+        ] {
             assert!(!same_origin("https://spa.example", other), "{other}");
         }
     }

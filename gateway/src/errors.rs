@@ -1,7 +1,8 @@
 //! What goes wrong with a request, and the one place that turns it into an answer.
 //!
-//! A [`Failure`] knows its status, APIM's reason code for `context.LastError`, the text for operators and the text for
-//! the client (they differ: a client must not learn which expression threw). [`body`] writes every error body.
+//! A [`Failure`] knows its status, APIM's reason code for `context.LastError`, the text for
+//! operators and the text for the client (they differ: a client must not learn which expression
+//! threw). [`body`] writes every error body.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -19,7 +20,8 @@ pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json"
 /// What the client reads when the fault is ours.
 const INTERNAL: &str = "Internal server error";
 
-/// Why a request ends in an error. Boxed where it is returned: errors must not make every step's result large.
+/// Why a request ends in an error. Boxed where it is returned: errors must not make every step's
+/// result large.
 #[derive(Debug)]
 pub(crate) struct Failure {
     /// The answer's status.
@@ -59,8 +61,12 @@ impl Failure {
         })
     }
 
-    /// A failure whose text is for operators: the client reads that the server failed, and the activity id.
-    pub(crate) fn internal(reason: &'static str, detail: impl Into<Cow<'static, str>>) -> Box<Self> {
+    /// A failure whose text is for operators: the client reads that the server failed, and the
+    /// activity id.
+    pub(crate) fn internal(
+        reason: &'static str,
+        detail: impl Into<Cow<'static, str>>,
+    ) -> Box<Self> {
         let mut failure = Self::new(StatusCode::INTERNAL_SERVER_ERROR, reason, detail);
         failure.public = Some(Cow::Borrowed(INTERNAL));
         failure.with_activity = true;
@@ -74,7 +80,11 @@ impl Failure {
     }
 
     /// The answer carries one more header.
-    pub(crate) fn with_header(mut self: Box<Self>, name: HeaderName, value: HeaderValue) -> Box<Self> {
+    pub(crate) fn with_header(
+        mut self: Box<Self>,
+        name: HeaderName,
+        value: HeaderValue,
+    ) -> Box<Self> {
         self.headers.push((name, value));
         self
     }
@@ -92,33 +102,53 @@ impl Failure {
 
     /// The request body is over the limit.
     pub(crate) fn body_too_large() -> Box<Self> {
-        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "RequestBodyTooLarge", "The request body is too large.")
+        Self::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "RequestBodyTooLarge",
+            "The request body is too large.",
+        )
     }
 
-    /// The limit `name` is exceeded; `seconds` are whole ones, at least 1. `header` is the configured name of
-    /// `Retry-After`.
+    /// The limit `name` is exceeded; `seconds` are whole ones, at least 1. `header` is the
+    /// configured name of `Retry-After`.
     pub(crate) fn rate_limited(name: &Arc<str>, seconds: u64, header: &HeaderName) -> Box<Self> {
-        let mut failure = Self::new(StatusCode::TOO_MANY_REQUESTS, "RateLimitExceeded", "Rate limit is exceeded")
-            .telling(format!("Rate limit is exceeded. Try again in {seconds} seconds."))
-            .with_header(header.clone(), HeaderValue::from(seconds));
+        let mut failure = Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "RateLimitExceeded",
+            "Rate limit is exceeded",
+        )
+        .telling(format!(
+            "Rate limit is exceeded. Try again in {seconds} seconds."
+        ))
+        .with_header(header.clone(), HeaderValue::from(seconds));
         failure.limit = Some(Arc::clone(name));
         failure
     }
 
-    /// A 401 says how to authenticate, and whether the credentials that came were the trouble (RFC 6750, section 3).
+    /// A 401 says how to authenticate, and whether the credentials that came were the trouble (RFC
+    /// 6750, section 3).
     pub(crate) fn challenging(self: Box<Self>, had_token: bool) -> Box<Self> {
         if self.status != StatusCode::UNAUTHORIZED {
             return self;
         }
-        let challenge = if had_token { "Bearer error=\"invalid_token\"" } else { "Bearer" };
+        let challenge = if had_token {
+            "Bearer error=\"invalid_token\""
+        } else {
+            "Bearer"
+        };
         self.with_header(WWW_AUTHENTICATE, HeaderValue::from_static(challenge))
     }
 
-    /// The keys to check a token with are not there: our side's fault, so no 401 that would send people to sign in.
+    /// The keys to check a token with are not there: our side's fault, so no 401 that would send
+    /// people to sign in.
     pub(crate) fn keys_unavailable(detail: String) -> Box<Self> {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "SigningKeysUnavailable", detail)
-            .telling("The access token cannot be validated at the moment. Try again later.")
-            .with_header(RETRY_AFTER, HeaderValue::from_static("5"))
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "SigningKeysUnavailable",
+            detail,
+        )
+        .telling("The access token cannot be validated at the moment. Try again later.")
+        .with_header(RETRY_AFTER, HeaderValue::from_static("5"))
     }
 
     /// The answer: headers and body. `headers` are replaced.
@@ -177,11 +207,19 @@ mod tests {
     #[test]
     fn bodies_have_the_spacing_of_the_reference() {
         assert_eq!(
-            body(StatusCode::TOO_MANY_REQUESTS, "Rate limit is exceeded. Try again in 23 seconds.", None),
+            body(
+                StatusCode::TOO_MANY_REQUESTS,
+                "Rate limit is exceeded. Try again in 23 seconds.",
+                None
+            ),
             r#"{ "statusCode": 429, "message": "Rate limit is exceeded. Try again in 23 seconds." }"#
         );
         assert_eq!(
-            body(StatusCode::INTERNAL_SERVER_ERROR, INTERNAL, Some(Uuid::nil())),
+            body(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                INTERNAL,
+                Some(Uuid::nil())
+            ),
             r#"{ "statusCode": 500, "message": "Internal server error", "activityId": "00000000-0000-0000-0000-000000000000" }"#
         );
     }
@@ -196,7 +234,11 @@ mod tests {
 
     #[test]
     fn only_a_401_is_a_challenge() {
-        let unauthorized = Failure::new(StatusCode::UNAUTHORIZED, "TokenNotPresent", "JWT not present.");
+        let unauthorized = Failure::new(
+            StatusCode::UNAUTHORIZED,
+            "TokenNotPresent",
+            "JWT not present.",
+        );
         assert_eq!(unauthorized.challenging(false).headers[0].1, "Bearer");
         let forbidden = Failure::new(StatusCode::FORBIDDEN, "TokenNotPresent", "JWT not present.");
         assert!(forbidden.challenging(true).headers.is_empty());

@@ -1,16 +1,17 @@
 //! Which headers cross the gateway.
 //!
-//! [`clean_request`] runs before any policy: what a client may not say (hop-by-hop headers and what its `Connection`
-//! names, identity headers that only a platform sets, other people's words for the client's address) is gone before
-//! an expression can see it, and a policy may still set such a header on purpose. [`to_backend`] adds what a proxy has
-//! to say, after that removal, so that a client cannot have it removed again.
+//! [`clean_request`] runs before any policy: what a client may not say (hop-by-hop headers and what
+//! its `Connection` names, identity headers that only a platform sets, other people's words for the
+//! client's address) is gone before an expression can see it, and a policy may still set such a
+//! header on purpose. [`to_backend`] adds what a proxy has to say, after that removal, so that a
+//! client cannot have it removed again.
 
 use std::net::IpAddr;
 
 use bytes::{BufMut, BytesMut};
 use http::header::{
-    CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHENTICATE,
-    PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+    CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue,
+    PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
 
 use crate::client_address::X_FORWARDED_FOR;
@@ -43,10 +44,17 @@ const SPOOFABLE: [&str; 9] = [
     "cf-connecting-ip",
     "fastly-client-ip",
 ];
-/// Families of such headers; the first two are how a function platform hands over a verified identity.
-const SPOOFABLE_PREFIXES: [&str; 4] = ["x-ms-client-principal", "x-ms-token-", "x-original-", "x-rewrite-url"];
+/// Families of such headers; the first two are how a function platform hands over a verified
+/// identity.
+const SPOOFABLE_PREFIXES: [&str; 4] = [
+    "x-ms-client-principal",
+    "x-ms-token-",
+    "x-original-",
+    "x-rewrite-url",
+];
 
-/// Cookies of the identity provider: on `localhost` cookies do not keep to a port, so the browser sends them here too.
+/// Cookies of the identity provider: on `localhost` cookies do not keep to a port, so the browser
+/// sends them here too.
 const IDENTITY_COOKIES: [&[u8]; 2] = [b"__Host-weir-identity", b"weir-identity"];
 
 /// Removes what a client may not say. A `trusted` peer keeps its `X-Forwarded-*`.
@@ -78,7 +86,8 @@ pub(crate) struct Received<'a> {
 
 /// Completes the headers for a backend whose authority is `host`.
 pub(crate) fn to_backend(headers: &mut HeaderMap, received: &Received<'_>, host: &HeaderValue) {
-    // The length is the body's: hyper writes it, and one source of truth leaves no room for smuggling.
+    // The length is the body's: hyper writes it, and one source of truth leaves no room for
+    // smuggling.
     headers.remove(CONTENT_LENGTH);
     // The gateway itself answers `Expect` by reading the body.
     headers.remove(EXPECT);
@@ -112,18 +121,27 @@ fn strip_hop_by_hop(headers: &mut HeaderMap) {
     }
 }
 
-/// Some servers hand headers to programs with `-` turned into `_`, so both spellings are one name to them.
+/// Some servers hand headers to programs with `-` turned into `_`, so both spellings are one name
+/// to them.
 fn is_spoofable(name: &str, trusted: bool) -> bool {
     if !matches!(name.as_bytes().first(), Some(b'x' | b'f' | b't' | b'c')) {
         return false;
     }
-    SPOOFABLE.iter().any(|known| name.len() == known.len() && starts_with(name, known))
-        || SPOOFABLE_PREFIXES.iter().any(|prefix| starts_with(name, prefix))
+    SPOOFABLE
+        .iter()
+        .any(|known| name.len() == known.len() && starts_with(name, known))
+        || SPOOFABLE_PREFIXES
+            .iter()
+            .any(|prefix| starts_with(name, prefix))
         || (starts_with(name, "x-forwarded-") && (!trusted || name.contains('_')))
 }
 
 fn starts_with(name: &str, prefix: &str) -> bool {
-    name.len() >= prefix.len() && name.bytes().zip(prefix.bytes()).all(|(a, b)| a == b || (a == b'_' && b == b'-'))
+    name.len() >= prefix.len()
+        && name
+            .bytes()
+            .zip(prefix.bytes())
+            .all(|(a, b)| a == b || (a == b'_' && b == b'-'))
 }
 
 fn append_forwarded_for(headers: &mut HeaderMap, peer: IpAddr) {
@@ -133,17 +151,27 @@ fn append_forwarded_for(headers: &mut HeaderMap, peer: IpAddr) {
         chain.put_slice(b", ");
     }
     chain.put_slice(peer.to_string().as_bytes());
-    let value = HeaderValue::from_maybe_shared(chain.freeze()).expect("valid header values, commas and an address");
+    let value = HeaderValue::from_maybe_shared(chain.freeze())
+        .expect("valid header values, commas and an address");
     headers.insert(X_FORWARDED_FOR, value);
 }
 
-/// One `Cookie` line (HTTP/2 may split it, HTTP/1 must not: RFC 9113, section 8.2.3) without the identity provider's.
+/// One `Cookie` line (HTTP/2 may split it, HTTP/1 must not: RFC 9113, section 8.2.3) without the
+/// identity provider's.
 fn clean_cookies(headers: &mut HeaderMap) {
     let lines = headers.get_all(COOKIE).iter().count();
-    let is_identity = |cookie: &[u8]| IDENTITY_COOKIES.iter().any(|prefix| cookie.starts_with(prefix));
+    let is_identity = |cookie: &[u8]| {
+        IDENTITY_COOKIES
+            .iter()
+            .any(|prefix| cookie.starts_with(prefix))
+    };
     let cookies = || {
-        let all = headers.get_all(COOKIE).iter().flat_map(|line| line.as_bytes().split(|b| *b == b';'));
-        all.map(<[u8]>::trim_ascii).filter(|cookie| !cookie.is_empty())
+        let all = headers
+            .get_all(COOKIE)
+            .iter()
+            .flat_map(|line| line.as_bytes().split(|b| *b == b';'));
+        all.map(<[u8]>::trim_ascii)
+            .filter(|cookie| !cookie.is_empty())
     };
     if lines == 0 || (lines == 1 && !cookies().any(is_identity)) {
         return;
@@ -157,7 +185,8 @@ fn clean_cookies(headers: &mut HeaderMap) {
     }
     headers.remove(COOKIE);
     if !kept.is_empty() {
-        let value = HeaderValue::from_maybe_shared(kept.freeze()).expect("parts of valid header values");
+        let value =
+            HeaderValue::from_maybe_shared(kept.freeze()).expect("parts of valid header values");
         headers.insert(COOKIE, value);
     }
 }
@@ -224,11 +253,15 @@ mod tests {
     #[test]
     fn the_chain_of_a_trusted_peer_is_continued_and_that_of_another_starts_here() {
         let asked = HeaderValue::from_static("api.example");
-        let received = Received { peer: "10.0.0.1".parse().unwrap(), host: Some(&asked) };
+        let received = Received {
+            peer: "10.0.0.1".parse().unwrap(),
+            host: Some(&asked),
+        };
         let host = HeaderValue::from_static("backend:80");
-        for (trusted, chain, forwarded_host) in
-            [(true, "1.1.1.1, 2.2.2.2, 10.0.0.1", "public.example"), (false, "10.0.0.1", "api.example")]
-        {
+        for (trusted, chain, forwarded_host) in [
+            (true, "1.1.1.1, 2.2.2.2, 10.0.0.1", "public.example"),
+            (false, "10.0.0.1", "api.example"),
+        ] {
             let mut headers = map(&[
                 ("x-forwarded-for", "1.1.1.1"),
                 ("x-forwarded-for", "2.2.2.2"),
@@ -250,12 +283,18 @@ mod tests {
     fn identity_cookies_stay_here_and_split_cookies_become_one_line() {
         for (lines, expected) in [
             (&["a=1; b=2"][..], Some("a=1; b=2")),
-            (&["a=1; __Host-weir-identity-session=s; b=2"], Some("a=1; b=2")),
+            (
+                &["a=1; __Host-weir-identity-session=s; b=2"],
+                Some("a=1; b=2"),
+            ),
             (&["__Host-weir-identity=s"], None),
             (&["a=1", "b=2", "weir-identity-x=1"], Some("a=1; b=2")),
             (&[], None),
         ] {
-            let mut headers = map(&lines.iter().map(|line| ("cookie", *line)).collect::<Vec<_>>());
+            let mut headers = map(&lines
+                .iter()
+                .map(|line| ("cookie", *line))
+                .collect::<Vec<_>>());
             clean_cookies(&mut headers);
             assert_eq!(headers.get(COOKIE).map(|v| v.to_str().unwrap()), expected);
             assert!(headers.get_all(COOKIE).iter().count() <= 1);

@@ -1,8 +1,8 @@
 //! Everything that is ready before the first request: routes, backends, key sources, counters.
 //!
-//! Building it takes the configuration apart once, so that a request only looks things up; nothing in here changes
-//! afterwards. A new configuration makes a new gateway out of the same [`Parts`]; a request runs to its end on the one it
-//! began with.
+//! Building it takes the configuration apart once, so that a request only looks things up; nothing
+//! in here changes afterwards. A new configuration makes a new gateway out of the same [`Parts`]; a
+//! request runs to its end on the one it began with.
 
 use std::sync::Arc;
 
@@ -72,20 +72,44 @@ impl Gateway {
     ///
     /// # Errors
     /// What [`Prepared::new`] finds, and it has found the same when the configuration was loaded.
-    pub(crate) fn new(configuration: &Configuration, parts: &Parts, previous: Option<&Self>) -> Result<Self, Error> {
-        let Prepared { router, routes, unmatched, bases, jwt_rules } = Prepared::new(configuration)?;
+    pub(crate) fn new(
+        configuration: &Configuration,
+        parts: &Parts,
+        previous: Option<&Self>,
+    ) -> Result<Self, Error> {
+        let Prepared {
+            router,
+            routes,
+            unmatched,
+            bases,
+            jwt_rules,
+        } = Prepared::new(configuration)?;
         let meters = routes.iter().chain([&unmatched]);
-        let meters = meters.map(|route| (Arc::clone(&route.api.id), Arc::clone(&route.operation.id)));
-        let limits = all_steps(configuration).into_iter().filter_map(|step| match &step.action {
-            Action::RateLimitByKey(limit) => Some(Arc::clone(&limit.name)),
-            _ => None,
-        });
-        let connect = |rules: Option<JwtRules>| rules.map(|rules| rules.connect(&parts.providers)).transpose();
+        let meters =
+            meters.map(|route| (Arc::clone(&route.api.id), Arc::clone(&route.operation.id)));
+        let limits = all_steps(configuration)
+            .into_iter()
+            .filter_map(|step| match &step.action {
+                Action::RateLimitByKey(limit) => Some(Arc::clone(&limit.name)),
+                _ => None,
+            });
+        let connect = |rules: Option<JwtRules>| {
+            rules
+                .map(|rules| rules.connect(&parts.providers))
+                .transpose()
+        };
         Ok(Self {
-            metrics: Arc::new(Metrics::new(meters, limits, previous.map(|previous| &*previous.metrics))),
+            metrics: Arc::new(Metrics::new(
+                meters,
+                limits,
+                previous.map(|previous| &*previous.metrics),
+            )),
             live: Arc::clone(&parts.live),
             bases,
-            jwt_checks: jwt_rules.into_iter().map(connect).collect::<Result<_, _>>()?,
+            jwt_checks: jwt_rules
+                .into_iter()
+                .map(connect)
+                .collect::<Result<_, _>>()?,
             proxy: Arc::clone(&parts.proxy),
             limiter: parts.limiter.clone(),
             trusted: parts.trusted.clone(),
@@ -116,7 +140,14 @@ impl Gateway {
 
 impl Parts {
     fn openapi(&self, configuration: &Configuration) -> Result<Option<OpenApi>, Error> {
-        let Some(path) = self.openapi_path.clone() else { return Ok(None) };
-        Ok(Some(OpenApi::new(configuration, &self.providers, path, self.public_url.clone())?))
+        let Some(path) = self.openapi_path.clone() else {
+            return Ok(None);
+        };
+        Ok(Some(OpenApi::new(
+            configuration,
+            &self.providers,
+            path,
+            self.public_url.clone(),
+        )?))
     }
 }

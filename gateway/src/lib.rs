@@ -1,6 +1,7 @@
 //! The gateway: answers CORS, validates tokens, enforces rate limits and forwards what is left.
 //!
-//! [`load`] reads a configuration folder, [`run()`] serves it. The life of a request is told in `docs/gateway.md`.
+//! [`load`] reads a configuration folder, [`run()`] serves it. The life of a request is told in
+//! `docs/gateway.md`.
 
 mod bases;
 mod client_address;
@@ -28,10 +29,11 @@ mod target;
 mod trace;
 
 pub use config::{
-    ClientLimits, Config, DEFAULT_BODY_BYTES, DEFAULT_BODY_IDLE_TIMEOUT, DEFAULT_CONNECT_TIMEOUT, DEFAULT_CONNECTIONS,
-    DEFAULT_DRAIN, DEFAULT_HEADER_BYTES, DEFAULT_HEADER_TIMEOUT, DEFAULT_HEADERS, DEFAULT_IDLE_CONNECTIONS,
-    DEFAULT_IDLE_TIMEOUT, DEFAULT_RESPONSE_HEADER_BYTES, DEFAULT_RESPONSE_HEADERS, DEFAULT_STALL_TIMEOUT,
-    DEFAULT_STREAMS, DEFAULT_UPSTREAM_IDLE, UpstreamLimits,
+    ClientLimits, Config, DEFAULT_BODY_BYTES, DEFAULT_BODY_IDLE_TIMEOUT, DEFAULT_CONNECT_TIMEOUT,
+    DEFAULT_CONNECTIONS, DEFAULT_DRAIN, DEFAULT_HEADER_BYTES, DEFAULT_HEADER_TIMEOUT,
+    DEFAULT_HEADERS, DEFAULT_IDLE_CONNECTIONS, DEFAULT_IDLE_TIMEOUT, DEFAULT_RESPONSE_HEADER_BYTES,
+    DEFAULT_RESPONSE_HEADERS, DEFAULT_STALL_TIMEOUT, DEFAULT_STREAMS, DEFAULT_UPSTREAM_IDLE,
+    UpstreamLimits,
 };
 pub use config_dir::{fingerprint, load};
 pub use live::{LiveKeys, UnknownLiveKeys};

@@ -18,13 +18,16 @@ pub(crate) use self::connection::Activity;
 use crate::config::ClientLimits;
 use crate::gateway::Current;
 
-/// How long to wait after a failed accept. What fails then (no free file descriptor) passes when a connection ends.
+/// How long to wait after a failed accept. What fails then (no free file descriptor) passes when a
+/// connection ends.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
-/// HTTP/2 connections are asked for a sign of life this often, and given up after the second interval without one.
+/// HTTP/2 connections are asked for a sign of life this often, and given up after the second
+/// interval without one.
 const PING_INTERVAL: Duration = Duration::from_secs(20);
 
-/// Serves connections (those of trusted proxies with `proxy_protocol` once they said whose they are) until `shutdown`,
-/// then tells every one to end and waits for the requests in progress, at most as long as the limits say.
+/// Serves connections (those of trusted proxies with `proxy_protocol` once they said whose they
+/// are) until `shutdown`, then tells every one to end and waits for the requests in progress, at
+/// most as long as the limits say.
 pub(crate) async fn serve(
     listener: TcpListener,
     gateway: Current,
@@ -37,7 +40,9 @@ pub(crate) async fn serve(
     let connections = TaskTracker::new();
     let abort = CancellationToken::new();
     while let Some(place) = next_place(&places, &shutdown).await {
-        let Some((mut stream, peer)) = accept(&listener, &shutdown).await else { break };
+        let Some((mut stream, peer)) = accept(&listener, &shutdown).await else {
+            break;
+        };
         let connection = connection::Connection {
             gateway: Arc::clone(&gateway),
             peer: peer.ip().to_canonical(),
@@ -57,8 +62,14 @@ pub(crate) async fn serve(
     // New connections are refused from here on, not left hanging in the backlog.
     drop(listener);
     connections.close();
-    if tokio::time::timeout(limits.drain, connections.wait()).await.is_err() {
-        tracing::warn!(connections = connections.len(), "closing connections that did not end in time");
+    if tokio::time::timeout(limits.drain, connections.wait())
+        .await
+        .is_err()
+    {
+        tracing::warn!(
+            connections = connections.len(),
+            "closing connections that did not end in time"
+        );
         abort.cancel();
         connections.wait().await;
     }
@@ -75,7 +86,10 @@ async fn next_place(
 }
 
 /// The next connection; errors of single connections are survived.
-async fn accept(listener: &TcpListener, shutdown: &CancellationToken) -> Option<(TcpStream, std::net::SocketAddr)> {
+async fn accept(
+    listener: &TcpListener,
+    shutdown: &CancellationToken,
+) -> Option<(TcpStream, std::net::SocketAddr)> {
     loop {
         let accepted = tokio::select! {
             () = shutdown.cancelled() => return None,
@@ -97,7 +111,8 @@ fn protocols(limits: &ClientLimits) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
     builder
         .http1()
-        // hyper's own timer cannot tell slow headers from an idle connection; ours can (`connection::Activity`).
+        // hyper's own timer cannot tell slow headers from an idle connection; ours can
+        // (`connection::Activity`).
         .timer(TokioTimer::new())
         .header_read_timeout(None)
         .max_buf_size(header_bytes)

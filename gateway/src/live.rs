@@ -1,9 +1,10 @@
-//! What the page at `/live` on the operations port shows: answers, latency and refusals of each second, and the keys
-//! that are refused most.
+//! What the page at `/live` on the operations port shows: answers, latency and refusals of each
+//! second, and the keys that are refused most.
 //!
-//! Once a second the gateway's counters are read and the difference is kept for two minutes, so that a page that opens
-//! shows where the numbers come from. Requests pay nothing for it. Only the refused keys have to be noted as they are
-//! refused, and only while a page is open. Everything is bounded: pages, seconds, keys.
+//! Once a second the gateway's counters are read and the difference is kept for two minutes, so
+//! that a page that opens shows where the numbers come from. Requests pay nothing for it. Only the
+//! refused keys have to be noted as they are refused, and only while a page is open. Everything is
+//! bounded: pages, seconds, keys.
 
 mod frame;
 mod page;
@@ -73,8 +74,9 @@ impl Live {
         self.keys.lock().note(limit, key, Instant::now());
     }
 
-    /// Reads the counters every second until `shutdown`: those of the configuration that held when the second began. What
-    /// a new one counts is shown from the next second on, what both count at once.
+    /// Reads the counters every second until `shutdown`: those of the configuration that held when
+    /// the second began. What a new one counts is shown from the next second on, what both count at
+    /// once.
     pub(crate) async fn run(self: Arc<Self>, gateway: Current, shutdown: CancellationToken) {
         let mut ticks = tokio::time::interval(EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -95,18 +97,25 @@ impl Live {
     }
 
     fn top(&self) -> frame::Keys {
-        let top = if self.is_watched() { self.keys.lock().top(Instant::now()) } else { Vec::new() };
+        let top = if self.is_watched() {
+            self.keys.lock().top(Instant::now())
+        } else {
+            Vec::new()
+        };
         frame::Keys::named(top, &self.show)
     }
 
     fn publish(&self, frame: &Frame<'_>) {
-        let text: Arc<str> = serde_json::to_string(frame).expect("numbers and names can be written").into();
+        let text: Arc<str> = serde_json::to_string(frame)
+            .expect("numbers and names can be written")
+            .into();
         let mut past = self.past.lock();
         if past.len() == KEPT {
             past.pop_front();
         }
         past.push_back(Arc::clone(&text));
-        // Under the lock, so that a page that opens now has this second exactly once. Fails if no page is open.
+        // Under the lock, so that a page that opens now has this second exactly once. Fails if no
+        // page is open.
         let _ = self.frames.send(text);
     }
 
@@ -133,7 +142,10 @@ impl Watcher {
             // What was noted for the last page is old.
             *live.keys.lock() = TopRefused::new(Instant::now());
         }
-        Some(Self { live: Arc::clone(live), _place: place })
+        Some(Self {
+            live: Arc::clone(live),
+            _place: place,
+        })
     }
 }
 

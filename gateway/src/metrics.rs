@@ -1,10 +1,10 @@
 //! What the gateway counts.
 //!
-//! Every counter exists before the first request and is one atomic number: counting takes no lock and looks nothing up
-//! by label. [`Metrics`] writes itself out when it is scraped.
+//! Every counter exists before the first request and is one atomic number: counting takes no lock
+//! and looks nothing up by label. [`Metrics`] writes itself out when it is scraped.
 //!
-//! A new configuration gets new [`Metrics`], which share the numbers of the routes and limits that stay, and all numbers
-//! that belong to no route ([`Lasting`]).
+//! A new configuration gets new [`Metrics`], which share the numbers of the routes and limits that
+//! stay, and all numbers that belong to no route ([`Lasting`]).
 
 mod histogram;
 mod totals;
@@ -52,8 +52,12 @@ const FAULTS: [(UpstreamFault, &str); 4] = [
     (UpstreamFault::Client, "client"),
 ];
 
-const MODES: [(Mode, &str); 4] =
-    [(Mode::Exact, "exact"), (Mode::Local, "local"), (Mode::Allow, "allow"), (Mode::Deny, "deny")];
+const MODES: [(Mode, &str); 4] = [
+    (Mode::Exact, "exact"),
+    (Mode::Local, "local"),
+    (Mode::Allow, "allow"),
+    (Mode::Deny, "deny"),
+];
 
 /// One operation's numbers.
 #[derive(Debug)]
@@ -78,7 +82,10 @@ impl RouteMeter {
 
     /// A request was answered; `took` runs from its headers to those of the answer.
     pub(crate) fn answered(&self, status: StatusCode, took: Duration) {
-        if let Some(count) = self.statuses.get(usize::from(status.as_u16()).wrapping_sub(100)) {
+        if let Some(count) = self
+            .statuses
+            .get(usize::from(status.as_u16()).wrapping_sub(100))
+        {
             count.fetch_add(1, Ordering::Relaxed);
         }
         self.seconds.observe(took);
@@ -110,27 +117,34 @@ pub(crate) struct Lasting {
 }
 
 impl Metrics {
-    /// `routes` are API and operation of every route, `limits` the names of all limits; equal names are one. What
-    /// `previous` counted of the same routes and limits goes on.
+    /// `routes` are API and operation of every route, `limits` the names of all limits; equal names
+    /// are one. What `previous` counted of the same routes and limits goes on.
     pub(crate) fn new(
         routes: impl IntoIterator<Item = (Arc<str>, Arc<str>)>,
         limits: impl IntoIterator<Item = Arc<str>>,
         previous: Option<&Self>,
     ) -> Self {
         let known = previous.iter().flat_map(|previous| &previous.routes);
-        let known: HashMap<_, _> = known.map(|meter| ((&*meter.api, &*meter.operation), meter)).collect();
-        let route = |(api, operation): (Arc<str>, Arc<str>)| match known.get(&(&*api, &*operation)) {
+        let known: HashMap<_, _> = known
+            .map(|meter| ((&*meter.api, &*meter.operation), meter))
+            .collect();
+        let route = |(api, operation): (Arc<str>, Arc<str>)| match known.get(&(&*api, &*operation))
+        {
             Some(meter) => Arc::clone(meter),
             None => Arc::new(RouteMeter::new(api, operation)),
         };
         let limit = |name: Arc<str>| {
-            let count = previous.and_then(|previous| previous.limits.get(&name)).cloned();
+            let count = previous
+                .and_then(|previous| previous.limits.get(&name))
+                .cloned();
             (name, count.unwrap_or_default())
         };
         Self {
             routes: routes.into_iter().map(route).collect(),
             limits: limits.into_iter().map(limit).collect(),
-            lasting: previous.map(|previous| Arc::clone(&previous.lasting)).unwrap_or_default(),
+            lasting: previous
+                .map(|previous| Arc::clone(&previous.lasting))
+                .unwrap_or_default(),
         }
     }
 
@@ -159,10 +173,13 @@ impl Metrics {
 
     /// The limiter answered. Says whether the mode differs from the last answer's.
     pub(crate) fn limiter_answered(&self, mode: Mode) -> bool {
-        let Some(index) = MODES.iter().position(|(m, _)| *m == mode) else { return false };
+        let Some(index) = MODES.iter().position(|(m, _)| *m == mode) else {
+            return false;
+        };
         self.lasting.modes[index].fetch_add(1, Ordering::Relaxed);
         let index = u8::try_from(index).unwrap_or(u8::MAX);
-        // Read first: in the usual case nothing changes, and a shared cache line that nobody writes costs nothing.
+        // Read first: in the usual case nothing changes, and a shared cache line that nobody writes
+        // costs nothing.
         let last = &self.lasting.last_mode;
         last.load(Ordering::Relaxed) != index && last.swap(index, Ordering::Relaxed) != index
     }
@@ -187,12 +204,18 @@ impl Lasting {
 
 /// The name of a mode, in metrics, logs and the answer.
 pub(crate) fn mode_name(mode: Mode) -> &'static str {
-    MODES.iter().find(|(m, _)| *m == mode).map_or("unknown", |(_, name)| name)
+    MODES
+        .iter()
+        .find(|(m, _)| *m == mode)
+        .map_or("unknown", |(_, name)| name)
 }
 
 /// The name of a fault, in metrics and on spans.
 pub(crate) fn fault_name(fault: UpstreamFault) -> &'static str {
-    FAULTS.iter().find(|(f, _)| *f == fault).map_or("_OTHER", |(_, name)| name)
+    FAULTS
+        .iter()
+        .find(|(f, _)| *f == fault)
+        .map_or("_OTHER", |(_, name)| name)
 }
 
 /// Marks a request as in progress, for the gauge and for its connection, until it is dropped.
@@ -226,7 +249,10 @@ impl Collector for Exposition {
         metrics.encode_requests(&mut encoder)?;
         metrics.encode_latencies(&mut encoder)?;
         metrics.encode_refusals(&mut encoder)?;
-        let modes = MODES.iter().zip(&lasting.modes).map(|((_, name), count)| (*name, count));
+        let modes = MODES
+            .iter()
+            .zip(&lasting.modes)
+            .map(|((_, name), count)| (*name, count));
         counters(
             &mut encoder,
             "gateway_limiter_answers",
@@ -234,23 +260,53 @@ impl Collector for Exposition {
             "mode",
             modes,
         )?;
-        let faults = FAULTS.iter().zip(&lasting.faults).map(|((_, name), count)| (*name, count));
-        counters(&mut encoder, "gateway_upstream_failures", "Backend calls without a response", "cause", faults)?;
-        gauge(&mut encoder, "gateway_requests_in_progress", "Requests in progress", &lasting.in_flight)?;
-        gauge(&mut encoder, "gateway_connections", "Open client connections", &lasting.connections)
+        let faults = FAULTS
+            .iter()
+            .zip(&lasting.faults)
+            .map(|((_, name), count)| (*name, count));
+        counters(
+            &mut encoder,
+            "gateway_upstream_failures",
+            "Backend calls without a response",
+            "cause",
+            faults,
+        )?;
+        gauge(
+            &mut encoder,
+            "gateway_requests_in_progress",
+            "Requests in progress",
+            &lasting.in_flight,
+        )?;
+        gauge(
+            &mut encoder,
+            "gateway_connections",
+            "Open client connections",
+            &lasting.connections,
+        )
     }
 }
 
 impl Metrics {
     fn encode_requests(&self, encoder: &mut DescriptorEncoder<'_>) -> std::fmt::Result {
         let help = "Requests answered";
-        let mut family = encoder.encode_descriptor("gateway_requests", help, None, MetricType::Counter)?;
+        let mut family =
+            encoder.encode_descriptor("gateway_requests", help, None, MetricType::Counter)?;
         for route in &self.routes {
-            let counts = route.statuses.iter().map(|count| count.load(Ordering::Relaxed)).enumerate();
+            let counts = route
+                .statuses
+                .iter()
+                .map(|count| count.load(Ordering::Relaxed))
+                .enumerate();
             for (index, count) in counts.filter(|(_, count)| *count > 0) {
                 let status = (index + 100).to_string();
-                let labels = [("api", &*route.api), ("operation", &*route.operation), ("status", &*status)];
-                family.encode_family(&labels)?.encode_counter::<NoLabelSet, u64, f64>(&count, None)?;
+                let labels = [
+                    ("api", &*route.api),
+                    ("operation", &*route.operation),
+                    ("status", &*status),
+                ];
+                family
+                    .encode_family(&labels)?
+                    .encode_counter::<NoLabelSet, u64, f64>(&count, None)?;
             }
         }
         Ok(())
@@ -258,20 +314,42 @@ impl Metrics {
 
     fn encode_latencies(&self, encoder: &mut DescriptorEncoder<'_>) -> std::fmt::Result {
         let own = self.routes.iter().map(|route| (&**route, &route.seconds));
-        histograms(encoder, "gateway_request_seconds", "From a request's headers to the answer's", own)?;
-        let upstream = self.routes.iter().map(|route| (&**route, &route.upstream_seconds));
-        histograms(encoder, "gateway_upstream_seconds", "From a call of a backend to its response headers", upstream)
+        histograms(
+            encoder,
+            "gateway_request_seconds",
+            "From a request's headers to the answer's",
+            own,
+        )?;
+        let upstream = self
+            .routes
+            .iter()
+            .map(|route| (&**route, &route.upstream_seconds));
+        histograms(
+            encoder,
+            "gateway_upstream_seconds",
+            "From a call of a backend to its response headers",
+            upstream,
+        )
     }
 
     fn encode_refusals(&self, encoder: &mut DescriptorEncoder<'_>) -> std::fmt::Result {
         let help = "Requests refused by a policy";
-        let mut family = encoder.encode_descriptor("gateway_refusals", help, None, MetricType::Counter)?;
-        let limits = self.limits.iter().map(|(name, count)| ("rate-limit-by-key", &**name, &**count));
-        let others = REFUSING.iter().zip(&self.lasting.refusals).map(|(policy, count)| (*policy, "", count));
+        let mut family =
+            encoder.encode_descriptor("gateway_refusals", help, None, MetricType::Counter)?;
+        let limits = self
+            .limits
+            .iter()
+            .map(|(name, count)| ("rate-limit-by-key", &**name, &**count));
+        let others = REFUSING
+            .iter()
+            .zip(&self.lasting.refusals)
+            .map(|(policy, count)| (*policy, "", count));
         for (policy, limit, count) in limits.chain(others) {
             let count = count.load(Ordering::Relaxed);
             let labels = [("policy", policy), ("limit", limit)];
-            family.encode_family(&labels)?.encode_counter::<NoLabelSet, u64, f64>(&count, None)?;
+            family
+                .encode_family(&labels)?
+                .encode_counter::<NoLabelSet, u64, f64>(&count, None)?;
         }
         Ok(())
     }
@@ -301,11 +379,20 @@ fn counters<'a>(
     let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
     for (value, count) in counts {
         let count = count.load(Ordering::Relaxed);
-        family.encode_family(&[(label, value)])?.encode_counter::<NoLabelSet, u64, f64>(&count, None)?;
+        family
+            .encode_family(&[(label, value)])?
+            .encode_counter::<NoLabelSet, u64, f64>(&count, None)?;
     }
     Ok(())
 }
 
-fn gauge(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: &AtomicI64) -> std::fmt::Result {
-    encoder.encode_descriptor(name, help, None, MetricType::Gauge)?.encode_gauge(&value.load(Ordering::Relaxed))
+fn gauge(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    value: &AtomicI64,
+) -> std::fmt::Result {
+    encoder
+        .encode_descriptor(name, help, None, MetricType::Gauge)?
+        .encode_gauge(&value.load(Ordering::Relaxed))
 }

@@ -1,9 +1,11 @@
-//! `/openapi.json`: one OpenAPI document of everything the gateway serves, for developer consoles and client generators.
+//! `/openapi.json`: one OpenAPI document of everything the gateway serves, for developer consoles
+//! and client generators.
 //!
-//! The specifications are put together once. What depends on a request (the URL the gateway was reached at) is put in
-//! per request; what depends on identity providers (where to sign in) when their discovery documents have been read, and
-//! again when those change. Addresses of backends and secrets stand in other files and are never looked at; `servers`
-//! and vendors' extensions of specifications, in which addresses may stand, are left out.
+//! The specifications are put together once. What depends on a request (the URL the gateway was
+//! reached at) is put in per request; what depends on identity providers (where to sign in) when
+//! their discovery documents have been read, and again when those change. Addresses of backends and
+//! secrets stand in other files and are never looked at; `servers` and vendors' extensions of
+//! specifications, in which addresses may stand, are left out.
 
 mod address;
 mod answer;
@@ -70,7 +72,12 @@ impl OpenApi {
         public_url: Option<PublicUrl>,
     ) -> Result<Self, ProvidersError> {
         let merged = merge::merge(&configuration.apis, providers)?;
-        Ok(Self { path, public_url, merged, rendered: ArcSwapOption::empty() })
+        Ok(Self {
+            path,
+            public_url,
+            merged,
+            rendered: ArcSwapOption::empty(),
+        })
     }
 
     /// Whether a request that no operation matches is for the document.
@@ -86,15 +93,34 @@ impl OpenApi {
         };
         let rendered = self.rendered();
         let servers = json!([{ "url": url }]).to_string();
-        let digest = Sha256::new().chain_update(rendered.digest).chain_update(&servers).finalize();
-        let tag = format!("\"{}\"", digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect::<String>());
-        Document { tag, rendered, servers }
+        let digest = Sha256::new()
+            .chain_update(rendered.digest)
+            .chain_update(&servers)
+            .finalize();
+        let tag = format!(
+            "\"{}\"",
+            digest
+                .iter()
+                .take(16)
+                .map(|byte| format!("{byte:02x}"))
+                .collect::<String>()
+        );
+        Document {
+            tag,
+            rendered,
+            servers,
+        }
     }
 
-    /// The text as of the endpoints known now. Several requests may write it anew at once; each writes the same.
+    /// The text as of the endpoints known now. Several requests may write it anew at once; each
+    /// writes the same.
     fn rendered(&self) -> Arc<Rendered> {
         let endpoints: Vec<_> = self.merged.schemes.iter().map(Scheme::endpoints).collect();
-        if let Some(known) = self.rendered.load_full().filter(|known| known.endpoints == endpoints) {
+        if let Some(known) = self
+            .rendered
+            .load_full()
+            .filter(|known| known.endpoints == endpoints)
+        {
             return known;
         }
         let rendered = Arc::new(self.render(endpoints));
@@ -103,20 +129,36 @@ impl OpenApi {
     }
 
     fn render(&self, endpoints: Vec<Option<Endpoints>>) -> Rendered {
-        let Merged { version, info, rest, schemes } = &self.merged;
+        let Merged {
+            version,
+            info,
+            rest,
+            schemes,
+        } = &self.merged;
         let mut rest = rest.clone();
         if !schemes.is_empty() {
             let described = schemes.iter().zip(&endpoints);
-            let described: Map<_, _> =
-                described.map(|(scheme, at)| (scheme.name.clone(), scheme.describe(at.as_ref()))).collect();
+            let described: Map<_, _> = described
+                .map(|(scheme, at)| (scheme.name.clone(), scheme.describe(at.as_ref())))
+                .collect();
             let components = rest.entry("components").or_insert_with(|| json!({}));
             components["securitySchemes"] = Value::Object(described);
         }
         let mut head = json!({ "openapi": version, "info": info }).to_string();
         head.pop();
         let tail = Value::Object(rest).to_string().split_off(1);
-        let digest = Sha256::new().chain_update(&head).chain_update([0]).chain_update(&tail).finalize().into();
-        Rendered { endpoints, head, tail, digest }
+        let digest = Sha256::new()
+            .chain_update(&head)
+            .chain_update([0])
+            .chain_update(&tail)
+            .finalize()
+            .into();
+        Rendered {
+            endpoints,
+            head,
+            tail,
+            digest,
+        }
     }
 }
 

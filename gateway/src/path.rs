@@ -1,9 +1,10 @@
 //! Which paths are taken at all, and in which spelling.
 //!
-//! Gateway and backend must understand a path the same way, or a request passes the policies of one operation and
-//! reaches another. So a path is brought to one spelling first (RFC 3986, section 6.2.2: `%61` is `a`), matched in it and
-//! forwarded in it; and what backends are known to read differently is refused: dot segments (also encoded, also with
-//! parameters as in `..;x`), empty segments, encoded slashes, backslashes and control characters.
+//! Gateway and backend must understand a path the same way, or a request passes the policies of one
+//! operation and reaches another. So a path is brought to one spelling first (RFC 3986, section
+//! 6.2.2: `%61` is `a`), matched in it and forwarded in it; and what backends are known to read
+//! differently is refused: dot segments (also encoded, also with parameters as in `..;x`), empty
+//! segments, encoded slashes, backslashes and control characters.
 
 use std::borrow::Cow;
 
@@ -22,7 +23,11 @@ pub(crate) enum BadPath {
 
 /// The path in its one spelling; borrowed if it came in it, which is nearly always.
 pub(crate) fn normalise(path: &str) -> Result<Cow<'_, str>, BadPath> {
-    let path = if path.contains('%') { decode_unreserved(path)? } else { Cow::Borrowed(path) };
+    let path = if path.contains('%') {
+        decode_unreserved(path)?
+    } else {
+        Cow::Borrowed(path)
+    };
     if path.bytes().any(|b| b == b'\\' || b < 0x20 || b == 0x7f) {
         return Err(BadPath::Separator);
     }
@@ -45,10 +50,16 @@ fn decode_unreserved(path: &str) -> Result<Cow<'_, str>, BadPath> {
     let mut rest = path;
     while let Some(at) = rest.find('%') {
         plain.push_str(&rest[..at]);
-        let byte = rest.get(at + 1..at + 3).filter(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()));
-        let byte = byte.and_then(|hex| u8::from_str_radix(hex, 16).ok()).ok_or(BadPath::Encoding)?;
+        let byte = rest
+            .get(at + 1..at + 3)
+            .filter(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()));
+        let byte = byte
+            .and_then(|hex| u8::from_str_radix(hex, 16).ok())
+            .ok_or(BadPath::Encoding)?;
         match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => plain.push(char::from(byte)),
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                plain.push(char::from(byte));
+            }
             b'/' | b'\\' | 0..=0x1f | 0x7f => return Err(BadPath::Separator),
             _ => {
                 plain.push('%');
@@ -58,7 +69,11 @@ fn decode_unreserved(path: &str) -> Result<Cow<'_, str>, BadPath> {
         rest = &rest[at + 3..];
     }
     plain.push_str(rest);
-    Ok(if plain == path { Cow::Borrowed(path) } else { Cow::Owned(plain) })
+    Ok(if plain == path {
+        Cow::Borrowed(path)
+    } else {
+        Cow::Owned(plain)
+    })
 }
 
 #[cfg(test)]
@@ -82,7 +97,17 @@ mod tests {
 
     #[test]
     fn ordinary_paths_are_taken_as_they_are() {
-        for path in ["/", "/api/hello", "/api/hello/", "/a.b/..c/.d", "/a%20b", "/%C3%A9", "/a;v=1", "*", ""] {
+        for path in [
+            "/",
+            "/api/hello",
+            "/api/hello/",
+            "/a.b/..c/.d",
+            "/a%20b",
+            "/%C3%A9",
+            "/a;v=1",
+            "*",
+            "",
+        ] {
             assert_eq!(normalise(path), Ok(Cow::Borrowed(path)));
         }
     }

@@ -1,7 +1,8 @@
 //! Runs the plan of one request: inbound, backend, outbound; on-error after a failure anywhere.
 //!
-//! Steps that decide alone are plain functions of the request's [`Context`]; those that ask somebody (a key source, the
-//! limiter, a backend) are asynchronous. `choose` does not recurse: the branch taken is walked before what follows it.
+//! Steps that decide alone are plain functions of the request's [`Context`]; those that ask
+//! somebody (a key source, the limiter, a backend) are asynchronous. `choose` does not recurse: the
+//! branch taken is walked before what follows it.
 
 mod backend_service;
 mod check_header;
@@ -99,7 +100,11 @@ impl<'g> Exchange<'g> {
         trace: Trace,
     ) -> Self {
         let headers = std::mem::take(&mut arrival.headers);
-        let asked = arrival.parts.uri.authority().and_then(|a| HeaderValue::from_str(a.as_str()).ok());
+        let asked = arrival
+            .parts
+            .uri
+            .authority()
+            .and_then(|a| HeaderValue::from_str(a.as_str()).ok());
         let host = asked.or_else(|| headers.get(HOST).cloned());
         let origin = only(&headers, &ORIGIN).cloned();
         let path = arrival.parts.uri.path_and_query().cloned();
@@ -167,7 +172,8 @@ impl<'g> Exchange<'g> {
             let response = self.context.response.get_or_insert_with(empty_response);
             response.status = failure.status;
             response.reason = None;
-            self.payload = Payload::Full(failure.render(self.context.request_id, &mut response.headers));
+            self.payload =
+                Payload::Full(failure.render(self.context.request_id, &mut response.headers));
         }
         let steps = &self.route.plan.on_error;
         if steps.is_empty() {
@@ -189,7 +195,8 @@ impl<'g> Exchange<'g> {
         }
         if !self.trace.span.is_disabled() {
             let span = &self.trace.span;
-            span.record("weir.refused_by", policy).record("weir.refused_reason", &**reason);
+            span.record("weir.refused_by", policy)
+                .record("weir.refused_reason", &**reason);
             span.record("weir.refused_limit", limit);
         }
         if failure.status.is_server_error() {
@@ -207,7 +214,9 @@ impl<'g> Exchange<'g> {
         let mut later: Vec<&'g [Step]> = Vec::new();
         loop {
             let Some((step, following)) = rest.split_first() else {
-                let Some(next) = later.pop() else { return Ok(()) };
+                let Some(next) = later.pop() else {
+                    return Ok(());
+                };
                 rest = next;
                 continue;
             };
@@ -224,8 +233,12 @@ impl<'g> Exchange<'g> {
                     later.push(rest);
                     rest = branch;
                 }),
-                Action::ValidateJwt(policy) => self.validate_jwt(policy).instrument(span.clone()).await,
-                Action::ForwardRequest(policy) => self.forward(policy).instrument(span.clone()).await,
+                Action::ValidateJwt(policy) => {
+                    self.validate_jwt(policy).instrument(span.clone()).await
+                }
+                Action::ForwardRequest(policy) => {
+                    self.forward(policy).instrument(span.clone()).await
+                }
                 action => span.in_scope(|| self.run_at_once(action, &step.origin)),
             };
             span::end(&span, &result);
@@ -238,7 +251,10 @@ impl<'g> Exchange<'g> {
         for (index, when) in choose.whens.iter().enumerate() {
             if *when.condition.get(&self.context)? {
                 if !span.is_disabled() {
-                    span.record("weir.policy.branch", tracing::field::display(format_args!("when[{}]", index + 1)));
+                    span.record(
+                        "weir.policy.branch",
+                        tracing::field::display(format_args!("when[{}]", index + 1)),
+                    );
                 }
                 return Ok(&when.steps);
             }
@@ -268,7 +284,10 @@ impl<'g> Exchange<'g> {
             Action::SetBackendService(policy) => self.set_backend_service(policy, at.scope)?,
             Action::RewriteUri(policy) => self.rewrite_uri(policy)?,
             Action::ReturnResponse(policy) => return self.return_response(policy),
-            Action::Choose(_) | Action::RateLimitByKey(_) | Action::ValidateJwt(_) | Action::ForwardRequest(_) => {
+            Action::Choose(_)
+            | Action::RateLimitByKey(_)
+            | Action::ValidateJwt(_)
+            | Action::ForwardRequest(_) => {
                 unreachable!("these are run by `steps`")
             }
         }
@@ -277,10 +296,15 @@ impl<'g> Exchange<'g> {
 }
 
 fn empty_response() -> Response {
-    Response { status: StatusCode::OK, reason: None, headers: HeaderMap::new() }
+    Response {
+        status: StatusCode::OK,
+        reason: None,
+        headers: HeaderMap::new(),
+    }
 }
 
-/// `context.LastError`. A failure before the first step is that of the built-in step `configuration`.
+/// `context.LastError`. A failure before the first step is that of the built-in step
+/// `configuration`.
 fn last_error(failure: &Failure, at: Option<&Origin>) -> LastError {
     LastError {
         source: at.map_or("configuration", |at| at.policy).into(),

@@ -42,15 +42,26 @@ impl Prepared {
         problems.sort();
         problems.dedup();
         if problems.is_empty() {
-            Ok(Self { router, routes, unmatched, bases, jwt_rules })
+            Ok(Self {
+                router,
+                routes,
+                unmatched,
+                bases,
+                jwt_rules,
+            })
         } else {
             Err(Diagnostics(problems))
         }
     }
 }
 
-fn jwt_rules(configuration: &Configuration, problems: &mut Vec<Diagnostic>) -> Vec<Option<JwtRules>> {
-    let mut rules: Vec<Option<JwtRules>> = (0..configuration.validate_jwt_count).map(|_| None).collect();
+fn jwt_rules(
+    configuration: &Configuration,
+    problems: &mut Vec<Diagnostic>,
+) -> Vec<Option<JwtRules>> {
+    let mut rules: Vec<Option<JwtRules>> = (0..configuration.validate_jwt_count)
+        .map(|_| None)
+        .collect();
     for step in all_steps(configuration) {
         if let Action::ValidateJwt(policy) = &step.action
             && let Some(slot @ None) = rules.get_mut(policy.index)
@@ -67,14 +78,20 @@ pub(crate) fn all_steps(configuration: &Configuration) -> Vec<&Step> {
         for step in steps {
             into.push(step);
             if let Action::Choose(choose) = &step.action {
-                choose.whens.iter().for_each(|when| collect(&when.steps, into));
+                choose
+                    .whens
+                    .iter()
+                    .for_each(|when| collect(&when.steps, into));
                 collect(&choose.otherwise, into);
             }
         }
     }
     let mut all = Vec::new();
     let operations = configuration.apis.iter().flat_map(|api| &api.operations);
-    for plan in operations.map(|operation| &operation.plan).chain([&configuration.global]) {
+    for plan in operations
+        .map(|operation| &operation.plan)
+        .chain([&configuration.global])
+    {
         for section in [&plan.inbound, &plan.backend, &plan.outbound, &plan.on_error] {
             collect(section, &mut all);
         }

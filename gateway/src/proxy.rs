@@ -1,10 +1,11 @@
 //! Calls backends: pooled connections, streamed bodies, a time for every phase.
 //!
-//! A request is sent once, unless a pooled connection turns out to have ended. One that was closed before a byte of the
-//! request was written gives it back untouched, and it goes out on another one. One that ends before a byte of the answer
-//! came may have been closed, or forgotten by a network, just then: the request goes out once more, on a fresh
-//! connection, if doing it twice is the same as doing it once (RFC 9110, 9.2.2) and it has no body.
-//! Dropping the call (the client went away) closes its connection, which is how a backend learns of it.
+//! A request is sent once, unless a pooled connection turns out to have ended. One that was closed
+//! before a byte of the request was written gives it back untouched, and it goes out on another
+//! one. One that ends before a byte of the answer came may have been closed, or forgotten by a
+//! network, just then: the request goes out once more, on a fresh connection, if doing it twice is
+//! the same as doing it once (RFC 9110, 9.2.2) and it has no body. Dropping the call (the client
+//! went away) closes its connection, which is how a backend learns of it.
 
 pub(crate) mod body;
 mod link;
@@ -57,8 +58,14 @@ impl Proxy {
         connector.set_keepalive(Some(Duration::from_secs(60)));
         let mut protocol = Builder::new();
         // hyper refuses a smaller buffer.
-        protocol.max_headers(limits.headers).max_buf_size(limits.header_bytes.max(8 * 1024));
-        Self { connector, protocol, pool: Pool::new(limits.idle_connections, limits.idle_timeout) }
+        protocol
+            .max_headers(limits.headers)
+            .max_buf_size(limits.header_bytes.max(8 * 1024));
+        Self {
+            connector,
+            protocol,
+            pool: Pool::new(limits.idle_connections, limits.idle_timeout),
+        }
     }
 
     /// Sends `request`; `timeout` is the time until the headers of the response.
@@ -77,21 +84,36 @@ impl Proxy {
         }
     }
 
-    async fn send(&self, mut request: Request<RequestBody>) -> Result<Response<UpstreamBody>, CallError> {
+    async fn send(
+        &self,
+        mut request: Request<RequestBody>,
+    ) -> Result<Response<UpstreamBody>, CallError> {
         let url = to_origin_form(&mut request);
-        let Some(authority) = url.authority() else { return Err(broken("the URL names no host")) };
+        let Some(authority) = url.authority() else {
+            return Err(broken("the URL names no host"));
+        };
         let has_upload = !request.body().is_end_stream();
         let mut use_pool = true;
         loop {
-            let pooled = poll_fn(|cx| Poll::Ready(if use_pool { self.pool.take(authority, cx) } else { None })).await;
+            let pooled = poll_fn(|cx| {
+                Poll::Ready(if use_pool {
+                    self.pool.take(authority, cx)
+                } else {
+                    None
+                })
+            })
+            .await;
             let is_pooled = pooled.is_some();
-            let copy = (is_pooled && !has_upload && request.method().is_idempotent()).then(|| copy_of(&request));
+            let copy = (is_pooled && !has_upload && request.method().is_idempotent())
+                .then(|| copy_of(&request));
             let mut link = match pooled {
                 Some(link) => link,
                 None => Box::new(self.connect(&url).await?),
             };
             let mut error = match link.send(request).await {
-                Ok(response) => return Ok(response.map(|body| self.body(body, link, has_upload, authority))),
+                Ok(response) => {
+                    return Ok(response.map(|body| self.body(body, link, has_upload, authority)));
+                }
                 Err(error) => error,
             };
             match (error.take_message(), copy) {
@@ -105,7 +127,13 @@ impl Proxy {
         }
     }
 
-    fn body(&self, body: Incoming, link: Box<Link>, has_upload: bool, authority: &Authority) -> UpstreamBody {
+    fn body(
+        &self,
+        body: Incoming,
+        link: Box<Link>,
+        has_upload: bool,
+        authority: &Authority,
+    ) -> UpstreamBody {
         UpstreamBody::new(body, link, has_upload, self.pool.clone(), authority.clone())
     }
 
@@ -119,7 +147,11 @@ impl Proxy {
 
 /// Leaves path and query in the request, as a server expects them, and gives its whole URL.
 fn to_origin_form(request: &mut Request<RequestBody>) -> Uri {
-    let path = request.uri().path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
+    let path = request
+        .uri()
+        .path_and_query()
+        .cloned()
+        .unwrap_or_else(|| PathAndQuery::from_static("/"));
     std::mem::replace(request.uri_mut(), Uri::from(path))
 }
 
@@ -145,7 +177,11 @@ impl From<hyper::Error> for CallError {
             Some(BodyError::TooLarge) => client_fault(Failure::body_too_large()),
             Some(BodyError::Stalled(_)) => {
                 let message = "The request body did not arrive in time.";
-                let failure = Failure::new(http::StatusCode::REQUEST_TIMEOUT, "ClientConnectionFailure", message);
+                let failure = Failure::new(
+                    http::StatusCode::REQUEST_TIMEOUT,
+                    "ClientConnectionFailure",
+                    message,
+                );
                 client_fault(failure)
             }
             Some(BodyError::Broken(_)) => {
@@ -166,21 +202,32 @@ impl CallError {
         }
         Self {
             fault: UpstreamFault::Connect,
-            failure: Failure::new(http::StatusCode::BAD_GATEWAY, "BackendConnectionFailure", detail)
-                .telling("The backend could not be reached."),
+            failure: Failure::new(
+                http::StatusCode::BAD_GATEWAY,
+                "BackendConnectionFailure",
+                detail,
+            )
+            .telling("The backend could not be reached."),
         }
     }
 }
 
 fn client_fault(failure: Box<Failure>) -> CallError {
-    CallError { fault: UpstreamFault::Client, failure }
+    CallError {
+        fault: UpstreamFault::Client,
+        failure,
+    }
 }
 
 fn broken(detail: impl Into<std::borrow::Cow<'static, str>>) -> CallError {
     CallError {
         fault: UpstreamFault::Broken,
-        failure: Failure::new(http::StatusCode::BAD_GATEWAY, "BackendConnectionFailure", detail)
-            .telling("The backend did not answer properly."),
+        failure: Failure::new(
+            http::StatusCode::BAD_GATEWAY,
+            "BackendConnectionFailure",
+            detail,
+        )
+        .telling("The backend did not answer properly."),
     }
 }
 
@@ -195,7 +242,10 @@ fn timed_out(detail: String) -> CallError {
 fn has_timed_out(error: &(dyn std::error::Error + 'static)) -> bool {
     let mut current = Some(error);
     while let Some(error) = current {
-        if error.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::TimedOut) {
+        if error
+            .downcast_ref::<io::Error>()
+            .is_some_and(|e| e.kind() == io::ErrorKind::TimedOut)
+        {
             return true;
         }
         current = error.source();

@@ -1,13 +1,16 @@
-//! The PROXY protocol, versions 1 and 2: how a load balancer that only passes bytes on says whose bytes they are.
+//! The PROXY protocol, versions 1 and 2: how a load balancer that only passes bytes on says whose
+//! bytes they are.
 //!
-//! [`parse`] is pure and total: it looks at what has come so far and says whether it is a whole header, the beginning of
-//! one, or none. It never looks past the header, whose length is bounded, and it reads the source address only: the
-//! destination and the extensions (TLVs) of version 2 are checked for their lengths and otherwise left alone.
+//! [`parse`] is pure and total: it looks at what has come so far and says whether it is a whole
+//! header, the beginning of one, or none. It never looks past the header, whose length is bounded,
+//! and it reads the source address only: the destination and the extensions (TLVs) of version 2 are
+//! checked for their lengths and otherwise left alone.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// The longest header that is read. Version 1 has at most 107 bytes; version 2 could have 65,551, but real ones with
-/// their extensions (a host name, a client certificate's subject) stay below this.
+/// The longest header that is read. Version 1 has at most 107 bytes; version 2 could have 65,551,
+/// but real ones with their extensions (a host name, a client certificate's subject) stay below
+/// this.
 pub(crate) const MAX_LENGTH: usize = 2048;
 
 /// With the line break: what the specification gives as the worst case.
@@ -22,7 +25,8 @@ const V2_FIXED: usize = 16;
 pub(crate) enum Source {
     /// This client's. Canonical: an IPv4 address in IPv6 clothes is an IPv4 address.
     Client(IpAddr),
-    /// The proxy's own (a health check, `LOCAL`), or it does not know (`UNKNOWN`): the address of the socket holds.
+    /// The proxy's own (a health check, `LOCAL`), or it does not know (`UNKNOWN`): the address of
+    /// the socket holds.
     Proxy,
 }
 
@@ -48,7 +52,9 @@ pub(crate) enum Malformed {
     Line,
     #[error("its PROXY protocol header has a version or command that version 2 does not define")]
     Command,
-    #[error("its PROXY protocol header (version 2) is about something that is not a TCP connection")]
+    #[error(
+        "its PROXY protocol header (version 2) is about something that is not a TCP connection"
+    )]
     Transport,
     #[error("its PROXY protocol header (version 2) is too short for its addresses")]
     Addresses,
@@ -74,10 +80,16 @@ fn begins(bytes: &[u8], prefix: &[u8]) -> bool {
 fn version_1(bytes: &[u8]) -> Result<Progress, Malformed> {
     let line = &bytes[..bytes.len().min(V1_MAX_LENGTH)];
     let Some(end) = line.iter().position(|byte| *byte == b'\n') else {
-        return if line.len() < V1_MAX_LENGTH { Ok(Progress::Partial) } else { Err(Malformed::Line) };
+        return if line.len() < V1_MAX_LENGTH {
+            Ok(Progress::Partial)
+        } else {
+            Err(Malformed::Line)
+        };
     };
-    let text =
-        line[..end].strip_suffix(b"\r").and_then(|text| std::str::from_utf8(text).ok()).ok_or(Malformed::Line)?;
+    let text = line[..end]
+        .strip_suffix(b"\r")
+        .and_then(|text| std::str::from_utf8(text).ok())
+        .ok_or(Malformed::Line)?;
     let mut fields = text.split(' ').skip(1);
     let source = match fields.next() {
         // Whatever else stands on the line is to be ignored.
@@ -86,7 +98,10 @@ fn version_1(bytes: &[u8]) -> Result<Progress, Malformed> {
         Some("TCP6") => Source::Client(client::<Ipv6Addr>(fields)?),
         _ => return Err(Malformed::Line),
     };
-    Ok(Progress::Complete { length: end + 1, source })
+    Ok(Progress::Complete {
+        length: end + 1,
+        source,
+    })
 }
 
 /// `SOURCE DESTINATION PORT PORT`, and nothing else.
@@ -103,22 +118,37 @@ where
             return Err(Malformed::Line);
         }
     }
-    if fields.next().is_some() { Err(Malformed::Line) } else { Ok(source.into().to_canonical()) }
+    if fields.next().is_some() {
+        Err(Malformed::Line)
+    } else {
+        Ok(source.into().to_canonical())
+    }
 }
 
 fn version_2(bytes: &[u8]) -> Result<Progress, Malformed> {
     // A byte that is wrong already is not waited behind.
-    if bytes.get(12).is_some_and(|byte| !matches!(byte, 0x20 | 0x21)) {
+    if bytes
+        .get(12)
+        .is_some_and(|byte| !matches!(byte, 0x20 | 0x21))
+    {
         return Err(Malformed::Command);
     }
-    let Some(fixed) = bytes.get(..V2_FIXED) else { return Ok(Progress::Partial) };
+    let Some(fixed) = bytes.get(..V2_FIXED) else {
+        return Ok(Progress::Partial);
+    };
     let length = V2_FIXED + usize::from(u16::from_be_bytes([fixed[14], fixed[15]]));
     if length > MAX_LENGTH {
         return Err(Malformed::TooLong);
     }
-    let Some(rest) = bytes.get(V2_FIXED..length) else { return Ok(Progress::Partial) };
+    let Some(rest) = bytes.get(V2_FIXED..length) else {
+        return Ok(Progress::Partial);
+    };
     let local = fixed[12] == 0x20;
-    let source = if local { Source::Proxy } else { version_2_source(fixed[13], rest)? };
+    let source = if local {
+        Source::Proxy
+    } else {
+        version_2_source(fixed[13], rest)?
+    };
     Ok(Progress::Complete { length, source })
 }
 
@@ -135,7 +165,9 @@ fn version_2_source(family_and_transport: u8, rest: &[u8]) -> Result<Source, Mal
         // Unspecified, or a Unix socket: real, and without an address that means anything here.
         0x00 | 0x31 => Ok(Source::Proxy),
         0x11 => Ok(Source::Client(Ipv4Addr::from(address::<4>(rest)?).into())),
-        0x21 => Ok(Source::Client(IpAddr::from(address::<16>(rest)?).to_canonical())),
+        0x21 => Ok(Source::Client(
+            IpAddr::from(address::<16>(rest)?).to_canonical(),
+        )),
         _ => Err(Malformed::Transport),
     }
 }

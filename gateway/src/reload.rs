@@ -1,11 +1,12 @@
 //! Reading the configuration again while the gateway serves.
 //!
-//! A new configuration takes the place of the old one between two requests, as a whole or not at all: whatever is wrong
-//! with it is logged with its place, and the old one holds. What outlives a configuration (rate limit counters, the
-//! connections to limiters and backends, loaded keys, metrics of routes that stay) is in [`Parts`] and is not touched.
+//! A new configuration takes the place of the old one between two requests, as a whole or not at
+//! all: whatever is wrong with it is logged with its place, and the old one holds. What outlives a
+//! configuration (rate limit counters, the connections to limiters and backends, loaded keys,
+//! metrics of routes that stay) is in [`Parts`] and is not touched.
 //!
-//! A provider that the old configuration did not name must give its keys first. Otherwise a misspelt address would turn
-//! every replica into one that answers 503.
+//! A provider that the old configuration did not name must give its keys first. Otherwise a
+//! misspelt address would turn every replica into one that answers 503.
 
 use std::collections::BTreeSet;
 use std::error::Error as StdError;
@@ -23,7 +24,8 @@ use crate::gateway::{Current, Gateway, Parts};
 use crate::prepared::all_steps;
 use crate::run::Error;
 
-/// How soon a reload that failed for what may pass by itself (a provider that did not answer) is tried again.
+/// How soon a reload that failed for what may pass by itself (a provider that did not answer) is
+/// tried again.
 const RETRY: Duration = Duration::from_secs(30);
 
 /// Reads a configuration.
@@ -31,7 +33,8 @@ pub type Load = Arc<dyn Fn() -> Result<Configuration, ReloadError> + Send + Sync
 
 /// How and when the configuration is read again.
 pub struct Reload {
-    /// Reads it: files, named values, everything that can have changed. Called on a thread that may block.
+    /// Reads it: files, named values, everything that can have changed. Called on a thread that may
+    /// block.
     pub load: Load,
     /// Every value sent asks for a reload, and all providers for their keys; what is asked for
     /// meanwhile is one more.
@@ -80,8 +83,18 @@ pub(crate) struct Reloader {
 }
 
 impl Reloader {
-    pub(crate) fn new(configuration: &Configuration, gateway: Current, parts: Parts, metrics: Reloads) -> Self {
-        Self { gateway, parts, metrics, providers: providers_of(configuration) }
+    pub(crate) fn new(
+        configuration: &Configuration,
+        gateway: Current,
+        parts: Parts,
+        metrics: Reloads,
+    ) -> Self {
+        Self {
+            gateway,
+            parts,
+            metrics,
+            providers: providers_of(configuration),
+        }
     }
 
     /// Reloads whenever asked, until `shutdown`.
@@ -90,11 +103,18 @@ impl Reloader {
         let serve = async {
             let mut retry = false;
             loop {
-                let next = tokio::time::timeout(if retry { RETRY } else { Duration::MAX }, requests.changed()).await;
+                let next = tokio::time::timeout(
+                    if retry { RETRY } else { Duration::MAX },
+                    requests.changed(),
+                )
+                .await;
                 if matches!(next, Ok(Err(_))) {
                     return; // nobody can ask any more
                 }
-                retry = self.reload_and_tell(Arc::clone(&load)).await.is_err_and(|error| error.may_pass());
+                retry = self
+                    .reload_and_tell(Arc::clone(&load))
+                    .await
+                    .is_err_and(|error| error.may_pass());
             }
         };
         shutdown.run_until_cancelled(serve).await;
@@ -127,14 +147,26 @@ impl Reloader {
             self.providers = providers;
         }
         // Also after a failure: what the attempt registered goes again.
-        self.parts.providers.retain(self.providers.iter().map(String::as_str));
+        self.parts
+            .providers
+            .retain(self.providers.iter().map(String::as_str));
         self.gateway.store(Arc::new(built?));
         Ok(())
     }
 
-    async fn build(&self, configuration: &Configuration, providers: &BTreeSet<String>) -> Result<Gateway, ReloadError> {
+    async fn build(
+        &self,
+        configuration: &Configuration,
+        providers: &BTreeSet<String>,
+    ) -> Result<Gateway, ReloadError> {
         for url in providers.difference(&self.providers) {
-            if !self.parts.providers.preload(url).await.map_err(Error::from)? {
+            if !self
+                .parts
+                .providers
+                .preload(url)
+                .await
+                .map_err(Error::from)?
+            {
                 return Err(ReloadError::Provider { url: url.clone() });
             }
         }
@@ -154,12 +186,16 @@ fn providers_of(configuration: &Configuration) -> BTreeSet<String> {
 
 fn tell(error: &ReloadError) {
     match error {
-        ReloadError::Configuration(problems) | ReloadError::Gateway(Error::Configuration(problems)) => {
+        ReloadError::Configuration(problems)
+        | ReloadError::Gateway(Error::Configuration(problems)) => {
             for problem in &problems.0 {
                 tracing::error!("{problem}");
             }
             let errors = problems.0.len();
-            tracing::error!(errors, "the new configuration has errors: the old one still holds");
+            tracing::error!(
+                errors,
+                "the new configuration has errors: the old one still holds"
+            );
         }
         other => {
             tracing::error!(error = %other, "the new configuration cannot be put to work: the old one still holds");

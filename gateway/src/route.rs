@@ -46,7 +46,11 @@ pub(crate) fn routes(configuration: &Configuration, bases: &Bases) -> (Router, V
     let mut routes = Vec::new();
     for (api, base) in configuration.apis.iter().zip(&bases.apis) {
         let first = routes.len();
-        let numbered = api.operations.iter().enumerate().map(|(i, o)| (&o.method, &o.template, first + i));
+        let numbered = api
+            .operations
+            .iter()
+            .enumerate()
+            .map(|(i, o)| (&o.method, &o.template, first + i));
         router.add(&api.info.path, numbered);
         for operation in &api.operations {
             routes.push(Route {
@@ -66,10 +70,21 @@ fn reads_request_later(plan: &Plan) -> bool {
     fn defers(steps: &[Step]) -> bool {
         steps.iter().any(|step| match &step.action {
             Action::RateLimitByKey(limit) => limit.is_deferred(),
-            Action::Choose(choose) => choose.whens.iter().any(|w| defers(&w.steps)) || defers(&choose.otherwise),
+            Action::Choose(choose) => {
+                choose.whens.iter().any(|w| defers(&w.steps)) || defers(&choose.otherwise)
+            }
             _ => false,
         })
     }
-    let only_forwards = matches!(&plan.backend[..], [] | [Step { action: Action::ForwardRequest(_), .. }]);
-    !plan.outbound.is_empty() || !plan.on_error.is_empty() || !only_forwards || defers(&plan.inbound)
+    let only_forwards = matches!(
+        &plan.backend[..],
+        [] | [Step {
+            action: Action::ForwardRequest(_),
+            ..
+        }]
+    );
+    !plan.outbound.is_empty()
+        || !plan.on_error.is_empty()
+        || !only_forwards
+        || defers(&plan.inbound)
 }

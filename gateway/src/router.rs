@@ -1,8 +1,9 @@
 //! From method and path to an operation.
 //!
-//! As in the reference, the API is chosen first (the longest path that is a prefix, by whole segments), then the
-//! operation within it: a literal segment wins over a parameter, a parameter over a wildcard. Another method or an
-//! unknown path is the same answer, "no operation": 404. Built once; a look-up takes no lock.
+//! As in the reference, the API is chosen first (the longest path that is a prefix, by whole
+//! segments), then the operation within it: a literal segment wins over a parameter, a parameter
+//! over a wildcard. Another method or an unknown path is the same answer, "no operation": 404.
+//! Built once; a look-up takes no lock.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -39,9 +40,9 @@ struct ApiNode {
     operations: Option<Operations>,
 }
 
-/// The operations of one API, the most specific first within each list. Asking by the first segment keeps the walk
-/// short for APIs with many operations; a literal first segment wins over every other kind, so the lists may be asked
-/// one after the other.
+/// The operations of one API, the most specific first within each list. Asking by the first segment
+/// keeps the walk short for APIs with many operations; a literal first segment wins over every
+/// other kind, so the lists may be asked one after the other.
 #[derive(Debug, Default)]
 struct Operations {
     by_first_literal: HashMap<Box<str>, Vec<Entry>, RandomState>,
@@ -56,8 +57,8 @@ struct Entry {
 }
 
 impl Router {
-    /// Adds an API; `path` has no slashes at its ends and may be empty. Operations come with the number that
-    /// [`Match::operation`] will have.
+    /// Adds an API; `path` has no slashes at its ends and may be empty. Operations come with the
+    /// number that [`Match::operation`] will have.
     pub(crate) fn add<'a>(
         &mut self,
         path: &str,
@@ -69,12 +70,19 @@ impl Router {
         }
         let table = node.operations.get_or_insert_default();
         for (method, template, operation) in operations {
-            let entry = Entry { method: method.clone(), template: template.clone(), operation };
+            let entry = Entry {
+                method: method.clone(),
+                template: template.clone(),
+                operation,
+            };
             table.list(template).push(entry);
         }
         let order = |a: &Entry, b: &Entry| a.template.cmp_specificity(&b.template);
         table.others.sort_by(order);
-        table.by_first_literal.values_mut().for_each(|list| list.sort_by(order));
+        table
+            .by_first_literal
+            .values_mut()
+            .for_each(|list| list.sort_by(order));
     }
 
     /// The operation for a request. `path` is in its one spelling ([`crate::path::normalise`]).
@@ -82,10 +90,17 @@ impl Router {
         let (operations, prefix) = self.api(path)?;
         let rest = &path[prefix..];
         let rest = rest.strip_prefix('/').unwrap_or(rest);
-        operations.candidates(rest).filter(|entry| entry.method == *method).find_map(|entry| {
-            let parameters = entry.template.matches(rest)?;
-            Some(Match { operation: entry.operation, parameters, prefix })
-        })
+        operations
+            .candidates(rest)
+            .filter(|entry| entry.method == *method)
+            .find_map(|entry| {
+                let parameters = entry.template.matches(rest)?;
+                Some(Match {
+                    operation: entry.operation,
+                    parameters,
+                    prefix,
+                })
+            })
     }
 
     /// The API with the longest path that starts `path`, and how long that is.
@@ -95,10 +110,16 @@ impl Router {
         let mut at = 0;
         while let Some(rest) = path.get(at + 1..).filter(|_| path[at..].starts_with('/')) {
             let end = at + 1 + rest.find('/').unwrap_or(rest.len());
-            let Some(child) = node.children.get(&path[at + 1..end]) else { break };
+            let Some(child) = node.children.get(&path[at + 1..end]) else {
+                break;
+            };
             node = child;
             at = end;
-            best = node.operations.as_ref().map(|operations| (operations, at)).or(best);
+            best = node
+                .operations
+                .as_ref()
+                .map(|operations| (operations, at))
+                .or(best);
         }
         best
     }
@@ -107,7 +128,9 @@ impl Router {
 impl Operations {
     fn list(&mut self, template: &UrlTemplate) -> &mut Vec<Entry> {
         match template.segments.first() {
-            Some(Segment::Literal(first)) => self.by_first_literal.entry((&**first).into()).or_default(),
+            Some(Segment::Literal(first)) => {
+                self.by_first_literal.entry((&**first).into()).or_default()
+            }
             _ => &mut self.others,
         }
     }
@@ -115,7 +138,10 @@ impl Operations {
     fn candidates(&self, rest: &str) -> impl Iterator<Item = &Entry> {
         let first = rest.split('/').next().unwrap_or_default();
         // Literals of templates are written decoded; few paths have anything to decode.
-        let literal = match first.contains('%').then(|| percent_decode_str(first).decode_utf8()) {
+        let literal = match first
+            .contains('%')
+            .then(|| percent_decode_str(first).decode_utf8())
+        {
             Some(Ok(decoded)) => self.by_first_literal.get(&*decoded),
             _ => self.by_first_literal.get(first),
         };
@@ -136,7 +162,11 @@ mod tests {
                 .iter()
                 .map(|(method, template)| {
                     number += 1;
-                    (method.parse::<Method>().unwrap(), UrlTemplate::parse(template).unwrap(), number)
+                    (
+                        method.parse::<Method>().unwrap(),
+                        UrlTemplate::parse(template).unwrap(),
+                        number,
+                    )
                 })
                 .collect();
             router.add(path, parsed.iter().map(|(m, t, n)| (m, t, *n)));
@@ -145,12 +175,22 @@ mod tests {
     }
 
     fn find(router: &Router, method: &str, path: &str) -> Option<usize> {
-        router.find(&method.parse().unwrap(), path).map(|m| m.operation)
+        router
+            .find(&method.parse().unwrap(), path)
+            .map(|m| m.operation)
     }
 
     #[test]
     fn a_literal_wins_over_a_parameter_and_that_over_a_wildcard() {
-        let r = router(&[("api", &[("GET", "/*"), ("GET", "/{x}"), ("GET", "/me"), ("GET", "/me/*")])]);
+        let r = router(&[(
+            "api",
+            &[
+                ("GET", "/*"),
+                ("GET", "/{x}"),
+                ("GET", "/me"),
+                ("GET", "/me/*"),
+            ],
+        )]);
         assert_eq!(find(&r, "GET", "/api/me"), Some(3));
         assert_eq!(find(&r, "GET", "/api/you"), Some(2));
         assert_eq!(find(&r, "GET", "/api/you/too"), Some(1));
@@ -167,7 +207,11 @@ mod tests {
 
     #[test]
     fn the_longest_api_path_is_chosen_by_whole_segments() {
-        let r = router(&[("", &[("GET", "/{a}/{b}")]), ("api", &[("GET", "/x")]), ("api/v2", &[("GET", "/x")])]);
+        let r = router(&[
+            ("", &[("GET", "/{a}/{b}")]),
+            ("api", &[("GET", "/x")]),
+            ("api/v2", &[("GET", "/x")]),
+        ]);
         assert_eq!(find(&r, "GET", "/api/x"), Some(2));
         assert_eq!(find(&r, "GET", "/api/v2/x"), Some(3));
         assert_eq!(find(&r, "GET", "/apix/y"), Some(1));

@@ -29,17 +29,22 @@ pub enum Error {
          --trusted-proxies 10.0.1.0/24"
     )]
     ProxyProtocolOfNobody,
-    /// The configuration names something that cannot be put to work. [`crate::load`] finds the same.
+    /// The configuration names something that cannot be put to work. [`crate::load`] finds the
+    /// same.
     #[error(transparent)]
     Configuration(#[from] weir_policy::Diagnostics),
 }
 
-/// Serves `config` on `listeners.service` (and metrics and health on `listeners.ops`) until `shutdown`, then finishes
-/// what is in progress.
+/// Serves `config` on `listeners.service` (and metrics and health on `listeners.ops`) until
+/// `shutdown`, then finishes what is in progress.
 ///
 /// # Errors
 /// If the configuration cannot be put to work; nothing was served then.
-pub async fn run(config: Config, listeners: Listeners, shutdown: CancellationToken) -> Result<(), Error> {
+pub async fn run(
+    config: Config,
+    listeners: Listeners,
+    shutdown: CancellationToken,
+) -> Result<(), Error> {
     if config.proxy_protocol && config.trusted_proxies.is_empty() {
         return Err(Error::ProxyProtocolOfNobody);
     }
@@ -57,15 +62,20 @@ pub async fn run(config: Config, listeners: Listeners, shutdown: CancellationTok
         public_url: config.public_url,
         live: Arc::new(Live::new(config.live_keys)),
     };
-    let gateway: Current = Arc::new(ArcSwap::from_pointee(Gateway::new(&config.configuration, &parts, None)?));
+    let gateway: Current = Arc::new(ArcSwap::from_pointee(Gateway::new(
+        &config.configuration,
+        &parts,
+        None,
+    )?));
     let reloads = Reloads::default();
     ops.registry(|registry| {
         registry.register_collector(Box::new(Exposition(Arc::clone(&gateway))));
         reloads.register(registry, "gateway");
     });
     providers.spawn_refresh(shutdown.clone());
-    // The other parts report for themselves: the limiter's client (degraded while no limiter answers) and the key
-    // sources (not ready until all keys have come once: until then another replica is the better choice).
+    // The other parts report for themselves: the limiter's client (degraded while no limiter
+    // answers) and the key sources (not ready until all keys have come once: until then another
+    // replica is the better choice).
     ops.readiness("configuration").ready();
     let live = Arc::clone(&parts.live);
     if let Some(reload) = config.reload {
@@ -84,6 +94,13 @@ pub async fn run(config: Config, listeners: Listeners, shutdown: CancellationTok
             }
         });
     }
-    crate::listener::serve(listeners.service, gateway, &config.clients, config.proxy_protocol, shutdown).await;
+    crate::listener::serve(
+        listeners.service,
+        gateway,
+        &config.clients,
+        config.proxy_protocol,
+        shutdown,
+    )
+    .await;
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! The life of one request, from its headers to those of the answer. `docs/gateway.md` has the picture.
+//! The life of one request, from its headers to those of the answer. `docs/gateway.md` has the
+//! picture.
 
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -32,15 +33,16 @@ use crate::router::Match;
 use crate::target::{Relative, Target};
 use crate::trace::Trace;
 
-/// The access log: one line at level debug for every answer of 400 and more. Has a target of its own, so that
-/// `WEIR_LOG=info,weir_gateway::access=debug` shows nothing else.
+/// The access log: one line at level debug for every answer of 400 and more. Has a target of its
+/// own, so that `WEIR_LOG=info,weir_gateway::access=debug` shows nothing else.
 const ACCESS: &str = "weir_gateway::access";
 
 /// What was received, before anything was done with it.
 pub(crate) struct Arrival {
     pub(crate) parts: Parts,
     pub(crate) headers: HeaderMap,
-    /// The host that was asked for: that of an absolute URL (or HTTP/2's), else the `Host` header's.
+    /// The host that was asked for: that of an absolute URL (or HTTP/2's), else the `Host`
+    /// header's.
     pub(crate) authority: Option<Authority>,
     pub(crate) peer: IpAddr,
     pub(crate) ip: IpAddr,
@@ -74,23 +76,49 @@ impl Gateway {
         let asked = tracing::enabled!(target: ACCESS, tracing::Level::DEBUG)
             .then(|| (parts.method.clone(), parts.uri.path().to_owned()));
         let authority = authority(&parts, &headers);
-        let arrival = Arrival { parts, headers, authority, peer, ip, id, at: SystemTime::now() };
-        let (route, answer) = self.answer(arrival, body, trace).instrument(span.clone()).await;
-        let Answer { status, reason, headers, payload } = answer;
-        self.counters().route(route.meter).answered(status, started.elapsed());
+        let arrival = Arrival {
+            parts,
+            headers,
+            authority,
+            peer,
+            ip,
+            id,
+            at: SystemTime::now(),
+        };
+        let (route, answer) = self
+            .answer(arrival, body, trace)
+            .instrument(span.clone())
+            .await;
+        let Answer {
+            status,
+            reason,
+            headers,
+            payload,
+        } = answer;
+        self.counters()
+            .route(route.meter)
+            .answered(status, started.elapsed());
         if !span.is_disabled() {
             record(&span, method, route, status);
         }
-        if let Some((method, path)) = asked.filter(|_| status.is_client_error() || status.is_server_error()) {
+        if let Some((method, path)) =
+            asked.filter(|_| status.is_client_error() || status.is_server_error())
+        {
             let (api, operation, took) = (&route.api.id, &route.operation.id, started.elapsed());
             span.in_scope(|| {
                 tracing::debug!(target: ACCESS, %method, path, status = status.as_u16(), ?took, %ip, %api, %operation, activity = %id, "refused or failed");
             });
         }
-        let mut response = Response::new(ResponseBody::new(payload, self.upstream.body_idle_timeout, in_flight));
+        let mut response = Response::new(ResponseBody::new(
+            payload,
+            self.upstream.body_idle_timeout,
+            in_flight,
+        ));
         *response.status_mut() = status;
         *response.headers_mut() = headers;
-        if let Some(reason) = reason.and_then(|reason| ReasonPhrase::try_from(reason.as_bytes()).ok()) {
+        if let Some(reason) =
+            reason.and_then(|reason| ReasonPhrase::try_from(reason.as_bytes()).ok())
+        {
             response.extensions_mut().insert(reason);
         }
         response
@@ -109,29 +137,53 @@ impl Gateway {
         {
             return self.preflight(&arrival, &preflight, &path, &trace);
         }
-        let Some(Match { operation, parameters, prefix }) = found else {
-            if let Some(openapi) = self.openapi.as_ref().filter(|openapi| openapi.is_asked_for(method, path.path())) {
+        let Some(Match {
+            operation,
+            parameters,
+            prefix,
+        }) = found
+        else {
+            if let Some(openapi) = self
+                .openapi
+                .as_ref()
+                .filter(|openapi| openapi.is_asked_for(method, path.path()))
+            {
                 return self.describe(openapi, arrival, &path, &trace);
             }
-            return self.without_route(arrival, trace, Failure::not_found()).await;
+            return self
+                .without_route(arrival, trace, Failure::not_found())
+                .await;
         };
         let route = &self.routes[operation];
-        let target = Target { base: route.base.clone(), relative: Relative::new(path, prefix), chosen_by_id: None };
+        let target = Target {
+            base: route.base.clone(),
+            relative: Relative::new(path, prefix),
+            chosen_by_id: None,
+        };
         let exchange = Exchange::new(self, route, arrival, target, parameters, Some(body), trace);
         (route, exchange.run().await)
     }
 
     /// An answer for a request without an operation: the global `cors` and `on-error` apply.
-    async fn without_route(&self, arrival: Arrival, trace: Trace, failure: Box<Failure>) -> (&Route, Answer) {
+    async fn without_route(
+        &self,
+        arrival: Arrival,
+        trace: Trace,
+        failure: Box<Failure>,
+    ) -> (&Route, Answer) {
         let route = &self.unmatched;
-        let target =
-            Target { base: None, relative: Relative::new(PathAndQuery::from_static("/"), 0), chosen_by_id: None };
+        let target = Target {
+            base: None,
+            relative: Relative::new(PathAndQuery::from_static("/"), 0),
+            chosen_by_id: None,
+        };
         let exchange = Exchange::new(self, route, arrival, target, Vec::new(), None, trace);
         (route, exchange.run_failed(failure).await)
     }
 
-    /// Answers a preflight: only the `cors` policies of the operation it asks for are looked at, in their order. For an
-    /// operation that does not exist it is the global ones, so that a script can read the 404 that follows.
+    /// Answers a preflight: only the `cors` policies of the operation it asks for are looked at, in
+    /// their order. For an operation that does not exist it is the global ones, so that a script
+    /// can read the 404 that follows.
     fn preflight(
         &self,
         arrival: &Arrival,
@@ -140,12 +192,18 @@ impl Gateway {
         trace: &Trace,
     ) -> (&Route, Answer) {
         let found = self.router.find(&preflight.method, path.path());
-        let route = found.as_ref().map_or(&self.unmatched, |found| &self.routes[found.operation]);
+        let route = found
+            .as_ref()
+            .map_or(&self.unmatched, |found| &self.routes[found.operation]);
         let parameters = found.map(|found| found.parameters).unwrap_or_default();
-        let mut policies = route.plan.inbound.iter().filter_map(|step| match &step.action {
-            Action::Cors(cors) => Some((&step.origin, &**cors)),
-            _ => None,
-        });
+        let mut policies = route
+            .plan
+            .inbound
+            .iter()
+            .filter_map(|step| match &step.action {
+                Action::Cors(cors) => Some((&step.origin, &**cors)),
+                _ => None,
+            });
         let Some((origin, first)) = policies.next() else {
             let mut answer = Answer::default();
             answer.fail(&Failure::not_found(), arrival.id);
@@ -155,7 +213,10 @@ impl Gateway {
         let context = self.context(route, arrival, HeaderMap::new(), parameters, path);
         let mut answer = Answer::default();
         let span = trace.policy_span(origin);
-        match preflight.answer([first].into_iter().chain(policies.map(|(_, cors)| cors)), &context) {
+        match preflight.answer(
+            [first].into_iter().chain(policies.map(|(_, cors)| cors)),
+            &context,
+        ) {
             Ok(headers) => {
                 span.record("weir.policy.result", "answered");
                 answer.headers = headers;
@@ -203,12 +264,16 @@ impl Gateway {
     }
 }
 
-/// Checks what a route cannot be looked for without; gives the path in its one spelling, with the query.
+/// Checks what a route cannot be looked for without; gives the path in its one spelling, with the
+/// query.
 fn well_formed(arrival: &Arrival) -> Result<PathAndQuery, Box<Failure>> {
     let hosts = arrival.headers.get_all(HOST).iter().count();
-    // RFC 9112, section 3.2: one Host, also with an absolute URL. Two hosts are two opinions about the same request.
+    // RFC 9112, section 3.2: one Host, also with an absolute URL. Two hosts are two opinions about
+    // the same request.
     if hosts > 1 || (hosts == 0 && arrival.parts.version == Version::HTTP_11) {
-        return Err(Failure::bad_request("The request needs exactly one Host header."));
+        return Err(Failure::bad_request(
+            "The request needs exactly one Host header.",
+        ));
     }
     if hosts == 1 && arrival.authority.is_none() {
         return Err(Failure::bad_request("The Host header is not a host."));
@@ -219,7 +284,9 @@ fn well_formed(arrival: &Arrival) -> Result<PathAndQuery, Box<Failure>> {
     match path::normalise(received.path()).map_err(|bad| Failure::bad_request(bad.to_string()))? {
         Cow::Borrowed(_) => Ok(received.clone()),
         Cow::Owned(path) => {
-            let text = received.query().map_or_else(|| path.clone(), |query| format!("{path}?{query}"));
+            let text = received
+                .query()
+                .map_or_else(|| path.clone(), |query| format!("{path}?{query}"));
             PathAndQuery::from_maybe_shared(Bytes::from(text))
                 .map_err(|_| Failure::bad_request("The request path is not valid."))
         }
@@ -227,7 +294,8 @@ fn well_formed(arrival: &Arrival) -> Result<PathAndQuery, Box<Failure>> {
 }
 
 fn authority(parts: &Parts, headers: &HeaderMap) -> Option<Authority> {
-    let of_header = || Authority::from_maybe_shared(Bytes::copy_from_slice(headers.get(HOST)?.as_bytes())).ok();
+    let of_header =
+        || Authority::from_maybe_shared(Bytes::copy_from_slice(headers.get(HOST)?.as_bytes())).ok();
     parts.uri.authority().cloned().or_else(of_header)
 }
 
@@ -245,11 +313,15 @@ fn record(span: &tracing::Span, method: &str, route: &Route, status: StatusCode)
     if !route.operation.url_template.is_empty() {
         let (path, template) = (&route.api.path, &route.operation.url_template);
         let slash = if path.is_empty() { "" } else { "/" };
-        span.record("http.route", tracing::field::display(format_args!("{slash}{path}{template}")));
+        span.record(
+            "http.route",
+            tracing::field::display(format_args!("{slash}{path}{template}")),
+        );
         propagation::rename(span, format!("{method} {slash}{path}{template}"));
     }
     if status.is_server_error() {
-        span.record("otel.status_code", "ERROR").record("error.type", status.as_str());
+        span.record("otel.status_code", "ERROR")
+            .record("error.type", status.as_str());
     }
 }
 

@@ -10,7 +10,11 @@ use secrecy::{ExposeSecret, SecretString};
 use weir_policy::Backend;
 
 /// What is written as it is in a query's names and values.
-const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+const QUERY: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 
 /// A base URL, taken apart once.
 #[derive(Debug)]
@@ -51,7 +55,9 @@ impl BadBase {
 impl Base {
     /// Takes a base URL apart.
     pub(crate) fn new(url: &Uri) -> Result<Self, BadBase> {
-        let (Some(scheme), Some(authority)) = (url.scheme(), url.authority()) else { return Err(BadBase::NotAbsolute) };
+        let (Some(scheme), Some(authority)) = (url.scheme(), url.authority()) else {
+            return Err(BadBase::NotAbsolute);
+        };
         if *scheme != Scheme::HTTP {
             return Err(BadBase::Scheme);
         }
@@ -60,7 +66,13 @@ impl Base {
         }
         let host = HeaderValue::from_str(authority.as_str()).map_err(|_| BadBase::NotAbsolute)?;
         let path = url.path().trim_end_matches('/').into();
-        Ok(Self { authority: authority.clone(), path, host, headers: Vec::new(), query: None })
+        Ok(Self {
+            authority: authority.clone(),
+            path,
+            host,
+            headers: Vec::new(),
+            query: None,
+        })
     }
 
     /// The base URL of a backend entity, with its credentials.
@@ -79,17 +91,24 @@ impl Base {
         Ok(base)
     }
 
-    /// The URL of `relative` (path and query) under this base, as policies see it: without credentials.
+    /// The URL of `relative` (path and query) under this base, as policies see it: without
+    /// credentials.
     pub(crate) fn url(&self, relative: &Relative) -> Result<Uri, InvalidUri> {
         let text = relative.as_str();
         let whole = relative.from == 0 && self.path.is_empty() && text.starts_with('/');
-        let path = if whole { relative.source.clone() } else { self.join(text)? };
+        let path = if whole {
+            relative.source.clone()
+        } else {
+            self.join(text)?
+        };
         Ok(self.absolute(path))
     }
 
     /// The URL that is really asked for: with the credentials that belong into the query.
     pub(crate) fn upstream_url(&self, seen: &Uri) -> Result<Uri, InvalidUri> {
-        let Some(query) = &self.query else { return Ok(seen.clone()) };
+        let Some(query) = &self.query else {
+            return Ok(seen.clone());
+        };
         let path = seen.path_and_query().map_or("/", PathAndQuery::as_str);
         let mut text = String::with_capacity(path.len() + query.expose_secret().len() + 1);
         text.push_str(path);
@@ -101,7 +120,9 @@ impl Base {
     fn join(&self, relative: &str) -> Result<PathAndQuery, InvalidUri> {
         let mut text = String::with_capacity(self.path.len() + relative.len() + 1);
         text.push_str(&self.path);
-        if !relative.starts_with('/') && (text.is_empty() || !relative.starts_with('?') && !relative.is_empty()) {
+        if !relative.starts_with('/')
+            && (text.is_empty() || !relative.starts_with('?') && !relative.is_empty())
+        {
             text.push('/');
         }
         text.push_str(relative);
@@ -159,14 +180,21 @@ mod tests {
 
     fn url(base: &str, path: &'static str, from: usize) -> String {
         let relative = Relative::new(PathAndQuery::from_static(path), from);
-        Base::new(&base.parse().unwrap()).unwrap().url(&relative).unwrap().to_string()
+        Base::new(&base.parse().unwrap())
+            .unwrap()
+            .url(&relative)
+            .unwrap()
+            .to_string()
     }
 
     #[test]
     fn the_operations_path_follows_the_base() {
         assert_eq!(url("http://b:1", "/hello?x=1", 0), "http://b:1/hello?x=1");
         assert_eq!(url("http://b:1/", "/hello", 0), "http://b:1/hello");
-        assert_eq!(url("http://b:1/api/", "/shop/hello?x", 5), "http://b:1/api/hello?x");
+        assert_eq!(
+            url("http://b:1/api/", "/shop/hello?x", 5),
+            "http://b:1/api/hello?x"
+        );
         assert_eq!(url("http://b:1/api", "/shop?x=1", 5), "http://b:1/api?x=1");
         assert_eq!(url("http://b:1/api", "/shop", 5), "http://b:1/api");
         assert_eq!(url("http://b:1", "/shop", 5), "http://b:1/");
@@ -187,15 +215,28 @@ mod tests {
         let backend = Backend {
             id: "f".into(),
             url: "http://b/api".parse().unwrap(),
-            url_at: Location { file: "f".into(), position: Position { line: 1, column: 1 } },
+            url_at: Location {
+                file: "f".into(),
+                position: Position { line: 1, column: 1 },
+            },
             headers: Vec::new(),
             query: vec![("code".into(), "a&b=".into())],
         };
         let base = Base::of_backend(&backend).unwrap();
-        let seen = base.url(&Relative::new(PathAndQuery::from_static("/hello?x=1"), 0)).unwrap();
+        let seen = base
+            .url(&Relative::new(PathAndQuery::from_static("/hello?x=1"), 0))
+            .unwrap();
         assert_eq!(seen, "http://b/api/hello?x=1");
-        assert_eq!(base.upstream_url(&seen).unwrap(), "http://b/api/hello?x=1&code=a%26b%3D");
-        let bare = base.url(&Relative::new(PathAndQuery::from_static("/hello"), 0)).unwrap();
-        assert_eq!(base.upstream_url(&bare).unwrap(), "http://b/api/hello?code=a%26b%3D");
+        assert_eq!(
+            base.upstream_url(&seen).unwrap(),
+            "http://b/api/hello?x=1&code=a%26b%3D"
+        );
+        let bare = base
+            .url(&Relative::new(PathAndQuery::from_static("/hello"), 0))
+            .unwrap();
+        assert_eq!(
+            base.upstream_url(&bare).unwrap(),
+            "http://b/api/hello?code=a%26b%3D"
+        );
     }
 }

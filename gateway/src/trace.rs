@@ -1,9 +1,10 @@
 //! The trace a request belongs to (W3C Trace Context).
 //!
-//! With an exporter there is a span per request, inside it one per policy that ran, and the limiter and the backend
-//! become their children; `docs/tracing.md` lists them. Without one nothing is recorded, but the chain is not broken: a
-//! valid `traceparent` goes on unchanged, otherwise a new one is made, whose trace id is the request id. Either way the
-//! answer names the trace in `x-trace-id`.
+//! With an exporter there is a span per request, inside it one per policy that ran, and the limiter
+//! and the backend become their children; `docs/tracing.md` lists them. Without one nothing is
+//! recorded, but the chain is not broken: a valid `traceparent` goes on unchanged, otherwise a new
+//! one is made, whose trace id is the request id. Either way the answer names the trace in
+//! `x-trace-id`.
 
 use bytes::Bytes;
 use http::header::{HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
@@ -31,24 +32,40 @@ pub(crate) struct Trace {
 
 impl Trace {
     /// Continues the trace that `headers` name, or begins one and names it there.
-    pub(crate) fn begin(request: &http::request::Parts, headers: &mut HeaderMap, request_id: Uuid) -> Self {
+    pub(crate) fn begin(
+        request: &http::request::Parts,
+        headers: &mut HeaderMap,
+        request_id: Uuid,
+    ) -> Self {
         if propagation::enabled() {
             let span = server_span(request, headers);
             propagation::set_parent(&span, headers);
             let id = propagation::trace_id(&span).and_then(|id| HeaderValue::from_str(&id).ok());
-            return Self { sampled: propagation::is_sampled(&span), span, id };
+            return Self {
+                sampled: propagation::is_sampled(&span),
+                span,
+                id,
+            };
         }
         if let Some(parent) = headers.get(TRACEPARENT)
             && headers.get_all(TRACEPARENT).iter().count() == 1
             && is_traceparent(parent.as_bytes())
         {
             let id = HeaderValue::from_bytes(&parent.as_bytes()[3..35]).ok();
-            return Self { span: Span::none(), sampled: false, id };
+            return Self {
+                span: Span::none(),
+                sampled: false,
+                id,
+            };
         }
         headers.remove(TRACESTATE);
         let (parent, id) = fresh(request_id);
         headers.insert(TRACEPARENT, parent);
-        Self { span: Span::none(), sampled: false, id: Some(id) }
+        Self {
+            span: Span::none(),
+            sampled: false,
+            id: Some(id),
+        }
     }
 
     /// Puts the trace id into an answer.
@@ -107,7 +124,8 @@ impl Trace {
         )
     }
 
-    /// Makes what is called next a child of `span`, or of the request's span if that is all there is.
+    /// Makes what is called next a child of `span`, or of the request's span if that is all there
+    /// is.
     pub(crate) fn propagate(&self, span: &Span, headers: &mut HeaderMap) {
         if !self.span.is_disabled() {
             let from = if span.is_disabled() { &self.span } else { span };
@@ -140,9 +158,14 @@ fn server_span(request: &http::request::Parts, headers: &HeaderMap) -> Span {
     )
 }
 
-/// `00-<32 hexadecimal digits>-<16>-<2>`, ids not zero. A later version may go on after another `-`.
+/// `00-<32 hexadecimal digits>-<16>-<2>`, ids not zero. A later version may go on after another
+/// `-`.
 fn is_traceparent(value: &[u8]) -> bool {
-    let hex = |range: std::ops::Range<usize>| value[range].iter().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    let hex = |range: std::ops::Range<usize>| {
+        value[range]
+            .iter()
+            .all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+    };
     let zero = |range: std::ops::Range<usize>| value[range].iter().all(|b| *b == b'0');
     let shape = value.len() >= 55 && value[2] == b'-' && value[35] == b'-' && value[52] == b'-';
     shape
@@ -164,7 +187,8 @@ fn fresh(request_id: Uuid) -> (HeaderValue, HeaderValue) {
     let (start, span) = text.split_at_mut(36);
     span[..16].copy_from_slice(&start[3..19]);
     let shared = Bytes::copy_from_slice(&text);
-    let parent = HeaderValue::from_maybe_shared(shared.clone()).expect("hexadecimal digits and dashes");
+    let parent =
+        HeaderValue::from_maybe_shared(shared.clone()).expect("hexadecimal digits and dashes");
     let id = HeaderValue::from_maybe_shared(shared.slice(3..35)).expect("hexadecimal digits");
     (parent, id)
 }
@@ -178,7 +202,9 @@ mod tests {
     #[test]
     fn only_well_formed_parents_are_continued() {
         assert!(is_traceparent(GOOD));
-        assert!(is_traceparent(b"01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more"));
+        assert!(is_traceparent(
+            b"01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more"
+        ));
         for bad in [
             &b""[..],
             &GOOD[..54],

@@ -1,6 +1,6 @@
-//! Accounts: who can sign in, and what they have allowed which application. Kept in memory or in SQLite; everything
-//! else the provider remembers (pending sign-ins, sessions, codes, refresh tokens) lives in memory and ends with the
-//! process, which costs people a sign-in.
+//! Accounts: who can sign in, and what they have allowed which application. Kept in memory or in
+//! SQLite; everything else the provider remembers (pending sign-ins, sessions, codes, refresh
+//! tokens) lives in memory and ends with the process, which costs people a sign-in.
 
 mod memory;
 mod sqlite;
@@ -39,7 +39,9 @@ pub enum AccountsError {
         source: std::io::Error,
     },
     /// The file was written by a later version.
-    #[error("the accounts file has layout {found}, and this version knows only layout {known}: use a newer version")]
+    #[error(
+        "the accounts file has layout {found}, and this version knows only layout {known}: use a newer version"
+    )]
     Layout {
         /// The layout of the file.
         found: i64,
@@ -72,7 +74,9 @@ impl Directory {
     pub(crate) async fn open(accounts: &config::Accounts) -> Result<Self, AccountsError> {
         match accounts {
             config::Accounts::Memory => Ok(Self::Memory(memory::Memory::default())),
-            config::Accounts::Sqlite(path) => Ok(Self::Sqlite(sqlite::Sqlite::open(path.clone()).await?)),
+            config::Accounts::Sqlite(path) => {
+                Ok(Self::Sqlite(sqlite::Sqlite::open(path.clone()).await?))
+            }
         }
     }
 
@@ -83,7 +87,10 @@ impl Directory {
         }
     }
 
-    pub(crate) async fn find_by_email(&self, email: &str) -> Result<Option<Account>, AccountsError> {
+    pub(crate) async fn find_by_email(
+        &self,
+        email: &str,
+    ) -> Result<Option<Account>, AccountsError> {
         match self {
             Self::Memory(memory) => Ok(memory.find_by_email(email)),
             Self::Sqlite(sqlite) => sqlite.find_by_email(email.to_owned()).await,
@@ -97,7 +104,11 @@ impl Directory {
         }
     }
 
-    pub(crate) async fn set_password(&self, id: Uuid, password: String) -> Result<(), AccountsError> {
+    pub(crate) async fn set_password(
+        &self,
+        id: Uuid,
+        password: String,
+    ) -> Result<(), AccountsError> {
         match self {
             Self::Memory(memory) => {
                 memory.set_password(id, password);
@@ -108,7 +119,11 @@ impl Directory {
     }
 
     /// The scopes that an account has allowed a client.
-    pub(crate) async fn consents(&self, id: Uuid, client: &str) -> Result<BTreeSet<String>, AccountsError> {
+    pub(crate) async fn consents(
+        &self,
+        id: Uuid,
+        client: &str,
+    ) -> Result<BTreeSet<String>, AccountsError> {
         match self {
             Self::Memory(memory) => Ok(memory.consents(id, client)),
             Self::Sqlite(sqlite) => sqlite.consents(id, client.to_owned()).await,
@@ -116,24 +131,33 @@ impl Directory {
     }
 
     /// Keeps that an account has allowed a client these scopes, besides those of before.
-    pub(crate) async fn add_consents(&self, id: Uuid, client: &str, scopes: &[String]) -> Result<(), AccountsError> {
+    pub(crate) async fn add_consents(
+        &self,
+        id: Uuid,
+        client: &str,
+        scopes: &[String],
+    ) -> Result<(), AccountsError> {
         match self {
             Self::Memory(memory) => {
                 memory.add_consents(id, client, scopes);
                 Ok(())
             }
-            Self::Sqlite(sqlite) => sqlite.add_consents(id, client.to_owned(), scopes.to_owned()).await,
+            Self::Sqlite(sqlite) => {
+                sqlite
+                    .add_consents(id, client.to_owned(), scopes.to_owned())
+                    .await
+            }
         }
     }
 }
 
-/// An e-mail address in the form in which it identifies an account: without blanks around it, in lower case. None if
-/// it is no address.
+/// An e-mail address in the form in which it identifies an account: without blanks around it, in
+/// lower case. None if it is no address.
 pub(crate) fn normalise_email(text: &str) -> Option<String> {
     let text = text.trim();
     // 254 bytes is what fits into a mail envelope (RFC 5321).
-    let plausible =
-        text.len() <= 254 && !text.contains(|c: char| c.is_whitespace() || c.is_control() || "<>\"".contains(c));
+    let plausible = text.len() <= 254
+        && !text.contains(|c: char| c.is_whitespace() || c.is_control() || "<>\"".contains(c));
     let (user, domain) = text.split_once('@')?;
     let complete = !user.is_empty()
         && !domain.is_empty()
@@ -159,28 +183,65 @@ mod tests {
     async fn keeps_accounts(directory: &Directory) {
         let alice = account("alice@example.com");
         assert_eq!(directory.create(alice.clone()).await.unwrap(), Created::Yes);
-        assert_eq!(directory.create(account("alice@example.com")).await.unwrap(), Created::Taken);
-        assert_eq!(directory.find_by_email("alice@example.com").await.unwrap(), Some(alice.clone()));
-        assert_eq!(directory.find_by_id(alice.id).await.unwrap(), Some(alice.clone()));
-        assert_eq!(directory.find_by_email("bob@example.com").await.unwrap(), None);
+        assert_eq!(
+            directory
+                .create(account("alice@example.com"))
+                .await
+                .unwrap(),
+            Created::Taken
+        );
+        assert_eq!(
+            directory.find_by_email("alice@example.com").await.unwrap(),
+            Some(alice.clone())
+        );
+        assert_eq!(
+            directory.find_by_id(alice.id).await.unwrap(),
+            Some(alice.clone())
+        );
+        assert_eq!(
+            directory.find_by_email("bob@example.com").await.unwrap(),
+            None
+        );
         assert_eq!(directory.find_by_id(Uuid::new_v4()).await.unwrap(), None);
-        directory.set_password(alice.id, "$argon2id$new".to_owned()).await.unwrap();
-        assert_eq!(directory.find_by_id(alice.id).await.unwrap().unwrap().password, "$argon2id$new");
+        directory
+            .set_password(alice.id, "$argon2id$new".to_owned())
+            .await
+            .unwrap();
+        assert_eq!(
+            directory
+                .find_by_id(alice.id)
+                .await
+                .unwrap()
+                .unwrap()
+                .password,
+            "$argon2id$new"
+        );
     }
 
     async fn keeps_consents(directory: &Directory) {
         let (alice, bob) = (account("alice@example.com"), account("bob@example.com"));
         directory.create(alice.clone()).await.unwrap();
         directory.create(bob.clone()).await.unwrap();
-        for (scopes, together) in
-            [(&["b", "a"][..], &["a", "b"][..]), (&["b", "c"], &["a", "b", "c"]), (&[], &["a", "b", "c"])]
-        {
+        for (scopes, together) in [
+            (&["b", "a"][..], &["a", "b"][..]),
+            (&["b", "c"], &["a", "b", "c"]),
+            (&[], &["a", "b", "c"]),
+        ] {
             let scopes: Vec<String> = scopes.iter().copied().map(str::to_owned).collect();
-            directory.add_consents(alice.id, "app", &scopes).await.unwrap();
+            directory
+                .add_consents(alice.id, "app", &scopes)
+                .await
+                .unwrap();
             let kept = directory.consents(alice.id, "app").await.unwrap();
             assert!(kept.iter().eq(together), "{kept:?}");
         }
-        assert!(directory.consents(alice.id, "other").await.unwrap().is_empty());
+        assert!(
+            directory
+                .consents(alice.id, "other")
+                .await
+                .unwrap()
+                .is_empty()
+        );
         assert!(directory.consents(bob.id, "app").await.unwrap().is_empty());
     }
 
@@ -196,7 +257,13 @@ mod tests {
         let place = config::Accounts::Sqlite(folder.path().join("accounts.db"));
         keeps_accounts(&Directory::open(&place).await.unwrap()).await;
         let again = Directory::open(&place).await.unwrap();
-        assert!(again.find_by_email("alice@example.com").await.unwrap().is_some());
+        assert!(
+            again
+                .find_by_email("alice@example.com")
+                .await
+                .unwrap()
+                .is_some()
+        );
     }
 
     #[tokio::test]
@@ -205,7 +272,11 @@ mod tests {
         let place = config::Accounts::Sqlite(folder.path().join("accounts.db"));
         let directory = Directory::open(&place).await.unwrap();
         keeps_consents(&directory).await;
-        let alice = directory.find_by_email("alice@example.com").await.unwrap().unwrap();
+        let alice = directory
+            .find_by_email("alice@example.com")
+            .await
+            .unwrap()
+            .unwrap();
         let again = Directory::open(&place).await.unwrap();
         assert_eq!(again.consents(alice.id, "app").await.unwrap().len(), 3);
     }
@@ -215,15 +286,29 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("accounts.db");
         let old = rusqlite::Connection::open(&path).unwrap();
-        old.execute_batch(include_str!("accounts/layout_1.sql")).unwrap();
+        old.execute_batch(include_str!("accounts/layout_1.sql"))
+            .unwrap();
         old.pragma_update(None, "user_version", 1).unwrap();
         let id = Uuid::new_v4().to_string();
-        old.execute("insert into accounts values (?1, 'alice@example.com', 'Alice', '$argon2id$', 0)", [&id]).unwrap();
+        old.execute(
+            "insert into accounts values (?1, 'alice@example.com', 'Alice', '$argon2id$', 0)",
+            [&id],
+        )
+        .unwrap();
         drop(old);
-        let directory = Directory::open(&config::Accounts::Sqlite(path)).await.unwrap();
-        let alice = directory.find_by_email("alice@example.com").await.unwrap().unwrap();
+        let directory = Directory::open(&config::Accounts::Sqlite(path))
+            .await
+            .unwrap();
+        let alice = directory
+            .find_by_email("alice@example.com")
+            .await
+            .unwrap()
+            .unwrap();
         assert_eq!(alice.id.to_string(), id);
-        directory.add_consents(alice.id, "app", &["a".to_owned()]).await.unwrap();
+        directory
+            .add_consents(alice.id, "app", &["a".to_owned()])
+            .await
+            .unwrap();
         assert_eq!(directory.consents(alice.id, "app").await.unwrap().len(), 1);
     }
 
@@ -232,9 +317,16 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let place = config::Accounts::Sqlite(folder.path().join("accounts.db"));
         // Two connections, so that it is the database that decides.
-        let directories = [Directory::open(&place).await.unwrap(), Directory::open(&place).await.unwrap()];
+        let directories = [
+            Directory::open(&place).await.unwrap(),
+            Directory::open(&place).await.unwrap(),
+        ];
         let mut created = 0;
-        let attempts = directories.iter().cycle().take(10).map(|it| it.create(account("carol@example.com")));
+        let attempts = directories
+            .iter()
+            .cycle()
+            .take(10)
+            .map(|it| it.create(account("carol@example.com")));
         for attempt in futures(attempts).await {
             created += usize::from(attempt == Created::Yes);
         }
@@ -255,7 +347,11 @@ mod tests {
                 }
                 std::task::Poll::Pending => true,
             });
-            if pending.is_empty() { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+            if pending.is_empty() {
+                std::task::Poll::Ready(())
+            } else {
+                std::task::Poll::Pending
+            }
         })
         .await;
         results
@@ -265,16 +361,39 @@ mod tests {
     async fn a_file_of_a_later_version_is_left_alone() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("accounts.db");
-        rusqlite::Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
-        let error = Directory::open(&config::Accounts::Sqlite(path)).await.err().unwrap();
-        assert!(matches!(error, AccountsError::Layout { found: 99, .. }), "{error}");
+        rusqlite::Connection::open(&path)
+            .unwrap()
+            .pragma_update(None, "user_version", 99)
+            .unwrap();
+        let error = Directory::open(&config::Accounts::Sqlite(path))
+            .await
+            .err()
+            .unwrap();
+        assert!(
+            matches!(error, AccountsError::Layout { found: 99, .. }),
+            "{error}"
+        );
     }
 
     #[test]
     fn an_address_is_normalised_or_refused() {
-        assert_eq!(normalise_email(" Alice@Example.COM ").as_deref(), Some("alice@example.com"));
+        assert_eq!(
+            normalise_email(" Alice@Example.COM ").as_deref(),
+            Some("alice@example.com")
+        );
         let long = format!("{}@example.com", "a".repeat(250));
-        for bad in ["", "alice", "@example.com", "alice@", "a@b@c", "a b@c", "a@b..c", "<a@b>", "a@b\u{0}", &long] {
+        for bad in [
+            "",
+            "alice",
+            "@example.com",
+            "alice@",
+            "a@b@c",
+            "a b@c",
+            "a@b..c",
+            "<a@b>",
+            "a@b\u{0}",
+            &long,
+        ] {
             assert_eq!(normalise_email(bad), None, "{bad}");
         }
     }

@@ -1,9 +1,9 @@
-//! Counting wrong passwords: per account, so that nobody's password is guessed, and per client address, so that nobody
-//! tries one password on every account.
+//! Counting wrong passwords: per account, so that nobody's password is guessed, and per client
+//! address, so that nobody tries one password on every account.
 //!
-//! An attempt is charged before its password is looked at and given back if it was right: so attempts in parallel
-//! are limited like attempts in a row. An address without an account is counted all the same, because a lock
-//! that only real accounts have would tell them apart.
+//! An attempt is charged before its password is looked at and given back if it was right: so
+//! attempts in parallel are limited like attempts in a row. An address without an account is
+//! counted all the same, because a lock that only real accounts have would tell them apart.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::{Duration, SystemTime};
@@ -52,12 +52,23 @@ pub(crate) enum Whom {
 
 impl Attempts {
     pub(crate) fn new(limits: AttemptLimits) -> Self {
-        Self { limits, counters: Mutex::new(Expiring::new(CAPACITY)) }
+        Self {
+            limits,
+            counters: Mutex::new(Expiring::new(CAPACITY)),
+        }
     }
 
     /// Charges an attempt to sign in, or refuses it.
-    pub(crate) fn begin_sign_in(&self, email: &str, address: IpAddr, now: SystemTime) -> Result<(), Locked> {
-        let (account, address) = (Key::Account(email.to_owned()), Key::Address(network(address)));
+    pub(crate) fn begin_sign_in(
+        &self,
+        email: &str,
+        address: IpAddr,
+        now: SystemTime,
+    ) -> Result<(), Locked> {
+        let (account, address) = (
+            Key::Account(email.to_owned()),
+            Key::Address(network(address)),
+        );
         let mut counters = self.counters.lock();
         check(&mut counters, &account, Whom::Account, now)?;
         check(&mut counters, &address, Whom::Address, now)?;
@@ -81,9 +92,14 @@ impl Attempts {
         self.give_back(address, now);
     }
 
-    /// The address gets an attempt back that failed through no fault of the person, or did not fail.
+    /// The address gets an attempt back that failed through no fault of the person, or did not
+    /// fail.
     pub(crate) fn give_back(&self, address: IpAddr, now: SystemTime) {
-        if let Some(counter) = self.counters.lock().get_mut(&Key::Address(network(address)), now) {
+        if let Some(counter) = self
+            .counters
+            .lock()
+            .get_mut(&Key::Address(network(address)), now)
+        {
             counter.wrong = counter.wrong.saturating_sub(1);
             if counter.wrong < self.limits.per_address {
                 counter.locked_until = None;
@@ -92,11 +108,18 @@ impl Attempts {
     }
 
     fn charge(&self, counters: &mut Expiring<Key, Counter>, key: Key, limit: u32, now: SystemTime) {
-        let mut counter = counters.get_mut(&key, now).map(|counter| *counter).unwrap_or_default();
+        let mut counter = counters
+            .get_mut(&key, now)
+            .map(|counter| *counter)
+            .unwrap_or_default();
         counter.wrong = counter.wrong.saturating_add(1);
         if counter.wrong >= limit {
             let doublings = counter.wrong.saturating_sub(limit).min(20);
-            let lock = self.limits.first_lock.saturating_mul(1 << doublings).min(self.limits.longest_lock);
+            let lock = self
+                .limits
+                .first_lock
+                .saturating_mul(1 << doublings)
+                .min(self.limits.longest_lock);
             counter.locked_until = now.checked_add(lock);
         }
         // What nobody touches for as long as the longest lock is forgiven.
@@ -105,9 +128,20 @@ impl Attempts {
     }
 }
 
-fn check(counters: &mut Expiring<Key, Counter>, key: &Key, whom: Whom, now: SystemTime) -> Result<(), Locked> {
-    match counters.get_mut(key, now).and_then(|counter| counter.locked_until) {
-        Some(deadline) if deadline > now => Err(Locked { whom, retry_after: until(deadline, now) }),
+fn check(
+    counters: &mut Expiring<Key, Counter>,
+    key: &Key,
+    whom: Whom,
+    now: SystemTime,
+) -> Result<(), Locked> {
+    match counters
+        .get_mut(key, now)
+        .and_then(|counter| counter.locked_until)
+    {
+        Some(deadline) if deadline > now => Err(Locked {
+            whom,
+            retry_after: until(deadline, now),
+        }),
         _ => Ok(()),
     }
 }
@@ -128,7 +162,11 @@ mod tests {
     const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
     fn attempts() -> Attempts {
-        Attempts::new(AttemptLimits { per_account: 3, per_address: 5, ..AttemptLimits::default() })
+        Attempts::new(AttemptLimits {
+            per_account: 3,
+            per_address: 5,
+            ..AttemptLimits::default()
+        })
     }
 
     fn at(seconds: u64) -> SystemTime {
@@ -136,7 +174,10 @@ mod tests {
     }
 
     fn locked(whom: Whom, seconds: u64) -> Result<(), Locked> {
-        Err(Locked { whom, retry_after: Duration::from_secs(seconds) })
+        Err(Locked {
+            whom,
+            retry_after: Duration::from_secs(seconds),
+        })
     }
 
     #[test]
@@ -145,10 +186,19 @@ mod tests {
         for _ in 0..3 {
             assert_eq!(attempts.begin_sign_in(ALICE, HERE, at(0)), Ok(()));
         }
-        assert_eq!(attempts.begin_sign_in(ALICE, HERE, at(0)), locked(Whom::Account, 60));
-        assert_eq!(attempts.begin_sign_in(ALICE, HERE, at(59)), locked(Whom::Account, 1));
+        assert_eq!(
+            attempts.begin_sign_in(ALICE, HERE, at(0)),
+            locked(Whom::Account, 60)
+        );
+        assert_eq!(
+            attempts.begin_sign_in(ALICE, HERE, at(59)),
+            locked(Whom::Account, 1)
+        );
         assert_eq!(attempts.begin_sign_in(ALICE, HERE, at(60)), Ok(()));
-        assert_eq!(attempts.begin_sign_in(ALICE, HERE, at(61)), locked(Whom::Account, 119));
+        assert_eq!(
+            attempts.begin_sign_in(ALICE, HERE, at(61)),
+            locked(Whom::Account, 119)
+        );
     }
 
     #[test]
@@ -168,21 +218,37 @@ mod tests {
     fn an_address_is_locked_over_all_accounts() {
         let attempts = attempts();
         for number in 0..5 {
-            assert_eq!(attempts.begin_sign_in(&format!("{number}@example.com"), HERE, at(0)), Ok(()));
+            assert_eq!(
+                attempts.begin_sign_in(&format!("{number}@example.com"), HERE, at(0)),
+                Ok(())
+            );
         }
-        assert_eq!(attempts.begin_sign_in(ALICE, HERE, at(0)), locked(Whom::Address, 60));
-        assert_eq!(attempts.begin_sign_up(HERE, at(0)), locked(Whom::Address, 60));
+        assert_eq!(
+            attempts.begin_sign_in(ALICE, HERE, at(0)),
+            locked(Whom::Address, 60)
+        );
+        assert_eq!(
+            attempts.begin_sign_up(HERE, at(0)),
+            locked(Whom::Address, 60)
+        );
         let elsewhere = "192.0.2.1".parse().unwrap();
         assert_eq!(attempts.begin_sign_in(ALICE, elsewhere, at(0)), Ok(()));
     }
 
     #[test]
     fn locks_have_a_longest_length_and_are_forgiven() {
-        let attempts = Attempts::new(AttemptLimits { per_account: 1, per_address: 1000, ..AttemptLimits::default() });
+        let attempts = Attempts::new(AttemptLimits {
+            per_account: 1,
+            per_address: 1000,
+            ..AttemptLimits::default()
+        });
         let mut now = at(0);
         for _ in 0..40 {
             attempts.begin_sign_in(ALICE, HERE, now).unwrap();
-            let wait = attempts.begin_sign_in(ALICE, HERE, now).unwrap_err().retry_after;
+            let wait = attempts
+                .begin_sign_in(ALICE, HERE, now)
+                .unwrap_err()
+                .retry_after;
             assert!(wait <= Duration::from_secs(5 * 3600), "{wait:?}");
             now += wait.min(Duration::from_secs(5 * 3600 - 1));
             if wait == Duration::from_secs(5 * 3600) {
@@ -191,7 +257,10 @@ mod tests {
         }
         now += Duration::from_secs(5 * 3600);
         attempts.begin_sign_in(ALICE, HERE, now).unwrap();
-        assert_eq!(attempts.begin_sign_in(ALICE, HERE, now), locked(Whom::Account, 60));
+        assert_eq!(
+            attempts.begin_sign_in(ALICE, HERE, now),
+            locked(Whom::Account, 60)
+        );
     }
 
     #[test]

@@ -15,7 +15,11 @@ pub(crate) struct Subject {
 
 impl From<Account> for Subject {
     fn from(account: Account) -> Self {
-        Self { id: account.id, display_name: account.display_name, email: account.email }
+        Self {
+            id: account.id,
+            display_name: account.display_name,
+            email: account.email,
+        }
     }
 }
 
@@ -79,10 +83,18 @@ impl Claims {
         }
     }
 
-    /// For the client: who signed in. It has no `scp` and its audience is the client, so no API takes it for an access
-    /// token.
-    pub(crate) fn for_id_token(subject: Subject, issuance: &Issuance, client_id: &str, nonce: Option<String>) -> Self {
-        Self { nonce, ..Self::new(subject, issuance, client_id.to_owned()) }
+    /// For the client: who signed in. It has no `scp` and its audience is the client, so no API
+    /// takes it for an access token.
+    pub(crate) fn for_id_token(
+        subject: Subject,
+        issuance: &Issuance,
+        client_id: &str,
+        nonce: Option<String>,
+    ) -> Self {
+        Self {
+            nonce,
+            ..Self::new(subject, issuance, client_id.to_owned())
+        }
     }
 
     /// For the API: who calls, through which client, and what for.
@@ -94,6 +106,10 @@ impl Claims {
         scp: Option<String>,
     ) -> Self {
         let azp = Some(client_id.to_owned());
-        Self { scp, azp, ..Self::new(subject, issuance, audience.to_owned()) }
+        Self {
+            scp,
+            azp,
+            ..Self::new(subject, issuance, audience.to_owned())
+        }
     }
 }

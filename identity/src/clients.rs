@@ -1,4 +1,5 @@
-//! The registered applications: the backend, which exposes the scope, and the single-page application, which asks for it.
+//! The registered applications: the backend, which exposes the scope, and the single-page
+//! application, which asks for it.
 
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
@@ -25,7 +26,8 @@ pub(crate) struct Client {
 
 /// Whether the application can keep a secret.
 pub(crate) enum ClientKind {
-    /// It runs in a browser: no secret, but its pages may call the token endpoint from their origin.
+    /// It runs in a browser: no secret, but its pages may call the token endpoint from their
+    /// origin.
     SinglePage,
     /// It runs on a server and must prove who it is.
     Confidential(SecretString),
@@ -42,7 +44,9 @@ pub(crate) struct Api {
 impl Client {
     /// Whether the URI is registered, byte for byte.
     pub(crate) fn has_redirect_uri(&self, uri: &str) -> bool {
-        self.redirect_uris.iter().any(|registered| registered == uri)
+        self.redirect_uris
+            .iter()
+            .any(|registered| registered == uri)
     }
 
     pub(crate) fn is_confidential(&self) -> bool {
@@ -52,7 +56,9 @@ impl Client {
     /// Whether this is the client's secret. A client without one has no right secret.
     pub(crate) fn has_secret(&self, presented: &str) -> bool {
         match &self.kind {
-            ClientKind::Confidential(secret) => crypto::same_secret(secret.expose_secret(), presented),
+            ClientKind::Confidential(secret) => {
+                crypto::same_secret(secret.expose_secret(), presented)
+            }
             ClientKind::SinglePage => false,
         }
     }
@@ -85,11 +91,14 @@ impl Clients {
                 let problem = format!(
                     "must be https, or http on localhost, and not {text:?}: browsers give other pages no cryptography"
                 );
-                return Err(Error::Setting { setting: "SPA origin", problem });
+                return Err(Error::Setting {
+                    setting: "SPA origin",
+                    problem,
+                });
             }
             redirect_uris.push(format!("{origin}{}", development::CONSOLE_REDIRECT_PATH));
-            // Pages send their origin with or without a slash, depending on the library; nothing is added or
-            // removed when URIs are compared, so both are registered.
+            // Pages send their origin with or without a slash, depending on the library; nothing is
+            // added or removed when URIs are compared, so both are registered.
             redirect_uris.push(format!("{origin}/"));
             redirect_uris.push(origin);
         }
@@ -106,14 +115,19 @@ impl Clients {
             name: "Backend Application",
             kind: ClientKind::Confidential(config.backend_client_secret.clone()),
             redirect_uris: vec![development::BACKEND_REDIRECT_URI.to_owned()],
-            api: Some(Api { uri: development::APP_ID_URI, scopes: &[development::SCOPE_NAME] }),
+            api: Some(Api {
+                uri: development::APP_ID_URI,
+                scopes: &[development::SCOPE_NAME],
+            }),
             permissions: vec![development::SCOPE.to_owned()],
         };
         Ok(Self(vec![backend, frontend]))
     }
 
     pub(crate) fn find(&self, id: &str) -> Option<&Client> {
-        self.0.iter().find(|client| client.id.eq_ignore_ascii_case(id))
+        self.0
+            .iter()
+            .find(|client| client.id.eq_ignore_ascii_case(id))
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Client> {
@@ -131,7 +145,9 @@ impl Clients {
 
 /// The origin of a registered URI.
 pub(crate) fn origin_of(uri: &str) -> Option<String> {
-    Url::parse(uri).ok().map(|url| url.origin().ascii_serialization())
+    Url::parse(uri)
+        .ok()
+        .map(|url| url.origin().ascii_serialization())
 }
 
 #[cfg(test)]
@@ -142,9 +158,11 @@ mod tests {
     fn redirect_uris_are_compared_byte_for_byte() {
         let clients = Clients::new(&Config::default()).unwrap();
         let spa = clients.find(development::FRONTEND_CLIENT_ID).unwrap();
-        for good in
-            ["http://localhost:3000", "http://localhost:3000/", "http://localhost:3000/developer/oauth2-redirect.html"]
-        {
+        for good in [
+            "http://localhost:3000",
+            "http://localhost:3000/",
+            "http://localhost:3000/developer/oauth2-redirect.html",
+        ] {
             assert!(spa.has_redirect_uri(good), "{good}");
         }
         for bad in [
@@ -177,7 +195,10 @@ mod tests {
             ("http://localhost.example.com", false),
             ("http://localhost:3000/path", false),
         ] {
-            let config = Config { spa_origins: vec![origin.to_owned()], ..Config::default() };
+            let config = Config {
+                spa_origins: vec![origin.to_owned()],
+                ..Config::default()
+            };
             assert_eq!(Clients::new(&config).is_ok(), accepted, "{origin}");
         }
     }
@@ -197,6 +218,11 @@ mod tests {
         let backend = clients.find(development::BACKEND_CLIENT_ID).unwrap();
         assert!(backend.has_secret(development::BACKEND_CLIENT_SECRET));
         assert!(!backend.has_secret("guess"));
-        assert!(!clients.find(development::FRONTEND_CLIENT_ID).unwrap().has_secret(""));
+        assert!(
+            !clients
+                .find(development::FRONTEND_CLIENT_ID)
+                .unwrap()
+                .has_secret("")
+        );
     }
 }

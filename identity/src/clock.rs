@@ -24,7 +24,9 @@ impl Clock {
     /// A clock that shows the present and then only moves by [`Clock::advance`].
     #[cfg(test)]
     pub(crate) fn manual() -> Self {
-        Self::Manual(std::sync::Arc::new(parking_lot::Mutex::new(SystemTime::now())))
+        Self::Manual(std::sync::Arc::new(parking_lot::Mutex::new(
+            SystemTime::now(),
+        )))
     }
 
     #[cfg(test)]
@@ -38,7 +40,8 @@ impl Clock {
 
 /// Seconds since 1970, as tokens count.
 pub(crate) fn unix_seconds(time: SystemTime) -> u64 {
-    time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+    time.duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
 }
 
 /// How long until `deadline`; zero if it has passed.

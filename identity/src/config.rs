@@ -13,17 +13,20 @@ use crate::development;
 #[derive(Debug, Clone)]
 pub struct Config {
     /// Scheme, host and port under which browsers and validators reach the provider, such as
-    /// `http://localhost:8090`. Every published URL and the issuer are made from it, never from a `Host` header (but see `internal_url`).
+    /// `http://localhost:8090`. Every published URL and the issuer are made from it, never from a
+    /// `Host` header (but see `internal_url`).
     pub public_url: String,
-    /// Scheme, host and port under which validators in a private network reach the provider, if that is another address,
-    /// such as `http://identity:8090`. A discovery document that is asked for there names the key set there; all else
-    /// stays the same for everybody, the issuer included.
+    /// Scheme, host and port under which validators in a private network reach the provider, if
+    /// that is another address, such as `http://identity:8090`. A discovery document that is asked
+    /// for there names the key set there; all else stays the same for everybody, the issuer
+    /// included.
     pub internal_url: Option<String>,
     /// The tenant's domain name, matched without regard to case.
     pub tenant_name: String,
     /// The tenant's GUID; stands in the issuer and is accepted in place of the name.
     pub tenant_id: String,
-    /// The user flows, in the case in which they stand in `tfp`. The first is the one development tokens name.
+    /// The user flows, in the case in which they stand in `tfp`. The first is the one development
+    /// tokens name.
     pub policies: Vec<String>,
     /// Which issuer the tokens name.
     pub issuer: Issuer,
@@ -31,14 +34,15 @@ pub struct Config {
     pub consent: Consent,
     /// Where accounts are kept.
     pub accounts: Accounts,
-    /// Where the signing key is kept, in PEM; made if the file is missing. Without it, the key lies beside the
-    /// SQLite file, or lives only as long as the process if accounts are in memory too.
+    /// Where the signing key is kept, in PEM; made if the file is missing. Without it, the key lies
+    /// beside the SQLite file, or lives only as long as the process if accounts are in memory too.
     pub signing_key_file: Option<PathBuf>,
-    /// Serve [`development::TOKEN_PATH`], which mints access tokens for anybody who asks over loopback; others get
-    /// 404 there.
+    /// Serve [`development::TOKEN_PATH`], which mints access tokens for anybody who asks over
+    /// loopback; others get 404 there.
     pub development_tokens: bool,
-    /// Origins that serve the single-page application and the developer console. Their redirect URIs are the
-    /// origin with and without a slash, and [`development::CONSOLE_REDIRECT_PATH`] below it.
+    /// Origins that serve the single-page application and the developer console. Their redirect
+    /// URIs are the origin with and without a slash, and [`development::CONSOLE_REDIRECT_PATH`]
+    /// below it.
     pub spa_origins: Vec<String>,
     /// The backend application's secret.
     pub backend_client_secret: SecretString,
@@ -70,8 +74,8 @@ impl Default for Config {
 }
 
 impl Config {
-    /// The names of the secrets that still have their public development value. A provider that others can
-    /// reach must have none.
+    /// The names of the secrets that still have their public development value. A provider that
+    /// others can reach must have none.
     pub fn development_secrets(&self) -> Vec<&'static str> {
         let mut names = Vec::new();
         if self.backend_client_secret.expose_secret() == development::BACKEND_CLIENT_SECRET {
@@ -84,8 +88,8 @@ impl Config {
 /// The form of the issuer, `iss` in tokens and `issuer` in discovery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Issuer {
-    /// `{public URL}/{tenant GUID}/v2.0/`: what Azure AD B2C does unless told otherwise. Strict OpenID clients
-    /// refuse it, because it is not the prefix of the discovery URL.
+    /// `{public URL}/{tenant GUID}/v2.0/`: what Azure AD B2C does unless told otherwise. Strict
+    /// OpenID clients refuse it, because it is not the prefix of the discovery URL.
     #[default]
     Tenant,
     /// `{public URL}/tfp/{tenant GUID}/{policy}/v2.0/`, which conforms to OpenID Connect Discovery.
@@ -106,7 +110,9 @@ impl FromStr for Issuer {
         match text {
             "tenant" => Ok(Self::Tenant),
             "policy" => Ok(Self::Policy),
-            _ => Err(UnknownIssuer { given: text.to_owned() }),
+            _ => Err(UnknownIssuer {
+                given: text.to_owned(),
+            }),
         }
     }
 }
@@ -123,7 +129,8 @@ impl fmt::Display for Issuer {
 /// Who allows an application to act for somebody.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Consent {
-    /// The person, once: a page lists what the application asks for, and the answer is kept with the account.
+    /// The person, once: a page lists what the application asks for, and the answer is kept with
+    /// the account.
     #[default]
     Person,
     /// An administrator has, for everybody, as in Azure AD B2C. Nobody is asked.
@@ -153,7 +160,9 @@ impl FromStr for Accounts {
         match text.split_once(':') {
             None if text == "memory" => Ok(Self::Memory),
             Some(("sqlite", path)) if !path.is_empty() => Ok(Self::Sqlite(PathBuf::from(path))),
-            _ => Err(UnknownAccounts { given: text.to_owned() }),
+            _ => Err(UnknownAccounts {
+                given: text.to_owned(),
+            }),
         }
     }
 }
@@ -174,14 +183,15 @@ pub struct Lifetimes {
     pub token: Duration,
     /// Authorization codes.
     pub code: Duration,
-    /// Refresh tokens of the single-page application, counted from the sign-in: rotation does not extend it.
+    /// Refresh tokens of the single-page application, counted from the sign-in: rotation does not
+    /// extend it.
     pub spa_refresh_token: Duration,
     /// Refresh tokens of a client with a secret, counted from each rotation.
     pub confidential_refresh_token: Duration,
     /// How long a client with a secret can go on rotating before the user must sign in again.
     pub confidential_refresh_window: Duration,
-    /// How long the refresh token just replaced still works, for two tabs that refresh at the same moment and for
-    /// an answer that got lost.
+    /// How long the refresh token just replaced still works, for two tabs that refresh at the same
+    /// moment and for an answer that got lost.
     pub refresh_grace: Duration,
     /// The sign-on session, counted from its last use.
     pub session: Duration,
@@ -199,7 +209,8 @@ impl Default for Lifetimes {
             spa_refresh_token: Duration::from_secs(DAY),
             confidential_refresh_token: Duration::from_secs(14 * DAY),
             confidential_refresh_window: Duration::from_secs(90 * DAY),
-            // Long enough for a second tab on a slow line, too short for a stolen token to be of use.
+            // Long enough for a second tab on a slow line, too short for a stolen token to be of
+            // use.
             refresh_grace: Duration::from_secs(10),
             session: Duration::from_secs(DAY),
             // A person may look up a password or make a cup of tea.
@@ -211,9 +222,11 @@ impl Default for Lifetimes {
 /// How many wrong passwords are too many.
 #[derive(Debug, Clone)]
 pub struct AttemptLimits {
-    /// Wrong passwords for one e-mail address, whether it has an account or not, before it is locked.
+    /// Wrong passwords for one e-mail address, whether it has an account or not, before it is
+    /// locked.
     pub per_account: u32,
-    /// Wrong passwords, refused sign-ups and new accounts from one client address (IPv6: one /64) before it must wait.
+    /// Wrong passwords, refused sign-ups and new accounts from one client address (IPv6: one /64)
+    /// before it must wait.
     pub per_address: u32,
     /// How long the first lock holds; each further wrong password doubles it.
     pub first_lock: Duration,
@@ -255,7 +268,10 @@ mod tests {
             assert_eq!(issuer.to_string(), text);
         }
         let error = "Tenant".parse::<Issuer>().unwrap_err();
-        assert_eq!(error.to_string(), r#"the issuer can be "tenant" or "policy", not "Tenant""#);
+        assert_eq!(
+            error.to_string(),
+            r#"the issuer can be "tenant" or "policy", not "Tenant""#
+        );
     }
 
     #[test]

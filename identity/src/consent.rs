@@ -1,5 +1,5 @@
-//! Consent: somebody who signs in allows the application what it asks for, once. What was allowed is kept with the
-//! account, so that the page comes back only when the application asks for more.
+//! Consent: somebody who signs in allows the application what it asks for, once. What was allowed
+//! is kept with the account, so that the page comes back only when the application asks for more.
 
 use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};
@@ -28,12 +28,24 @@ pub(crate) async fn is_missing(
     if provider.consent == config::Consent::Administrator {
         return Ok(false);
     }
-    let allowed = provider.directory.consents(session.account, &request.client_id).await?;
-    Ok(request.asks_consent || !request.granted.scopes().iter().all(|scope| allowed.contains(scope)))
+    let allowed = provider
+        .directory
+        .consents(session.account, &request.client_id)
+        .await?;
+    Ok(request.asks_consent
+        || !request
+            .granted
+            .scopes()
+            .iter()
+            .all(|scope| allowed.contains(scope)))
 }
 
 /// Sends somebody who is signed in back to the application, or to the page that asks.
-pub(crate) async fn proceed(provider: &Provider, transaction: &Transaction, session: &Session) -> Response {
+pub(crate) async fn proceed(
+    provider: &Provider,
+    transaction: &Transaction,
+    session: &Session,
+) -> Response {
     let now = provider.clock.now();
     match is_missing(provider, &transaction.request, session).await {
         Ok(false) => {
@@ -41,7 +53,9 @@ pub(crate) async fn proceed(provider: &Provider, transaction: &Transaction, sess
             provider.answer_with_code(&transaction.request, session)
         }
         Ok(true) => {
-            provider.transactions.signed_in(&transaction.id, session.id, now);
+            provider
+                .transactions
+                .signed_in(&transaction.id, session.id, now);
             redirect(&format!("/consent?transaction={}", transaction.id))
         }
         Err(error) => pages::unavailable(&error),
@@ -49,7 +63,11 @@ pub(crate) async fn proceed(provider: &Provider, transaction: &Transaction, sess
 }
 
 /// Shows the page.
-pub(crate) async fn show(State(provider): State<Shared>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
+pub(crate) async fn show(
+    State(provider): State<Shared>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
     let pending = match Pending::find(&provider, &headers, query.as_deref()) {
         Ok(pending) => pending,
         Err(rejection) => return rejection.into_response(),
@@ -58,16 +76,26 @@ pub(crate) async fn show(State(provider): State<Shared>, RawQuery(query): RawQue
     if transaction.answered {
         return already_answered(transaction);
     }
-    let Some(session) = person(&provider, transaction, &headers) else { return sign_in_first(transaction) };
+    let Some(session) = person(&provider, transaction, &headers) else {
+        return sign_in_first(transaction);
+    };
     let account = match account(&provider, &session).await {
         Ok(account) => account,
         Err(response) => return response,
     };
-    let api = provider.clients.find(transaction.request.granted.audience()).map_or("", |client| client.name);
-    ConsentPage { account: &account, api }.send(StatusCode::OK, transaction, &pending.csrf)
+    let api = provider
+        .clients
+        .find(transaction.request.granted.audience())
+        .map_or("", |client| client.name);
+    ConsentPage {
+        account: &account,
+        api,
+    }
+    .send(StatusCode::OK, transaction, &pending.csrf)
 }
 
-/// Keeps the answer and sends the browser back to the application with it. Anything but "allow" is a no.
+/// Keeps the answer and sends the browser back to the application with it. Anything but "allow" is
+/// a no.
 pub(crate) async fn submit(
     State(provider): State<Shared>,
     RawQuery(query): RawQuery,
@@ -79,34 +107,53 @@ pub(crate) async fn submit(
         Err(rejection) => return rejection.into_response(),
     };
     let transaction = &pending.transaction;
-    let Some(session) = person(&provider, transaction, &headers) else { return sign_in_first(transaction) };
+    let Some(session) = person(&provider, transaction, &headers) else {
+        return sign_in_first(transaction);
+    };
     if form.get("action") != Some("allow") {
         provider.metrics.consent(ConsentAnswer::Cancelled);
         return cancel(&provider, transaction);
     }
     let request = &transaction.request;
-    let kept = provider.directory.add_consents(session.account, &request.client_id, request.granted.scopes()).await;
+    let kept = provider
+        .directory
+        .add_consents(
+            session.account,
+            &request.client_id,
+            request.granted.scopes(),
+        )
+        .await;
     if let Err(error) = kept {
         return pages::unavailable(&error);
     }
     provider.metrics.consent(ConsentAnswer::Allowed);
     tracing::info!(account = %session.account, client = request.client_id, "an application was allowed its scopes");
-    provider.transactions.answered(&transaction.id, provider.clock.now());
+    provider
+        .transactions
+        .answered(&transaction.id, provider.clock.now());
     provider.answer_with_code(request, &session)
 }
 
 /// Tells the application that the person does not want to go on.
 pub(crate) fn cancel(provider: &Provider, transaction: &Transaction) -> Response {
     let request = &transaction.request;
-    provider.transactions.answered(&transaction.id, provider.clock.now());
-    Answer::error(Failure::AccessDenied, "AADB2C90091: The user has cancelled entering self-asserted information.")
-        .send(&request.reply, &provider.tenant.issuer(&request.policy))
+    provider
+        .transactions
+        .answered(&transaction.id, provider.clock.now());
+    Answer::error(
+        Failure::AccessDenied,
+        "AADB2C90091: The user has cancelled entering self-asserted information.",
+    )
+    .send(&request.reply, &provider.tenant.issuer(&request.policy))
 }
 
-/// The session with which this very sign-in went on. Another one is no answer to it: the application may have asked
-/// for a fresh password, and one person's click must not speak for another.
+/// The session with which this very sign-in went on. Another one is no answer to it: the
+/// application may have asked for a fresh password, and one person's click must not speak for
+/// another.
 fn person(provider: &Provider, transaction: &Transaction, headers: &HeaderMap) -> Option<Session> {
-    provider.session(headers).filter(|session| transaction.session == Some(session.id))
+    provider
+        .session(headers)
+        .filter(|session| transaction.session == Some(session.id))
 }
 
 fn sign_in_first(transaction: &Transaction) -> Response {

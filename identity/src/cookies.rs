@@ -1,8 +1,8 @@
 //! The provider's two cookies.
 //!
-//! Cookies ignore ports, so on localhost the application, the gateway and the provider share them: the names say whose they
-//! are. `SameSite=Lax` and not `Strict`, because a strict cookie is not sent along when another site redirects here,
-//! which is how every sign-in begins.
+//! Cookies ignore ports, so on localhost the application, the gateway and the provider share them:
+//! the names say whose they are. `SameSite=Lax` and not `Strict`, because a strict cookie is not
+//! sent along when another site redirects here, which is how every sign-in begins.
 
 use std::time::Duration;
 
@@ -32,9 +32,13 @@ pub(crate) fn get<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 
 /// A `Set-Cookie` header. Without a lifetime the cookie ends with the browser.
 pub(crate) fn set(name: &str, value: &str, lifetime: Option<Duration>) -> HeaderValue {
-    let max_age = lifetime.map(|lifetime| format!("; Max-Age={}", lifetime.as_secs())).unwrap_or_default();
-    HeaderValue::from_str(&format!("{name}={value}; Path=/; Secure; HttpOnly; SameSite=Lax{max_age}"))
-        .expect("names and values are base64url")
+    let max_age = lifetime
+        .map(|lifetime| format!("; Max-Age={}", lifetime.as_secs()))
+        .unwrap_or_default();
+    HeaderValue::from_str(&format!(
+        "{name}={value}; Path=/; Secure; HttpOnly; SameSite=Lax{max_age}"
+    ))
+    .expect("names and values are base64url")
 }
 
 /// A `Set-Cookie` header that removes the cookie.
@@ -49,7 +53,10 @@ mod tests {
     #[test]
     fn a_cookie_is_found_among_others() {
         let mut headers = HeaderMap::new();
-        headers.append(COOKIE, HeaderValue::from_static("a=b; __Host-weir-identity-visit=v"));
+        headers.append(
+            COOKIE,
+            HeaderValue::from_static("a=b; __Host-weir-identity-visit=v"),
+        );
         headers.append(COOKIE, HeaderValue::from_static("__Host-weir-identity=s"));
         assert_eq!(get(&headers, SESSION), Some("s"));
         assert_eq!(get(&headers, VISIT), Some("v"));

@@ -1,11 +1,12 @@
-//! The few cryptographic operations the provider needs besides signing: random values, digests, keyed tags and
-//! comparison in constant time.
+//! The few cryptographic operations the provider needs besides signing: random values, digests,
+//! keyed tags and comparison in constant time.
 
 use aws_lc_rs::{constant_time, digest, hmac, rand};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-/// What is kept of a secret that only its holder may know: enough to recognise it, useless to a thief.
+/// What is kept of a secret that only its holder may know: enough to recognise it, useless to a
+/// thief.
 pub(crate) type Digest = [u8; 32];
 
 /// Fresh bytes that nobody can guess.
@@ -26,7 +27,8 @@ pub(crate) fn sha256(bytes: impl AsRef<[u8]>) -> Digest {
     digest.as_ref().try_into().expect("SHA-256 has 32 bytes")
 }
 
-/// Whether two secrets are the same. Compares digests, so that neither content nor length shows in the time it takes.
+/// Whether two secrets are the same. Compares digests, so that neither content nor length shows in
+/// the time it takes.
 pub(crate) fn same_secret(one: &str, other: &str) -> bool {
     constant_time::verify_slices_are_equal(&sha256(one), &sha256(other)).is_ok()
 }
@@ -49,15 +51,19 @@ impl MacKey {
         Self(hmac::Key::new(hmac::HMAC_SHA256, &random::<32>()))
     }
 
-    /// The tag of these parts. Each part is preceded by its length, so that moving a character from one part to the
-    /// next changes the tag.
+    /// The tag of these parts. Each part is preceded by its length, so that moving a character from
+    /// one part to the next changes the tag.
     pub(crate) fn tag(&self, parts: &[&[u8]]) -> Digest {
         let mut context = hmac::Context::with_key(&self.0);
         for part in parts {
             context.update(&(part.len() as u64).to_be_bytes());
             context.update(part);
         }
-        context.sign().as_ref().try_into().expect("HMAC-SHA-256 has 32 bytes")
+        context
+            .sign()
+            .as_ref()
+            .try_into()
+            .expect("HMAC-SHA-256 has 32 bytes")
     }
 
     /// Whether `tag` is the tag of these parts, in constant time.

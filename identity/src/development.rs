@@ -1,5 +1,6 @@
-//! The names and secrets that every role uses when it is started without configuration, so that roles started
-//! one by one fit together with those of `weir up`. They are public: good for loopback and for nothing else.
+//! The names and secrets that every role uses when it is started without configuration, so that
+//! roles started one by one fit together with those of `weir up`. They are public: good for
+//! loopback and for nothing else.
 
 /// The port the provider listens on unless told otherwise.
 pub const PORT: u16 = 8090;
@@ -22,7 +23,8 @@ pub const BACKEND_CLIENT_ID: &str = "f8a5b3c1-6d2e-4b7a-9c40-2f1d8e6a7b53";
 /// The backend application's secret.
 pub const BACKEND_CLIENT_SECRET: &str = "weir-development-client-secret";
 
-/// The backend application's reply URL, where App Service Authentication would wait for its sign-ins.
+/// The backend application's reply URL, where App Service Authentication would wait for its
+/// sign-ins.
 pub const BACKEND_REDIRECT_URI: &str = "http://localhost:7071/.auth/login/aad/callback";
 
 /// The single-page application.
@@ -41,7 +43,8 @@ pub const SCOPE_NAME: &str = "Hello";
 pub const APP_ID_URI: &str = "https://contoso.onmicrosoft.com/f8a5b3c1-6d2e-4b7a-9c40-2f1d8e6a7b53";
 
 /// The scope the single-page application asks for.
-pub const SCOPE: &str = "https://contoso.onmicrosoft.com/f8a5b3c1-6d2e-4b7a-9c40-2f1d8e6a7b53/Hello";
+pub const SCOPE: &str =
+    "https://contoso.onmicrosoft.com/f8a5b3c1-6d2e-4b7a-9c40-2f1d8e6a7b53/Hello";
 
 /// The discovery document with the policy in the path.
 pub const DISCOVERY_URL: &str = "http://localhost:8090/contoso.onmicrosoft.com/B2C_1_Frontendapp_signupandsignin/v2.0/.well-known/openid-configuration";
@@ -62,9 +65,15 @@ mod tests {
     #[test]
     fn the_long_names_are_made_of_the_short_ones() {
         assert_eq!(PUBLIC_URL, format!("http://localhost:{PORT}"));
-        assert_eq!(APP_ID_URI, format!("https://{TENANT_NAME}/{BACKEND_CLIENT_ID}"));
+        assert_eq!(
+            APP_ID_URI,
+            format!("https://{TENANT_NAME}/{BACKEND_CLIENT_ID}")
+        );
         assert_eq!(SCOPE, format!("{APP_ID_URI}/{SCOPE_NAME}"));
-        assert_eq!(DISCOVERY_URL, format!("{PUBLIC_URL}/{TENANT_NAME}/{POLICY}/v2.0/.well-known/openid-configuration"));
+        assert_eq!(
+            DISCOVERY_URL,
+            format!("{PUBLIC_URL}/{TENANT_NAME}/{POLICY}/v2.0/.well-known/openid-configuration")
+        );
         assert_eq!(
             DISCOVERY_URL_WITH_QUERY,
             format!("{PUBLIC_URL}/{TENANT_NAME}/v2.0/.well-known/openid-configuration?p={POLICY}")

@@ -14,7 +14,9 @@ const CACHE: &str = "public, max-age=300";
 /// The discovery document, in the form it was asked in.
 pub(crate) fn document(provider: &Provider, place: &Place, headers: &HeaderMap) -> Response {
     let url = |endpoint| provider.tenant.url(endpoint, place);
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let host = headers
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok());
     let document = json!({
         "issuer": provider.tenant.issuer(&place.policy),
         "authorization_endpoint": url(Endpoint::Authorize),
@@ -40,5 +42,9 @@ pub(crate) fn document(provider: &Provider, place: &Place, headers: &HeaderMap) 
 
 /// The key set.
 pub(crate) fn keys(provider: &Provider) -> Response {
-    ([(header::CACHE_CONTROL, CACHE)], Json(provider.keys.key_set())).into_response()
+    (
+        [(header::CACHE_CONTROL, CACHE)],
+        Json(provider.keys.key_set()),
+    )
+        .into_response()
 }

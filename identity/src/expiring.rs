@@ -1,13 +1,13 @@
-//! A map whose entries expire and whose size is bounded: pending sign-ins, sessions, codes, refresh families and
-//! counted attempts all live in one of these.
+//! A map whose entries expire and whose size is bounded: pending sign-ins, sessions, codes, refresh
+//! families and counted attempts all live in one of these.
 
 use std::borrow::Borrow;
 use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
 use std::time::SystemTime;
 
-/// A bounded map with a deadline per entry. When it is full, the entry closest to its deadline makes room: those who
-/// flood it cost others at most a sign-in, and never memory.
+/// A bounded map with a deadline per entry. When it is full, the entry closest to its deadline
+/// makes room: those who flood it cost others at most a sign-in, and never memory.
 pub(crate) struct Expiring<K, V> {
     capacity: usize,
     entries: HashMap<K, Entry<V>>,
@@ -23,7 +23,12 @@ struct Entry<V> {
 
 impl<K: Hash + Eq + Clone, V> Expiring<K, V> {
     pub(crate) fn new(capacity: usize) -> Self {
-        Self { capacity, entries: HashMap::new(), order: BTreeMap::new(), inserted: 0 }
+        Self {
+            capacity,
+            entries: HashMap::new(),
+            order: BTreeMap::new(),
+            inserted: 0,
+        }
     }
 
     /// Sets the value of a key and its deadline, and drops what has expired by `now`.
@@ -47,7 +52,10 @@ impl<K: Hash + Eq + Clone, V> Expiring<K, V> {
         K: Borrow<Q>,
         Q: Hash + Eq + ?Sized,
     {
-        self.entries.get_mut(key).filter(|entry| entry.place.0 > now).map(|entry| &mut entry.value)
+        self.entries
+            .get_mut(key)
+            .filter(|entry| entry.place.0 > now)
+            .map(|entry| &mut entry.value)
     }
 
     /// Gives an entry a new deadline.

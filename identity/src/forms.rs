@@ -1,8 +1,9 @@
-//! Forms that come back from our pages: whether they do come from there, and which sign-in they belong to.
+//! Forms that come back from our pages: whether they do come from there, and which sign-in they
+//! belong to.
 //!
-//! A form is ours if its token is bound to this browser's visit cookie and to what the form is for, and if the browser
-//! does not say that another site sent it. That holds before anybody has signed in too: otherwise somebody could sign
-//! a visitor in under another name.
+//! A form is ours if its token is bound to this browser's visit cookie and to what the form is for,
+//! and if the browser does not say that another site sent it. That holds before anybody has signed
+//! in too: otherwise somebody could sign a visitor in under another name.
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode, header};
@@ -16,19 +17,37 @@ use crate::transactions::Transaction;
 
 /// The token for a form with this purpose, in this browser.
 pub(crate) fn token(provider: &Provider, visit: &str, purpose: &str) -> String {
-    crypto::encode(provider.csrf_key.tag(&[visit.as_bytes(), purpose.as_bytes()]))
+    crypto::encode(
+        provider
+            .csrf_key
+            .tag(&[visit.as_bytes(), purpose.as_bytes()]),
+    )
 }
 
 /// Whether a form with this purpose came from one of our pages in this browser.
-pub(crate) fn is_ours(provider: &Provider, headers: &HeaderMap, purpose: &str, form: &Parameters) -> bool {
-    let Some(visit) = cookies::get(headers, cookies::VISIT) else { return false };
-    let token = form.get("csrf").and_then(crypto::decode).unwrap_or_default();
+pub(crate) fn is_ours(
+    provider: &Provider,
+    headers: &HeaderMap,
+    purpose: &str,
+    form: &Parameters,
+) -> bool {
+    let Some(visit) = cookies::get(headers, cookies::VISIT) else {
+        return false;
+    };
+    let token = form
+        .get("csrf")
+        .and_then(crypto::decode)
+        .unwrap_or_default();
     let same_site = came_from(headers, provider.tenant.public_url());
-    same_site && provider.csrf_key.verifies(&[visit.as_bytes(), purpose.as_bytes()], &token)
+    same_site
+        && provider
+            .csrf_key
+            .verifies(&[visit.as_bytes(), purpose.as_bytes()], &token)
 }
 
-/// What the browser says about where the form was. `Sec-Fetch-Site` compares with the address it sent the form to,
-/// which may be another name of ours; `Origin` must be our public one. Without either, the token decides alone.
+/// What the browser says about where the form was. `Sec-Fetch-Site` compares with the address it
+/// sent the form to, which may be another name of ours; `Origin` must be our public one. Without
+/// either, the token decides alone.
 fn came_from(headers: &HeaderMap, public_url: &str) -> bool {
     match (headers.get("sec-fetch-site"), headers.get(header::ORIGIN)) {
         (Some(site), _) => site == "same-origin",
@@ -46,13 +65,21 @@ pub(crate) struct Pending {
 
 impl Pending {
     /// The sign-in that the query names.
-    pub(crate) fn find(provider: &Provider, headers: &HeaderMap, query: Option<&str>) -> Result<Self, Rejection> {
-        let parameters = Parameters::parse(query.unwrap_or_default().as_bytes()).unwrap_or_default();
+    pub(crate) fn find(
+        provider: &Provider,
+        headers: &HeaderMap,
+        query: Option<&str>,
+    ) -> Result<Self, Rejection> {
+        let parameters =
+            Parameters::parse(query.unwrap_or_default().as_bytes()).unwrap_or_default();
         let visit = cookies::get(headers, cookies::VISIT).unwrap_or_default();
         parameters
             .get("transaction")
             .and_then(|id| provider.transactions.find(id, visit, provider.clock.now()))
-            .map(|transaction| Self { csrf: token(provider, visit, &transaction.id), transaction })
+            .map(|transaction| Self {
+                csrf: token(provider, visit, &transaction.id),
+                transaction,
+            })
             .ok_or(Rejection::Over)
     }
 
@@ -91,7 +118,11 @@ impl IntoResponse for Rejection {
             }
             Self::Forged => {
                 let explanation = "This form did not come from our page. Go back to the application and try again.";
-                pages::problem(StatusCode::FORBIDDEN, "This form cannot be accepted", explanation)
+                pages::problem(
+                    StatusCode::FORBIDDEN,
+                    "This form cannot be accepted",
+                    explanation,
+                )
             }
         }
     }
@@ -123,7 +154,11 @@ mod tests {
             if let Some(origin) = origin {
                 headers.insert(header::ORIGIN, HeaderValue::from_str(origin).unwrap());
             }
-            assert_eq!(came_from(&headers, "http://localhost:8090"), accepted, "{site:?} {origin:?}");
+            assert_eq!(
+                came_from(&headers, "http://localhost:8090"),
+                accepted,
+                "{site:?} {origin:?}"
+            );
         }
     }
 }

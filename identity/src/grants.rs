@@ -1,11 +1,12 @@
-//! What has been granted and can still be turned into tokens: authorization codes, each good for one redemption, and
-//! refresh tokens, each good until it is replaced.
+//! What has been granted and can still be turned into tokens: authorization codes, each good for
+//! one redemption, and refresh tokens, each good until it is replaced.
 //!
-//! Refresh tokens come in families: all that descend from one code. A token names its family and carries a tag of its
-//! generation under a key of this process, so a family is a few bytes however often it rotates, and nothing that is
-//! stored can be presented. Only the current generation is good, and for a few seconds the one before it, which is
-//! then answered with the *same* successor: two tabs that refresh at once both stay signed in. Anything else that
-//! names a family is a token used again after it was replaced, by its owner or by a thief: the family ends.
+//! Refresh tokens come in families: all that descend from one code. A token names its family and
+//! carries a tag of its generation under a key of this process, so a family is a few bytes however
+//! often it rotates, and nothing that is stored can be presented. Only the current generation is
+//! good, and for a few seconds the one before it, which is then answered with the *same* successor:
+//! two tabs that refresh at once both stay signed in. Anything else that names a family is a token
+//! used again after it was replaced, by its owner or by a thief: the family ends.
 
 mod refresh;
 
@@ -80,12 +81,15 @@ pub(crate) struct Refreshed {
     pub(crate) refresh_token: RefreshToken,
 }
 
-/// Why a code or refresh token is no good. The texts begin with the codes of Azure AD B2C where there is one.
+/// Why a code or refresh token is no good. The texts begin with the codes of Azure AD B2C where
+/// there is one.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum GrantError {
     #[error("AADB2C90080: The provided grant has expired or is unknown. Please sign in again.")]
     Unknown,
-    #[error("AADB2C90080: The provided grant has been used before. All tokens that came from it are revoked.")]
+    #[error(
+        "AADB2C90080: The provided grant has been used before. All tokens that came from it are revoked."
+    )]
     Reused,
     #[error("AADB2C90088: The provided grant has not been issued for this endpoint.")]
     OtherPolicy,
@@ -111,8 +115,8 @@ enum Code {
 pub(crate) struct Grants {
     lifetimes: Lifetimes,
     key: MacKey,
-    /// One lock for both maps: redeeming a code and beginning its family are one step, so a replay always finds the
-    /// family it must end. Held for a few look-ups, never across an await.
+    /// One lock for both maps: redeeming a code and beginning its family are one step, so a replay
+    /// always finds the family it must end. Held for a few look-ups, never across an await.
     tables: Mutex<Tables>,
 }
 
@@ -123,24 +127,44 @@ struct Tables {
 
 impl Grants {
     pub(crate) fn new(lifetimes: Lifetimes) -> Self {
-        let tables = Tables { codes: Expiring::new(CODE_CAPACITY), families: Expiring::new(FAMILY_CAPACITY) };
-        Self { lifetimes, key: MacKey::new(), tables: Mutex::new(tables) }
+        let tables = Tables {
+            codes: Expiring::new(CODE_CAPACITY),
+            families: Expiring::new(FAMILY_CAPACITY),
+        };
+        Self {
+            lifetimes,
+            key: MacKey::new(),
+            tables: Mutex::new(tables),
+        }
     }
 
     /// A fresh code. Only its digest is kept.
     pub(crate) fn issue_code(&self, request: CodeRequest, now: SystemTime) -> String {
         let code = crypto::random_secret();
         let deadline = now + self.lifetimes.code;
-        self.tables.lock().codes.insert(crypto::sha256(&code), Code::Fresh(Box::new(request)), deadline, now);
+        self.tables.lock().codes.insert(
+            crypto::sha256(&code),
+            Code::Fresh(Box::new(request)),
+            deadline,
+            now,
+        );
         code
     }
 
-    /// Takes a code. Of any number of callers one gets it; each later one ends the refresh tokens that came from it. A
-    /// failed check spends it too.
-    pub(crate) fn redeem(&self, code: &str, presented: Presented<'_>, now: SystemTime) -> Result<Redeemed, GrantError> {
+    /// Takes a code. Of any number of callers one gets it; each later one ends the refresh tokens
+    /// that came from it. A failed check spends it too.
+    pub(crate) fn redeem(
+        &self,
+        code: &str,
+        presented: Presented<'_>,
+        now: SystemTime,
+    ) -> Result<Redeemed, GrantError> {
         let mut tables = self.tables.lock();
         let tables = &mut *tables;
-        let entry = tables.codes.get_mut(&crypto::sha256(code), now).ok_or(GrantError::Unknown)?;
+        let entry = tables
+            .codes
+            .get_mut(&crypto::sha256(code), now)
+            .ok_or(GrantError::Unknown)?;
         let request = match std::mem::replace(entry, Code::Spent { family: None }) {
             Code::Fresh(request) => request,
             Code::Spent { family } => {
@@ -156,7 +180,11 @@ impl Grants {
             *entry = Code::Spent { family: Some(id) };
             self.begin_family(&mut tables.families, id, &request.grant, now)
         });
-        Ok(Redeemed { grant: request.grant, nonce: request.nonce, refresh_token })
+        Ok(Redeemed {
+            grant: request.grant,
+            nonce: request.nonce,
+            refresh_token,
+        })
     }
 
     fn begin_family(
@@ -169,7 +197,12 @@ impl Grants {
         let (lifetime, window) = self.refresh_lifetimes(grant);
         let ends = now + window;
         let expires = (now + lifetime).min(ends);
-        families.insert(id, Family::new(Arc::clone(grant), expires, ends, now), expires, now);
+        families.insert(
+            id,
+            Family::new(Arc::clone(grant), expires, ends, now),
+            expires,
+            now,
+        );
         self.refresh_token(&id, 0, expires, now)
     }
 
@@ -184,7 +217,10 @@ impl Grants {
     ) -> Result<Refreshed, GrantError> {
         let (id, tag) = refresh::split(token).ok_or(GrantError::Unknown)?;
         let mut tables = self.tables.lock();
-        let family = tables.families.get_mut(&id, now).ok_or(GrantError::Unknown)?;
+        let family = tables
+            .families
+            .get_mut(&id, now)
+            .ok_or(GrantError::Unknown)?;
         if family.grant.client_id != client_id {
             return Err(GrantError::OtherClient);
         }
@@ -204,20 +240,30 @@ impl Grants {
         if is_current {
             family.generation += 1;
             family.rotated_at = now;
-            // A family of the single-page application keeps the end it was born with; one of a client with a secret
-            // moves on, within its window.
+            // A family of the single-page application keeps the end it was born with; one of a
+            // client with a secret moves on, within its window.
             family.expires = self.next_expiry(family, now);
         }
-        let (grant, generation, expires) = (Arc::clone(&family.grant), family.generation, family.expires);
+        let (grant, generation, expires) =
+            (Arc::clone(&family.grant), family.generation, family.expires);
         tables.families.extend(&id, expires);
-        Ok(Refreshed { grant, granted, refresh_token: self.refresh_token(&id, generation, expires, now) })
+        Ok(Refreshed {
+            grant,
+            granted,
+            refresh_token: self.refresh_token(&id, generation, expires, now),
+        })
     }
 
-    /// Ends every refresh token that came from a session, and every code that could still become one.
+    /// Ends every refresh token that came from a session, and every code that could still become
+    /// one.
     pub(crate) fn end_session(&self, session: &Digest) {
         let mut tables = self.tables.lock();
-        tables.families.retain(|family| family.grant.session != *session);
-        tables.codes.retain(|code| !matches!(code, Code::Fresh(request) if request.grant.session == *session));
+        tables
+            .families
+            .retain(|family| family.grant.session != *session);
+        tables.codes.retain(
+            |code| !matches!(code, Code::Fresh(request) if request.grant.session == *session),
+        );
     }
 
     fn next_expiry(&self, family: &Family, now: SystemTime) -> SystemTime {
@@ -228,15 +274,30 @@ impl Grants {
     /// How long one token lives, and how long its family does at most.
     fn refresh_lifetimes(&self, grant: &Grant) -> (Duration, Duration) {
         if grant.confidential {
-            (self.lifetimes.confidential_refresh_token, self.lifetimes.confidential_refresh_window)
+            (
+                self.lifetimes.confidential_refresh_token,
+                self.lifetimes.confidential_refresh_window,
+            )
         } else {
-            (self.lifetimes.spa_refresh_token, self.lifetimes.spa_refresh_token)
+            (
+                self.lifetimes.spa_refresh_token,
+                self.lifetimes.spa_refresh_token,
+            )
         }
     }
 
-    fn refresh_token(&self, id: &Digest, generation: u64, expires: SystemTime, now: SystemTime) -> RefreshToken {
+    fn refresh_token(
+        &self,
+        id: &Digest,
+        generation: u64,
+        expires: SystemTime,
+        now: SystemTime,
+    ) -> RefreshToken {
         let tag = self.key.tag(&[id, &generation.to_be_bytes()]);
-        RefreshToken { secret: refresh::join(id, &tag), expires_in: until(expires, now) }
+        RefreshToken {
+            secret: refresh::join(id, &tag),
+            expires_in: until(expires, now),
+        }
     }
 }
 

@@ -1,8 +1,8 @@
 //! The signing keys: RSA 2048, RS256, identified by their thumbprint (RFC 7638).
 //!
-//! A key file holds one or more PKCS#8 keys in PEM. The first one signs, all of them are published. So a rotation is:
-//! append the new key and restart; wait longer than validators cache; move it to the front and restart; drop the old
-//! one once the last token it signed has expired.
+//! A key file holds one or more PKCS#8 keys in PEM. The first one signs, all of them are published.
+//! So a rotation is: append the new key and restart; wait longer than validators cache; move it to
+//! the front and restart; drop the old one once the last token it signed has expired.
 
 use std::fs;
 use std::io::Write;
@@ -12,7 +12,9 @@ use std::time::SystemTime;
 use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair, KeySize};
-use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, RsaPublicKeyComponents};
+use aws_lc_rs::signature::{
+    KeyPair as _, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, RsaPublicKeyComponents,
+};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
@@ -45,23 +47,39 @@ struct Key {
 impl Keys {
     /// A key that ends with the process.
     pub(crate) fn ephemeral(now: SystemTime) -> Result<Self, Error> {
-        let key = generate().and_then(Key::new).map_err(|problem| Error::SigningKey { path: None, problem })?;
-        Ok(Self { keys: vec![key], since: now })
+        let key = generate()
+            .and_then(Key::new)
+            .map_err(|problem| Error::SigningKey {
+                path: None,
+                problem,
+            })?;
+        Ok(Self {
+            keys: vec![key],
+            since: now,
+        })
     }
 
     /// The keys of a file, which is made with a new key if it is missing.
     pub(crate) fn load_or_create(path: &Path) -> Result<Self, Error> {
-        let fail = |problem: String| Error::SigningKey { path: Some(path.to_owned()), problem };
+        let fail = |problem: String| Error::SigningKey {
+            path: Some(path.to_owned()),
+            problem,
+        };
         if !path.exists() {
             create(path).map_err(fail)?;
         }
-        let metadata = fs::metadata(path).map_err(|error| fail(format!("cannot be read: {error}")))?;
+        let metadata =
+            fs::metadata(path).map_err(|error| fail(format!("cannot be read: {error}")))?;
         if metadata.len() > MAX_FILE {
             return Err(fail("is too large to be a key".to_owned()));
         }
-        let text = fs::read_to_string(path).map_err(|error| fail(format!("cannot be read: {error}")))?;
+        let text =
+            fs::read_to_string(path).map_err(|error| fail(format!("cannot be read: {error}")))?;
         let keys = parse(&text).map_err(fail)?;
-        Ok(Self { keys, since: metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH) })
+        Ok(Self {
+            keys,
+            since: metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH),
+        })
     }
 
     /// A signed token of these claims.
@@ -72,7 +90,12 @@ impl Keys {
         let mut token = format!("{}.{}", crypto::encode(header), crypto::encode(claims));
         let mut signature = vec![0; key.pair.public_modulus_len()];
         key.pair
-            .sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), token.as_bytes(), &mut signature)
+            .sign(
+                &RSA_PKCS1_SHA256,
+                &SystemRandom::new(),
+                token.as_bytes(),
+                &mut signature,
+            )
             .expect("a key that was checked when loaded can sign");
         token.push('.');
         token.push_str(&crypto::encode(signature));
@@ -85,7 +108,9 @@ impl Keys {
         let (_, claims) = signed.split_once('.')?;
         let signature = crypto::decode(signature)?;
         // The algorithm is ours to choose, so the header is not consulted.
-        self.keys.iter().find(|key| key.verifies(signed.as_bytes(), &signature))?;
+        self.keys
+            .iter()
+            .find(|key| key.verifies(signed.as_bytes(), &signature))?;
         serde_json::from_slice(&crypto::decode(claims)?).ok()
     }
 
@@ -110,18 +135,32 @@ impl Key {
     fn new(pair: KeyPair) -> Result<Self, String> {
         let (modulus, exponent) = {
             let public = pair.public_key();
-            (public.modulus().big_endian_without_leading_zero(), public.exponent().big_endian_without_leading_zero())
+            (
+                public.modulus().big_endian_without_leading_zero(),
+                public.exponent().big_endian_without_leading_zero(),
+            )
         };
         let (modulus, exponent) = (modulus.to_vec(), exponent.to_vec());
-        let members =
-            format!(r#"{{"e":"{}","kty":"RSA","n":"{}"}}"#, crypto::encode(&exponent), crypto::encode(&modulus));
-        Ok(Self { id: crypto::encode(crypto::sha256(members)), pair, modulus, exponent })
+        let members = format!(
+            r#"{{"e":"{}","kty":"RSA","n":"{}"}}"#,
+            crypto::encode(&exponent),
+            crypto::encode(&modulus)
+        );
+        Ok(Self {
+            id: crypto::encode(crypto::sha256(members)),
+            pair,
+            modulus,
+            exponent,
+        })
     }
 
     fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
-        RsaPublicKeyComponents { n: &self.modulus, e: &self.exponent }
-            .verify(&RSA_PKCS1_2048_8192_SHA256, message, signature)
-            .is_ok()
+        RsaPublicKeyComponents {
+            n: &self.modulus,
+            e: &self.exponent,
+        }
+        .verify(&RSA_PKCS1_2048_8192_SHA256, message, signature)
+        .is_ok()
     }
 }
 
@@ -134,9 +173,11 @@ fn parse(text: &str) -> Result<Vec<Key>, String> {
     for block in text.split(BEGIN).skip(1) {
         let (body, _) = block.split_once(END).ok_or("ends in the middle of a key")?;
         let body: String = body.split_whitespace().collect();
-        let der = STANDARD.decode(body).map_err(|_| "holds something else than base64 between its PEM lines")?;
-        let pair =
-            KeyPair::from_pkcs8(&der).map_err(|error| format!("holds no RSA key of 2048 bits or more: {error}"))?;
+        let der = STANDARD
+            .decode(body)
+            .map_err(|_| "holds something else than base64 between its PEM lines")?;
+        let pair = KeyPair::from_pkcs8(&der)
+            .map_err(|error| format!("holds no RSA key of 2048 bits or more: {error}"))?;
         keys.push(Key::new(pair)?);
     }
     if keys.is_empty() {
@@ -145,8 +186,8 @@ fn parse(text: &str) -> Result<Vec<Key>, String> {
     Ok(keys)
 }
 
-/// Writes a new key beside its place and links it there, so that the file is whole from the moment it exists and two
-/// processes that start together end up with the same key.
+/// Writes a new key beside its place and links it there, so that the file is whole from the moment
+/// it exists and two processes that start together end up with the same key.
 fn create(path: &Path) -> Result<(), String> {
     let der = generate()?.as_der().map_err(|_| "could not be encoded")?;
     let base64 = STANDARD.encode(der.as_ref());
@@ -161,7 +202,8 @@ fn create(path: &Path) -> Result<(), String> {
     let mut name = path.as_os_str().to_owned();
     name.push(format!(".{}", crypto::encode(crypto::random::<9>())));
     let temporary = Path::new(&name);
-    let written = write_private(temporary, pem.as_bytes()).and_then(|()| fs::hard_link(temporary, path));
+    let written =
+        write_private(temporary, pem.as_bytes()).and_then(|()| fs::hard_link(temporary, path));
     // Whether or not it was linked, the temporary name has done its work.
     let _ = fs::remove_file(temporary);
     match written {
@@ -193,11 +235,18 @@ mod tests {
         let second = Keys::load_or_create(&path).unwrap();
         assert_eq!(first.key_set(), second.key_set());
         assert!(second.verify(&first.sign(&json!({ "sub": "a" }))).is_some());
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no temporary file is left");
+        assert_eq!(
+            fs::read_dir(folder.path()).unwrap().count(),
+            1,
+            "no temporary file is left"
+        );
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
-            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+            assert_eq!(
+                fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+                0o600
+            );
         }
     }
 
@@ -205,7 +254,9 @@ mod tests {
     fn a_token_signed_before_a_rotation_stays_valid() {
         let folder = tempfile::tempdir().unwrap();
         let (old, new) = (folder.path().join("old.pem"), folder.path().join("new.pem"));
-        let token = Keys::load_or_create(&old).unwrap().sign(&json!({ "sub": "a" }));
+        let token = Keys::load_or_create(&old)
+            .unwrap()
+            .sign(&json!({ "sub": "a" }));
         let newer = Keys::load_or_create(&new).unwrap();
         assert!(newer.verify(&token).is_none());
         let both = folder.path().join("both.pem");
@@ -214,7 +265,10 @@ mod tests {
         let rotated = Keys::load_or_create(&both).unwrap();
         assert_eq!(rotated.verify(&token).unwrap()["sub"], "a");
         assert_eq!(rotated.key_set()["keys"].as_array().unwrap().len(), 2);
-        assert_eq!(rotated.key_set()["keys"][0]["kid"], newer.key_set()["keys"][0]["kid"]);
+        assert_eq!(
+            rotated.key_set()["keys"][0]["kid"],
+            newer.key_set()["keys"][0]["kid"]
+        );
     }
 
     #[test]
@@ -224,12 +278,21 @@ mod tests {
         for (text, problem) in [
             ("", "holds no PKCS#8 key"),
             ("-----BEGIN PRIVATE KEY-----\nAAAA", "ends in the middle"),
-            ("-----BEGIN PRIVATE KEY-----\n!\n-----END PRIVATE KEY-----", "base64"),
-            ("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----", "no RSA key"),
+            (
+                "-----BEGIN PRIVATE KEY-----\n!\n-----END PRIVATE KEY-----",
+                "base64",
+            ),
+            (
+                "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----",
+                "no RSA key",
+            ),
         ] {
             fs::write(&path, text).unwrap();
             let error = Keys::load_or_create(&path).err().unwrap().to_string();
-            assert!(error.contains(problem) && error.contains("key.pem"), "{error}");
+            assert!(
+                error.contains(problem) && error.contains("key.pem"),
+                "{error}"
+            );
         }
     }
 

@@ -1,9 +1,10 @@
 //! A small OpenID provider that stands in for Azure AD B2C in development and tests.
 //!
-//! It has B2C's addresses, claims and page texts, one user flow and the two applications of the scenario; it does
-//! authorization code with PKCE, refresh tokens that rotate, and nothing older. Accounts and what they have allowed are
-//! kept in memory or in SQLite; pending sign-ins, sessions, codes and refresh tokens always in memory, so a restart asks people to sign in
-//! again. [`run`] starts it.
+//! It has B2C's addresses, claims and page texts, one user flow and the two applications of the
+//! scenario; it does authorization code with PKCE, refresh tokens that rotate, and nothing older.
+//! Accounts and what they have allowed are kept in memory or in SQLite; pending sign-ins, sessions,
+//! codes and refresh tokens always in memory, so a restart asks people to sign in again. [`run`]
+//! starts it.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod accounts;
@@ -48,6 +49,8 @@ mod transactions;
 mod tests;
 
 pub use accounts::AccountsError;
-pub use config::{Accounts, AttemptLimits, Config, Consent, Issuer, Lifetimes, UnknownAccounts, UnknownIssuer};
+pub use config::{
+    Accounts, AttemptLimits, Config, Consent, Issuer, Lifetimes, UnknownAccounts, UnknownIssuer,
+};
 pub use error::Error;
 pub use run::run;

@@ -45,26 +45,52 @@ pub(crate) struct Metrics {
     sign_ups: ByLabel,
     consents: ByLabel,
     tokens: ByLabel,
-    /// Counted where the work is done, so that it also tells what a flood at the sign-in page costs.
+    /// Counted where the work is done, so that it also tells what a flood at the sign-in page
+    /// costs.
     pub(crate) password_hashes: Counter,
 }
 
 impl Metrics {
     pub(crate) fn register(ops: &Ops) -> Self {
         let metrics = Self::default();
-        // Every outcome is there from the start: a rate over a series that begins at 1 misses the first.
+        // Every outcome is there from the start: a rate over a series that begins at 1 misses the
+        // first.
         begin(&metrics.sign_ins, "result", &["right", "wrong", "locked"]);
         begin(&metrics.sign_ups, "result", &["created", "taken", "locked"]);
         begin(&metrics.consents, "answer", &["allowed", "cancelled"]);
-        begin(&metrics.tokens, "grant", &["authorization_code", "refresh_token", "development"]);
+        begin(
+            &metrics.tokens,
+            "grant",
+            &["authorization_code", "refresh_token", "development"],
+        );
         ops.registry(|registry| {
             let registry = registry.sub_registry_with_prefix("identity");
-            registry.register("sign_ins", "Passwords given, by how they were found", metrics.sign_ins.clone());
-            registry.register("sign_ups", "Accounts asked for, by outcome", metrics.sign_ups.clone());
-            registry.register("consents", "Answers to applications that asked for scopes", metrics.consents.clone());
+            registry.register(
+                "sign_ins",
+                "Passwords given, by how they were found",
+                metrics.sign_ins.clone(),
+            );
+            registry.register(
+                "sign_ups",
+                "Accounts asked for, by outcome",
+                metrics.sign_ups.clone(),
+            );
+            registry.register(
+                "consents",
+                "Answers to applications that asked for scopes",
+                metrics.consents.clone(),
+            );
             let hashes = metrics.password_hashes.clone();
-            registry.register("password_hashes", "Passwords hashed, to set or to check one", hashes);
-            registry.register("tokens_issued", "Access tokens issued, by grant", metrics.tokens.clone());
+            registry.register(
+                "password_hashes",
+                "Passwords hashed, to set or to check one",
+                hashes,
+            );
+            registry.register(
+                "tokens_issued",
+                "Access tokens issued, by grant",
+                metrics.tokens.clone(),
+            );
         });
         metrics
     }

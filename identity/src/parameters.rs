@@ -1,4 +1,5 @@
-//! The parameters of an OAuth request, from a query or a form: kept in order, because a repeated one is an error.
+//! The parameters of an OAuth request, from a query or a form: kept in order, because a repeated
+//! one is an error.
 
 use std::collections::HashSet;
 
@@ -26,13 +27,24 @@ impl Parameters {
         if encoded.len() > MAX_LENGTH {
             return Err(TooMany);
         }
-        let pairs: Vec<_> = url::form_urlencoded::parse(encoded).into_owned().take(MAX_COUNT + 1).collect();
-        if pairs.len() > MAX_COUNT { Err(TooMany) } else { Ok(Self(pairs)) }
+        let pairs: Vec<_> = url::form_urlencoded::parse(encoded)
+            .into_owned()
+            .take(MAX_COUNT + 1)
+            .collect();
+        if pairs.len() > MAX_COUNT {
+            Err(TooMany)
+        } else {
+            Ok(Self(pairs))
+        }
     }
 
     /// The value of a parameter. One without a value counts as not sent (RFC 6749, 3.1).
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
+        self.0
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
+            .filter(|value| !value.is_empty())
     }
 
     /// The value of a parameter that must not be there twice.
@@ -43,11 +55,14 @@ impl Parameters {
         }
     }
 
-    /// The name of a parameter that was sent twice. `p` names the policy and belongs to the address: some clients add
-    /// it to an endpoint that has it already.
+    /// The name of a parameter that was sent twice. `p` names the policy and belongs to the
+    /// address: some clients add it to an endpoint that has it already.
     pub(crate) fn repeated(&self) -> Option<&str> {
         let mut seen = HashSet::new();
-        self.0.iter().map(|(name, _)| name.as_str()).find(|name| *name != "p" && !seen.insert(*name))
+        self.0
+            .iter()
+            .map(|(name, _)| name.as_str())
+            .find(|name| *name != "p" && !seen.insert(*name))
     }
 }
 
@@ -75,8 +90,14 @@ mod tests {
 
     #[test]
     fn size_and_number_are_bounded() {
-        assert_eq!(Parameters::parse(&vec![b'a'; MAX_LENGTH + 1]).unwrap_err(), TooMany);
-        assert_eq!(Parameters::parse("a=b&".repeat(MAX_COUNT + 1).as_bytes()).unwrap_err(), TooMany);
+        assert_eq!(
+            Parameters::parse(&vec![b'a'; MAX_LENGTH + 1]).unwrap_err(),
+            TooMany
+        );
+        assert_eq!(
+            Parameters::parse("a=b&".repeat(MAX_COUNT + 1).as_bytes()).unwrap_err(),
+            TooMany
+        );
         assert!(Parameters::parse("a=b&".repeat(MAX_COUNT).as_bytes()).is_ok());
     }
 }

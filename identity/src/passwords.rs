@@ -1,7 +1,7 @@
 //! Hashing and checking passwords, with Argon2id.
 //!
-//! Hashing is slow on purpose. It runs on blocking threads, a few at a time, so that a crowd at the sign-in page costs
-//! neither the memory of the machine nor the answers of the other endpoints.
+//! Hashing is slow on purpose. It runs on blocking threads, a few at a time, so that a crowd at the
+//! sign-in page costs neither the memory of the machine nor the answers of the other endpoints.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,8 @@ const MEMORY_KIB: u32 = 19_456;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
 
-/// Longer input is a wrong password: nothing longer can have been set, and 64 characters are at most so long.
+/// Longer input is a wrong password: nothing longer can have been set, and 64 characters are at
+/// most so long.
 const MAX_BYTES: usize = 256;
 
 /// How long somebody waits for a free place before being told to come back.
@@ -56,8 +57,15 @@ impl Hasher {
         let params = Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(failed)?;
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
         // As many at once as there are processors: more would only take longer each.
-        let places = std::thread::available_parallelism().map_or(2, usize::from).min(8);
-        let mut hasher = Self { argon2, places: Arc::new(Semaphore::new(places)), nobody: String::new(), hashes };
+        let places = std::thread::available_parallelism()
+            .map_or(2, usize::from)
+            .min(8);
+        let mut hasher = Self {
+            argon2,
+            places: Arc::new(Semaphore::new(places)),
+            nobody: String::new(),
+            hashes,
+        };
         hasher.nobody = hasher.hash(crate::crypto::random_secret()).await?;
         Ok(hasher)
     }
@@ -68,9 +76,13 @@ impl Hasher {
         self.blocking(move || hash(&argon2, &password)).await
     }
 
-    /// Checks a password against an account's PHC string, or against nobody's if there is no account: then it is
-    /// always wrong, after the same time.
-    pub(crate) async fn verify(&self, password: String, phc: Option<&str>) -> Result<Verified, HashingError> {
+    /// Checks a password against an account's PHC string, or against nobody's if there is no
+    /// account: then it is always wrong, after the same time.
+    pub(crate) async fn verify(
+        &self,
+        password: String,
+        phc: Option<&str>,
+    ) -> Result<Verified, HashingError> {
         let known = phc.is_some() && password.len() <= MAX_BYTES;
         let phc = phc.filter(|_| known).unwrap_or(&self.nobody).to_owned();
         let password = if known { password } else { String::new() };
@@ -79,7 +91,9 @@ impl Hasher {
             let parsed = PasswordHash::new(&phc).map_err(failed)?;
             match argon2.verify_password(password.as_bytes(), &parsed) {
                 Ok(()) if !known => Ok(Verified::Wrong),
-                Ok(()) if is_old(&argon2, &parsed) => Ok(Verified::RightButOld(hash(&argon2, &password)?)),
+                Ok(()) if is_old(&argon2, &parsed) => {
+                    Ok(Verified::RightButOld(hash(&argon2, &password)?))
+                }
                 Ok(()) => Ok(Verified::Right),
                 Err(argon2::password_hash::Error::PasswordInvalid) => Ok(Verified::Wrong),
                 Err(error) => Err(failed(error)),
@@ -100,7 +114,8 @@ impl Hasher {
         let hashes = self.hashes.clone();
         tokio::task::spawn_blocking(move || {
             hashes.inc();
-            // Held here and not by the caller: a caller that gives up does not stop the hash it started.
+            // Held here and not by the caller: a caller that gives up does not stop the hash it
+            // started.
             let _place = place;
             work()
         })
@@ -110,14 +125,18 @@ impl Hasher {
 }
 
 fn hash(argon2: &Argon2<'_>, password: &str) -> Result<String, HashingError> {
-    argon2.hash_password(password.as_bytes()).map(|phc| phc.to_string()).map_err(failed)
+    argon2
+        .hash_password(password.as_bytes())
+        .map(|phc| phc.to_string())
+        .map_err(failed)
 }
 
 /// Whether the hash was made with other parameters than today's.
 fn is_old(argon2: &Argon2<'_>, phc: &PasswordHash) -> bool {
     let current = Params::try_from(phc).is_ok_and(|params| {
         let today = argon2.params();
-        (params.m_cost(), params.t_cost(), params.p_cost()) == (today.m_cost(), today.t_cost(), today.p_cost())
+        (params.m_cost(), params.t_cost(), params.p_cost())
+            == (today.m_cost(), today.t_cost(), today.p_cost())
     });
     phc.algorithm != Algorithm::Argon2id.ident() || !current
 }
@@ -135,28 +154,69 @@ mod tests {
         let hasher = Hasher::new(Counter::default()).await.unwrap();
         let phc = hasher.hash("correct horse".to_owned()).await.unwrap();
         assert!(phc.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{phc}");
-        assert_eq!(hasher.verify("correct horse".to_owned(), Some(&phc)).await.unwrap(), Verified::Right);
-        assert_eq!(hasher.verify("correct hors".to_owned(), Some(&phc)).await.unwrap(), Verified::Wrong);
-        assert_eq!(hasher.verify(String::new(), None).await.unwrap(), Verified::Wrong);
-        assert_eq!(hasher.verify("x".repeat(10_000), Some(&phc)).await.unwrap(), Verified::Wrong);
+        assert_eq!(
+            hasher
+                .verify("correct horse".to_owned(), Some(&phc))
+                .await
+                .unwrap(),
+            Verified::Right
+        );
+        assert_eq!(
+            hasher
+                .verify("correct hors".to_owned(), Some(&phc))
+                .await
+                .unwrap(),
+            Verified::Wrong
+        );
+        assert_eq!(
+            hasher.verify(String::new(), None).await.unwrap(),
+            Verified::Wrong
+        );
+        assert_eq!(
+            hasher.verify("x".repeat(10_000), Some(&phc)).await.unwrap(),
+            Verified::Wrong
+        );
     }
 
     #[tokio::test]
     async fn nobodys_password_takes_as_long_as_anybodys() {
         let hasher = Hasher::new(Counter::default()).await.unwrap();
         let somebody = hasher.hash("Passw0rd!".to_owned()).await.unwrap();
-        let cost = |phc: &str| phc.split('$').take(4).map(str::to_owned).collect::<Vec<_>>();
-        assert_eq!(cost(&hasher.nobody), cost(&somebody), "algorithm, version, memory, passes and lanes");
+        let cost = |phc: &str| {
+            phc.split('$')
+                .take(4)
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            cost(&hasher.nobody),
+            cost(&somebody),
+            "algorithm, version, memory, passes and lanes"
+        );
     }
 
     #[tokio::test]
     async fn a_hash_of_weaker_parameters_is_replaced() {
         let hasher = Hasher::new(Counter::default()).await.unwrap();
-        let weak = Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(64, 1, 1, None).unwrap());
+        let weak = Argon2::new(
+            Algorithm::Argon2id,
+            Version::V0x13,
+            Params::new(64, 1, 1, None).unwrap(),
+        );
         let old = hash(&weak, "Passw0rd").unwrap();
-        let Verified::RightButOld(new) = hasher.verify("Passw0rd".to_owned(), Some(&old)).await.unwrap() else {
+        let Verified::RightButOld(new) = hasher
+            .verify("Passw0rd".to_owned(), Some(&old))
+            .await
+            .unwrap()
+        else {
             panic!("the old hash was taken for a new one");
         };
-        assert_eq!(hasher.verify("Passw0rd".to_owned(), Some(&new)).await.unwrap(), Verified::Right);
+        assert_eq!(
+            hasher
+                .verify("Passw0rd".to_owned(), Some(&new))
+                .await
+                .unwrap(),
+            Verified::Right
+        );
     }
 }

@@ -12,7 +12,8 @@ pub(crate) struct Challenge(String);
 impl Challenge {
     /// Accepts what S256 can produce and nothing else.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        let well_formed = text.len() == CHALLENGE_LENGTH && crypto::decode(text).is_some_and(|bytes| bytes.len() == 32);
+        let well_formed = text.len() == CHALLENGE_LENGTH
+            && crypto::decode(text).is_some_and(|bytes| bytes.len() == 32);
         well_formed.then(|| Self(text.to_owned()))
     }
 
@@ -39,7 +40,12 @@ mod tests {
     #[test]
     fn only_what_s256_produces_is_a_challenge() {
         let good = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
-        for bad in [format!("{good}="), good[..42].to_owned(), good.replace('-', "+"), String::new()] {
+        for bad in [
+            format!("{good}="),
+            good[..42].to_owned(),
+            good.replace('-', "+"),
+            String::new(),
+        ] {
             assert_eq!(Challenge::parse(&bad), None, "{bad}");
         }
     }

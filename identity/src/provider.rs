@@ -47,7 +47,11 @@ pub(crate) struct Provider {
 pub(crate) type Shared = Arc<Provider>;
 
 impl Provider {
-    pub(crate) async fn new(config: &Config, metrics: Metrics, clock: Clock) -> Result<Self, Error> {
+    pub(crate) async fn new(
+        config: &Config,
+        metrics: Metrics,
+        clock: Clock,
+    ) -> Result<Self, Error> {
         let directory = Directory::open(&config.accounts).await?;
         Ok(Self {
             tenant: Tenant::new(config)?,
@@ -72,11 +76,16 @@ impl Provider {
 
     /// The session of this browser, if it has one.
     pub(crate) fn session(&self, headers: &HeaderMap) -> Option<Session> {
-        self.sessions.find(cookies::get(headers, cookies::SESSION)?, self.clock.now())
+        self.sessions
+            .find(cookies::get(headers, cookies::SESSION)?, self.clock.now())
     }
 
     /// Sends a browser back to the application with a code.
-    pub(crate) fn answer_with_code(&self, request: &AuthorizeRequest, session: &Session) -> Response {
+    pub(crate) fn answer_with_code(
+        &self,
+        request: &AuthorizeRequest,
+        session: &Session,
+    ) -> Response {
         let grant = Grant {
             client_id: request.client_id.clone(),
             policy: Arc::clone(&request.policy),
@@ -110,19 +119,24 @@ impl Provider {
         keep: bool,
         headers: &HeaderMap,
     ) -> Response {
-        // A session of before ends: its cookie is about to be replaced, and nobody could sign out of it any more.
+        // A session of before ends: its cookie is about to be replaced, and nobody could sign out
+        // of it any more.
         if let Some(previous) = self.session(headers) {
             self.end_session(&previous);
         }
         let (cookie, session) = self.sessions.begin(account.id, self.clock.now());
         let lifetime = keep.then_some(self.lifetimes.session);
         let mut response = consent::proceed(self, transaction, &session).await;
-        response.headers_mut().append(header::SET_COOKIE, cookies::set(cookies::SESSION, &cookie, lifetime));
+        response.headers_mut().append(
+            header::SET_COOKIE,
+            cookies::set(cookies::SESSION, &cookie, lifetime),
+        );
         response
     }
 }
 
-/// Making a key takes a good part of a second and reading one blocks, so neither happens on an async thread.
+/// Making a key takes a good part of a second and reading one blocks, so neither happens on an
+/// async thread.
 async fn keys(config: Config, clock: Clock) -> Result<Keys, Error> {
     let work = move || {
         let beside = match config.accounts {
@@ -140,12 +154,17 @@ async fn keys(config: Config, clock: Clock) -> Result<Keys, Error> {
     };
     tokio::task::spawn_blocking(work)
         .await
-        .map_err(|error| Error::SigningKey { path: None, problem: error.to_string() })?
+        .map_err(|error| Error::SigningKey {
+            path: None,
+            problem: error.to_string(),
+        })?
 }
 
 /// A response that no cache may keep: it holds tokens, or what somebody typed.
 pub(crate) fn uncached(response: impl IntoResponse) -> Response {
     let mut response = response.into_response();
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+        .headers_mut()
+        .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }

@@ -1,7 +1,8 @@
 //! Which request goes where.
 //!
-//! Our own pages have fixed paths. The protocol's endpoints begin with the tenant, in several forms that
-//! [`Tenant::locate`](crate::tenant::Tenant::locate) tells apart, so they are matched there and not by the router.
+//! Our own pages have fixed paths. The protocol's endpoints begin with the tenant, in several forms
+//! that [`Tenant::locate`](crate::tenant::Tenant::locate) tells apart, so they are matched there
+//! and not by the router.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +22,8 @@ use crate::parameters::MAX_LENGTH;
 use crate::provider::{Provider, Shared};
 use crate::tenant::{Endpoint, Place};
 use crate::{
-    authorize, consent, cors, development, development_token, discovery, logout, pages, sign_in, sign_up, token,
+    authorize, consent, cors, development, development_token, discovery, logout, pages, sign_in,
+    sign_up, token,
 };
 
 /// How long an answer may take, the body's arrival and the wait for a free place to hash included.
@@ -30,9 +32,18 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// All routes.
 pub(crate) fn router(provider: Shared) -> Router {
     Router::new()
-        .route("/", get(async |State(provider): State<Shared>| pages::home::page(&provider)))
-        .route(&STYLE.path, get(async |headers: HeaderMap| STYLE.get(&headers)))
-        .route(&ICON.path, get(async |headers: HeaderMap| ICON.get(&headers)))
+        .route(
+            "/",
+            get(async |State(provider): State<Shared>| pages::home::page(&provider)),
+        )
+        .route(
+            &STYLE.path,
+            get(async |headers: HeaderMap| STYLE.get(&headers)),
+        )
+        .route(
+            &ICON.path,
+            get(async |headers: HeaderMap| ICON.get(&headers)),
+        )
         .route("/sign-in", get(sign_in::show).post(sign_in::submit))
         .route("/sign-up", get(sign_up::show).post(sign_up::submit))
         .route("/consent", get(consent::show).post(consent::submit))
@@ -59,7 +70,10 @@ async fn protocol(State(provider): State<Shared>, request: Request) -> Response 
     let Some((endpoint, place)) = provider.tenant.locate(head.uri.path(), query) else {
         return not_found();
     };
-    let for_scripts = matches!(endpoint, Endpoint::Discovery | Endpoint::Keys | Endpoint::Token);
+    let for_scripts = matches!(
+        endpoint,
+        Endpoint::Discovery | Endpoint::Keys | Endpoint::Token
+    );
     if for_scripts && head.method == Method::OPTIONS {
         return cors::preflight(&provider.clients, &head.headers);
     }
@@ -67,9 +81,19 @@ async fn protocol(State(provider): State<Shared>, request: Request) -> Response 
         Ok(body) => body,
         Err(status) => return status.into_response(),
     };
-    let call = Call { endpoint, place, method: &head.method, headers: &head.headers, query: query.unwrap_or_default() };
+    let call = Call {
+        endpoint,
+        place,
+        method: &head.method,
+        headers: &head.headers,
+        query: query.unwrap_or_default(),
+    };
     let response = call.answer(Arc::as_ref(&provider), &body).await;
-    if for_scripts { cors::readable(&provider.clients, &head.headers, response) } else { response }
+    if for_scripts {
+        cors::readable(&provider.clients, &head.headers, response)
+    } else {
+        response
+    }
 }
 
 struct Call<'a> {
@@ -85,13 +109,19 @@ impl Call<'_> {
         let reads = matches!(*self.method, Method::GET | Method::HEAD);
         let posts = *self.method == Method::POST;
         match self.endpoint {
-            Endpoint::Discovery if reads => discovery::document(provider, &self.place, self.headers),
+            Endpoint::Discovery if reads => {
+                discovery::document(provider, &self.place, self.headers)
+            }
             Endpoint::Keys if reads => discovery::keys(provider),
-            Endpoint::Authorize if reads => authorize::get(provider, &self.place, self.query, self.headers).await,
+            Endpoint::Authorize if reads => {
+                authorize::get(provider, &self.place, self.query, self.headers).await
+            }
             Endpoint::Authorize if posts => authorize::post(provider, &self.place, body),
             Endpoint::Logout if reads => logout::get(provider, self.query, self.headers),
             Endpoint::Logout if posts => logout::post(provider, &self.place, body),
-            Endpoint::Token if posts => token::post(provider, &self.place, self.headers, body).await,
+            Endpoint::Token if posts => {
+                token::post(provider, &self.place, self.headers, body).await
+            }
             Endpoint::Discovery | Endpoint::Keys => not_allowed("GET, HEAD"),
             Endpoint::Authorize | Endpoint::Logout => not_allowed("GET, HEAD, POST"),
             Endpoint::Token => not_allowed("POST"),
@@ -101,15 +131,23 @@ impl Call<'_> {
 
 /// Reads a body, as far as it may be long.
 async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, StatusCode> {
-    let declared = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    let declared = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     if declared.is_some_and(|length| length > MAX_LENGTH) {
         return Err(StatusCode::PAYLOAD_TOO_LARGE);
     }
-    to_bytes(body, MAX_LENGTH).await.map_err(|_| StatusCode::PAYLOAD_TOO_LARGE)
+    to_bytes(body, MAX_LENGTH)
+        .await
+        .map_err(|_| StatusCode::PAYLOAD_TOO_LARGE)
 }
 
 fn not_allowed(methods: &'static str) -> Response {
-    (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, HeaderValue::from_static(methods))]).into_response()
+    (
+        StatusCode::METHOD_NOT_ALLOWED,
+        [(header::ALLOW, HeaderValue::from_static(methods))],
+    )
+        .into_response()
 }
 
 /// The answer to a path that is nobody's.

@@ -17,9 +17,13 @@ use crate::{routes, server, tenant};
 /// Runs the provider until `shutdown`, then lets requests under way end.
 ///
 /// # Errors
-/// When the configuration makes no sense or is not safe for the listener, when accounts or the signing key cannot be
-/// opened, and when a listener fails.
-pub async fn run(config: Config, listeners: Listeners, shutdown: CancellationToken) -> Result<(), Error> {
+/// When the configuration makes no sense or is not safe for the listener, when accounts or the
+/// signing key cannot be opened, and when a listener fails.
+pub async fn run(
+    config: Config,
+    listeners: Listeners,
+    shutdown: CancellationToken,
+) -> Result<(), Error> {
     run_with(config, listeners, shutdown, Clock::System).await
 }
 
@@ -30,7 +34,10 @@ pub(crate) async fn run_with(
     shutdown: CancellationToken,
     clock: Clock,
 ) -> Result<(), Error> {
-    let Listeners { service, ops: ops_listener } = listeners;
+    let Listeners {
+        service,
+        ops: ops_listener,
+    } = listeners;
     refuse_beyond_loopback(&config, service.local_addr()?)?;
     let ops = Ops::new("identity");
     let ready = ops.readiness("accounts");
@@ -74,11 +81,17 @@ fn refuse_beyond_loopback(config: &Config, listener: std::net::SocketAddr) -> Re
         return Ok(());
     }
     let secrets = config.development_secrets();
-    if secrets.is_empty() { Ok(()) } else { Err(Error::DevelopmentSecretsBeyondLoopback { listener, secrets }) }
+    if secrets.is_empty() {
+        Ok(())
+    } else {
+        Err(Error::DevelopmentSecretsBeyondLoopback { listener, secrets })
+    }
 }
 
 fn announce(config: &Config, provider: &Provider) {
-    tracing::warn!("this identity provider is for development and tests: do not keep real accounts in it");
+    tracing::warn!(
+        "this identity provider is for development and tests: do not keep real accounts in it"
+    );
     for name in config.development_secrets() {
         tracing::warn!("the {name} has its public development value");
     }
@@ -94,7 +107,9 @@ fn announce(config: &Config, provider: &Provider) {
             "browsers keep nobody signed in here: their cookies for this provider need https, or http on localhost"
         );
     }
-    let discovery = provider.tenant.url(Endpoint::Discovery, &provider.tenant.first_place());
+    let discovery = provider
+        .tenant
+        .url(Endpoint::Discovery, &provider.tenant.first_place());
     tracing::info!(discovery, accounts = %config.accounts, "the identity provider is ready");
 }
 
@@ -109,11 +124,25 @@ mod tests {
         let everywhere = "0.0.0.0:8090".parse().unwrap();
         let defaults = Config::default();
         let secrets = refuse_beyond_loopback(&defaults, everywhere).unwrap_err();
-        assert!(matches!(secrets, Error::DevelopmentSecretsBeyondLoopback { .. }), "{secrets}");
-        let own = Config { backend_client_secret: SecretString::from("own"), ..Config::default() };
+        assert!(
+            matches!(secrets, Error::DevelopmentSecretsBeyondLoopback { .. }),
+            "{secrets}"
+        );
+        let own = Config {
+            backend_client_secret: SecretString::from("own"),
+            ..Config::default()
+        };
         assert!(refuse_beyond_loopback(&own, everywhere).is_ok());
-        for loopback in ["127.0.0.1:1", "127.0.0.9:1", "[::1]:1", "[::ffff:127.0.0.1]:1"] {
-            assert!(refuse_beyond_loopback(&defaults, loopback.parse().unwrap()).is_ok(), "{loopback}");
+        for loopback in [
+            "127.0.0.1:1",
+            "127.0.0.9:1",
+            "[::1]:1",
+            "[::ffff:127.0.0.1]:1",
+        ] {
+            assert!(
+                refuse_beyond_loopback(&defaults, loopback.parse().unwrap()).is_ok(),
+                "{loopback}"
+            );
         }
     }
 }

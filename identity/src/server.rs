@@ -29,10 +29,12 @@ const HEAD_BYTES: usize = 32 * 1024;
 /// How long requests under way may go on when the provider stops.
 const DRAIN: Duration = Duration::from_secs(5);
 
-/// How long to wait after the system refused a connection, which is when it is out of file descriptors or memory.
+/// How long to wait after the system refused a connection, which is when it is out of file
+/// descriptors or memory.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// The address at the other end of the connection. Forwarding headers are not believed: the provider stands for itself.
+/// The address at the other end of the connection. Forwarding headers are not believed: the
+/// provider stands for itself.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Peer(pub(crate) IpAddr);
 
@@ -43,7 +45,10 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, shutdown: Cance
     let mut connections = JoinSet::new();
     let accepting = async {
         loop {
-            let place = Arc::clone(&places).acquire_owned().await.expect("the semaphore is never closed");
+            let place = Arc::clone(&places)
+                .acquire_owned()
+                .await
+                .expect("the semaphore is never closed");
             let (stream, peer) = accept(&listener).await;
             while connections.try_join_next().is_some() {}
             let connection = serve_connection(stream, peer, router.clone(), graceful.watcher());
@@ -58,7 +63,10 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, shutdown: Cance
         () = shutdown.cancelled() => {}
     }
     drop(listener);
-    if tokio::time::timeout(DRAIN, graceful.shutdown()).await.is_err() {
+    if tokio::time::timeout(DRAIN, graceful.shutdown())
+        .await
+        .is_err()
+    {
         tracing::warn!(limit = ?DRAIN, "requests still under way are cut off");
     }
     connections.shutdown().await;

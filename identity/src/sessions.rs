@@ -29,14 +29,23 @@ pub(crate) struct Sessions {
 
 impl Sessions {
     pub(crate) fn new(lifetime: Duration) -> Self {
-        Self { lifetime, sessions: Mutex::new(Expiring::new(CAPACITY)) }
+        Self {
+            lifetime,
+            sessions: Mutex::new(Expiring::new(CAPACITY)),
+        }
     }
 
     /// Begins a session under a fresh cookie value, which nobody can have planted before.
     pub(crate) fn begin(&self, account: Uuid, now: SystemTime) -> (String, Session) {
         let cookie = crypto::random_secret();
-        let session = Session { id: crypto::sha256(&cookie), account, signed_in_at: now };
-        self.sessions.lock().insert(session.id, session.clone(), now + self.lifetime, now);
+        let session = Session {
+            id: crypto::sha256(&cookie),
+            account,
+            signed_in_at: now,
+        };
+        self.sessions
+            .lock()
+            .insert(session.id, session.clone(), now + self.lifetime, now);
         (cookie, session)
     }
 
@@ -64,7 +73,10 @@ mod tests {
         let sessions = Sessions::new(hour);
         let start = SystemTime::UNIX_EPOCH;
         let (cookie, session) = sessions.begin(Uuid::new_v4(), start);
-        assert_eq!(sessions.find(&cookie, start + hour / 2), Some(session.clone()));
+        assert_eq!(
+            sessions.find(&cookie, start + hour / 2),
+            Some(session.clone())
+        );
         assert_eq!(sessions.find(&cookie, start + hour), Some(session.clone()));
         assert_eq!(sessions.find(&cookie, start + hour * 2), None);
         let (cookie, session) = sessions.begin(session.account, start);

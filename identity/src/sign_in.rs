@@ -24,7 +24,11 @@ use crate::server::Peer;
 const WRONG: &str = "The e-mail address or the password is not right.";
 
 /// Shows the page, or skips it for somebody who is signed in.
-pub(crate) async fn show(State(provider): State<Shared>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
+pub(crate) async fn show(
+    State(provider): State<Shared>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
     let pending = match Pending::find(&provider, &headers, query.as_deref()) {
         Ok(pending) => pending,
         Err(rejection) => return rejection.into_response(),
@@ -39,8 +43,16 @@ pub(crate) async fn show(State(provider): State<Shared>, RawQuery(query): RawQue
     {
         return consent::proceed(&provider, transaction, &session).await;
     }
-    let email = transaction.request.login_hint.as_deref().unwrap_or_default();
-    SignInPage { email, ..SignInPage::default() }.send(StatusCode::OK, transaction, &pending.csrf)
+    let email = transaction
+        .request
+        .login_hint
+        .as_deref()
+        .unwrap_or_default();
+    SignInPage {
+        email,
+        ..SignInPage::default()
+    }
+    .send(StatusCode::OK, transaction, &pending.csrf)
 }
 
 /// Checks e-mail address and password.
@@ -55,8 +67,14 @@ pub(crate) async fn submit(
         Ok(submitted) => submitted,
         Err(rejection) => return rejection.into_response(),
     };
-    let (email, password) = (form.get("email").unwrap_or_default(), form.get("password").unwrap_or_default());
-    let mut page = SignInPage { email, ..SignInPage::default() };
+    let (email, password) = (
+        form.get("email").unwrap_or_default(),
+        form.get("password").unwrap_or_default(),
+    );
+    let mut page = SignInPage {
+        email,
+        ..SignInPage::default()
+    };
     if email.is_empty() {
         page.email_error = Some("Please enter your e-mail address.");
     }
@@ -64,24 +82,46 @@ pub(crate) async fn submit(
         page.password_error = Some("Please enter your password.");
     }
     if page.email_error.is_some() || page.password_error.is_some() {
-        return page.send(StatusCode::UNPROCESSABLE_ENTITY, &pending.transaction, &pending.csrf);
+        return page.send(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            &pending.transaction,
+            &pending.csrf,
+        );
     }
     match authenticate(&provider, email, password, address).await {
         Ok(account) => {
             provider.metrics.sign_in(SignIn::Right);
             tracing::info!(account = %account.id, "signed in");
-            provider.sign_in(&account, &pending.transaction, form.get("keep").is_some(), &headers).await
+            provider
+                .sign_in(
+                    &account,
+                    &pending.transaction,
+                    form.get("keep").is_some(),
+                    &headers,
+                )
+                .await
         }
         Err(Refused::Wrong) => {
             provider.metrics.sign_in(SignIn::Wrong);
             page.alert = Some(WRONG);
-            page.send(StatusCode::UNPROCESSABLE_ENTITY, &pending.transaction, &pending.csrf)
+            page.send(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                &pending.transaction,
+                &pending.csrf,
+            )
         }
         Err(Refused::Locked(locked)) => {
             provider.metrics.sign_in(SignIn::Locked);
             let text = locked.to_string();
             page.alert = Some(&text);
-            wait(page.send(StatusCode::TOO_MANY_REQUESTS, &pending.transaction, &pending.csrf), locked.retry_after)
+            wait(
+                page.send(
+                    StatusCode::TOO_MANY_REQUESTS,
+                    &pending.transaction,
+                    &pending.csrf,
+                ),
+                locked.retry_after,
+            )
         }
         Err(Refused::Failed(error)) => pages::unavailable(&error),
     }
@@ -93,16 +133,31 @@ enum Refused {
     Failed(String),
 }
 
-/// Finds the account of an e-mail address and password. What is no address goes the same way as an address without an
-/// account, up to the hash.
-async fn authenticate(provider: &Provider, email: &str, password: &str, from: IpAddr) -> Result<Account, Refused> {
+/// Finds the account of an e-mail address and password. What is no address goes the same way as an
+/// address without an account, up to the hash.
+async fn authenticate(
+    provider: &Provider,
+    email: &str,
+    password: &str,
+    from: IpAddr,
+) -> Result<Account, Refused> {
     let key = normalise_email(email).unwrap_or_else(|| email.chars().take(254).collect());
     let now = provider.clock.now();
-    provider.attempts.begin_sign_in(&key, from, now).map_err(Refused::Locked)?;
-    let found = provider.directory.find_by_email(&key).await.map_err(|error| Refused::Failed(error.to_string()))?;
+    provider
+        .attempts
+        .begin_sign_in(&key, from, now)
+        .map_err(Refused::Locked)?;
+    let found = provider
+        .directory
+        .find_by_email(&key)
+        .await
+        .map_err(|error| Refused::Failed(error.to_string()))?;
     let phc = found.as_ref().map(|account| account.password.as_str());
-    let verified =
-        provider.hasher.verify(password.to_owned(), phc).await.map_err(|error| Refused::Failed(error.to_string()))?;
+    let verified = provider
+        .hasher
+        .verify(password.to_owned(), phc)
+        .await
+        .map_err(|error| Refused::Failed(error.to_string()))?;
     let (Some(account), Verified::Right | Verified::RightButOld(_)) = (found, &verified) else {
         return Err(Refused::Wrong);
     };
@@ -120,8 +175,14 @@ impl std::fmt::Display for Locked {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let wait = in_words(self.retry_after);
         match self.whom {
-            Whom::Account => write!(f, "Too many wrong passwords for this e-mail address. Try again in {wait}."),
-            Whom::Address => write!(f, "Too many attempts from your network. Try again in {wait}."),
+            Whom::Account => write!(
+                f,
+                "Too many wrong passwords for this e-mail address. Try again in {wait}."
+            ),
+            Whom::Address => write!(
+                f,
+                "Too many attempts from your network. Try again in {wait}."
+            ),
         }
     }
 }
@@ -157,7 +218,9 @@ mod tests {
     #[tokio::test]
     async fn an_unknown_account_costs_as_many_hashes_as_a_wrong_password() {
         let metrics = Metrics::default();
-        let provider = Provider::new(&Config::default(), metrics.clone(), Clock::manual()).await.unwrap();
+        let provider = Provider::new(&Config::default(), metrics.clone(), Clock::manual())
+            .await
+            .unwrap();
         let alice = Account {
             id: Uuid::new_v4(),
             email: "alice@example.com".to_owned(),
@@ -183,9 +246,13 @@ mod tests {
 
     #[test]
     fn a_wait_is_told_in_words() {
-        for (seconds, words) in
-            [(0, "1 second"), (59, "59 seconds"), (60, "1 minute"), (61, "2 minutes"), (3600, "1 hour")]
-        {
+        for (seconds, words) in [
+            (0, "1 second"),
+            (59, "59 seconds"),
+            (60, "1 minute"),
+            (61, "2 minutes"),
+            (3600, "1 hour"),
+        ] {
             assert_eq!(in_words(Duration::from_secs(seconds)), words);
         }
     }

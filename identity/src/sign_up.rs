@@ -23,10 +23,16 @@ use crate::strength::Strength;
 const MAX_DISPLAY_NAME: usize = 256;
 
 /// Shows the page.
-pub(crate) async fn show(State(provider): State<Shared>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
+pub(crate) async fn show(
+    State(provider): State<Shared>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
     match Pending::find(&provider, &headers, query.as_deref()) {
         Ok(pending) if pending.transaction.answered => already_answered(&pending.transaction),
-        Ok(pending) => SignUpPage::default().send(StatusCode::OK, &pending.transaction, &pending.csrf),
+        Ok(pending) => {
+            SignUpPage::default().send(StatusCode::OK, &pending.transaction, &pending.csrf)
+        }
         Err(rejection) => rejection.into_response(),
     }
 }
@@ -48,13 +54,24 @@ pub(crate) async fn submit(
     }
     let mut page = check(&form);
     if page.is_refused() {
-        return page.send(StatusCode::UNPROCESSABLE_ENTITY, &pending.transaction, &pending.csrf);
+        return page.send(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            &pending.transaction,
+            &pending.csrf,
+        );
     }
-    if let Err(locked) = provider.attempts.begin_sign_up(address, provider.clock.now()) {
+    if let Err(locked) = provider
+        .attempts
+        .begin_sign_up(address, provider.clock.now())
+    {
         provider.metrics.sign_up(SignUp::Locked);
         let text = locked.to_string();
         page.alert = Some(&text);
-        let response = page.send(StatusCode::TOO_MANY_REQUESTS, &pending.transaction, &pending.csrf);
+        let response = page.send(
+            StatusCode::TOO_MANY_REQUESTS,
+            &pending.transaction,
+            &pending.csrf,
+        );
         return wait(response, locked.retry_after);
     }
     match create(&provider, &form).await {
@@ -62,12 +79,20 @@ pub(crate) async fn submit(
             provider.attempts.give_back(address, provider.clock.now());
             provider.metrics.sign_up(SignUp::Created);
             tracing::info!(account = %account.id, "signed up");
-            provider.sign_in(&account, &pending.transaction, false, &headers).await
+            provider
+                .sign_in(&account, &pending.transaction, false, &headers)
+                .await
         }
         Ok((_, Created::Taken)) => {
             provider.metrics.sign_up(SignUp::Taken);
-            page.email_error = Some("This e-mail address already has an account. Sign in, or use another address.");
-            page.send(StatusCode::UNPROCESSABLE_ENTITY, &pending.transaction, &pending.csrf)
+            page.email_error = Some(
+                "This e-mail address already has an account. Sign in, or use another address.",
+            );
+            page.send(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                &pending.transaction,
+                &pending.csrf,
+            )
         }
         Err(error) => pages::unavailable(&error),
     }
@@ -77,7 +102,11 @@ pub(crate) async fn submit(
 fn check(form: &Parameters) -> SignUpPage<'_> {
     let text = |name| form.get(name).unwrap_or_default();
     let (password, confirmation) = (text("new_password"), text("confirm_password"));
-    let mut page = SignUpPage { email: text("email"), display_name: text("display_name"), ..SignUpPage::default() };
+    let mut page = SignUpPage {
+        email: text("email"),
+        display_name: text("display_name"),
+        ..SignUpPage::default()
+    };
     if normalise_email(page.email).is_none() {
         page.email_error = Some("Please enter an e-mail address, such as name@example.com.");
     }
@@ -91,7 +120,9 @@ fn check(form: &Parameters) -> SignUpPage<'_> {
     let name = page.display_name.trim();
     if name.is_empty() {
         page.display_name_error = Some("Please enter the name you want to be called by.");
-    } else if name.chars().count() > MAX_DISPLAY_NAME || name.contains(|c: char| c.is_control() || "<>".contains(c)) {
+    } else if name.chars().count() > MAX_DISPLAY_NAME
+        || name.contains(|c: char| c.is_control() || "<>".contains(c))
+    {
         page.display_name_error = Some("A name has at most 256 characters, and no < or >.");
     }
     page
@@ -99,13 +130,21 @@ fn check(form: &Parameters) -> SignUpPage<'_> {
 
 async fn create(provider: &Provider, form: &Parameters) -> Result<(Account, Created), String> {
     let text = |name| form.get(name).unwrap_or_default();
-    let password = provider.hasher.hash(text("new_password").to_owned()).await.map_err(|error| error.to_string())?;
+    let password = provider
+        .hasher
+        .hash(text("new_password").to_owned())
+        .await
+        .map_err(|error| error.to_string())?;
     let account = Account {
         id: Uuid::new_v4(),
         email: normalise_email(text("email")).unwrap_or_default(),
         display_name: text("display_name").trim().to_owned(),
         password,
     };
-    let created = provider.directory.create(account.clone()).await.map_err(|error| error.to_string())?;
+    let created = provider
+        .directory
+        .create(account.clone())
+        .await
+        .map_err(|error| error.to_string())?;
     Ok((account, created))
 }

@@ -17,8 +17,12 @@ pub(crate) struct Strength {
 
 impl Strength {
     pub(crate) fn of(password: &str) -> Self {
-        let kinds: [fn(char) -> bool; 4] =
-            [char::is_lowercase, char::is_uppercase, |c| c.is_ascii_digit(), |c| !c.is_alphanumeric()];
+        let kinds: [fn(char) -> bool; 4] = [
+            char::is_lowercase,
+            char::is_uppercase,
+            |c| c.is_ascii_digit(),
+            |c| !c.is_alphanumeric(),
+        ];
         Self {
             length: LENGTH.contains(&password.chars().count()),
             kinds: kinds.map(|is_kind| password.chars().any(is_kind)),
@@ -41,18 +45,43 @@ mod tests {
 
     #[test]
     fn three_of_four_kinds_make_a_strong_password() {
-        for good in ["Passw0rd", "pass-w0rd", "PASS-w0rd", "Pass word", &format!("aB3{}", "x".repeat(61))] {
+        for good in [
+            "Passw0rd",
+            "pass-w0rd",
+            "PASS-w0rd",
+            "Pass word",
+            &format!("aB3{}", "x".repeat(61)),
+        ] {
             assert!(Strength::of(good).is_enough(), "{good}");
         }
-        for bad in ["", "Passw0r", "password", "passw0rd", "PASSWORD1", &format!("aB3{}", "x".repeat(62))] {
+        for bad in [
+            "",
+            "Passw0r",
+            "password",
+            "passw0rd",
+            "PASSWORD1",
+            &format!("aB3{}", "x".repeat(62)),
+        ] {
             assert!(!Strength::of(bad).is_enough(), "{bad}");
         }
     }
 
     #[test]
     fn each_rule_is_told_by_itself() {
-        assert_eq!(Strength::of("pa5"), Strength { length: false, kinds: [true, false, true, false] });
-        assert_eq!(Strength::of("PASS WORD"), Strength { length: true, kinds: [false, true, false, true] });
+        assert_eq!(
+            Strength::of("pa5"),
+            Strength {
+                length: false,
+                kinds: [true, false, true, false]
+            }
+        );
+        assert_eq!(
+            Strength::of("PASS WORD"),
+            Strength {
+                length: true,
+                kinds: [false, true, false, true]
+            }
+        );
         // Characters are counted, not bytes.
         assert!(Strength::of(&format!("Aa1{}", "\u{1f600}".repeat(61))).is_enough());
     }

@@ -1,8 +1,10 @@
-//! The provider's addresses: which tenant, policy and endpoint a path names, and the URLs it publishes in return.
+//! The provider's addresses: which tenant, policy and endpoint a path names, and the URLs it
+//! publishes in return.
 //!
-//! A policy stands in the path (`/{tenant}/{policy}/…`, also below `/tfp`) or in the query (`/{tenant}/…?p={policy}`),
-//! and a document answers in the form it was asked in. Tenant and policy are matched without regard to case, because
-//! client libraries lower-case them; a tenant may be named by its GUID.
+//! A policy stands in the path (`/{tenant}/{policy}/…`, also below `/tfp`) or in the query
+//! (`/{tenant}/…?p={policy}`), and a document answers in the form it was asked in. Tenant and
+//! policy are matched without regard to case, because client libraries lower-case them; a tenant
+//! may be named by its GUID.
 
 use std::sync::Arc;
 
@@ -62,37 +64,59 @@ impl Endpoint {
     }
 
     fn of_path(path: &str) -> Option<Self> {
-        [Self::Discovery, Self::Keys, Self::Authorize, Self::Token, Self::Logout]
-            .into_iter()
-            .find(|endpoint| endpoint.path() == path)
+        [
+            Self::Discovery,
+            Self::Keys,
+            Self::Authorize,
+            Self::Token,
+            Self::Logout,
+        ]
+        .into_iter()
+        .find(|endpoint| endpoint.path() == path)
     }
 }
 
 impl Tenant {
     pub(crate) fn new(config: &Config) -> Result<Self, Error> {
-        for (setting, value) in [("tenant name", &config.tenant_name), ("tenant id", &config.tenant_id)] {
+        for (setting, value) in [
+            ("tenant name", &config.tenant_name),
+            ("tenant id", &config.tenant_id),
+        ] {
             check_segment(setting, value)?;
         }
         for policy in &config.policies {
             check_segment("policy", policy)?;
         }
         if config.policies.is_empty() {
-            return Err(Error::Setting { setting: "policies", problem: "are missing: name at least one".to_owned() });
+            return Err(Error::Setting {
+                setting: "policies",
+                problem: "are missing: name at least one".to_owned(),
+            });
         }
         Ok(Self {
             public_url: origin("public URL", &config.public_url)?,
-            internal_url: config.internal_url.as_deref().map(|url| origin("internal URL", url)).transpose()?,
+            internal_url: config
+                .internal_url
+                .as_deref()
+                .map(|url| origin("internal URL", url))
+                .transpose()?,
             name: config.tenant_name.clone(),
             id: config.tenant_id.clone(),
             issuer: config.issuer,
-            policies: config.policies.iter().map(|policy| policy.as_str().into()).collect(),
+            policies: config
+                .policies
+                .iter()
+                .map(|policy| policy.as_str().into())
+                .collect(),
         })
     }
 
     /// What a path and query are for, if they are this tenant's.
     pub(crate) fn locate(&self, path: &str, query: Option<&str>) -> Option<(Endpoint, Place)> {
         let path = path.strip_prefix('/')?;
-        let (tfp, path) = path.strip_prefix("tfp/").map_or((false, path), |rest| (true, rest));
+        let (tfp, path) = path
+            .strip_prefix("tfp/")
+            .map_or((false, path), |rest| (true, rest));
         let (tenant, rest) = path.split_once('/')?;
         if !tenant.eq_ignore_ascii_case(&self.name) && !tenant.eq_ignore_ascii_case(&self.id) {
             return None;
@@ -100,15 +124,30 @@ impl Tenant {
         if let Some(endpoint) = Endpoint::of_path(rest) {
             let parameters = Parameters::parse(query.unwrap_or_default().as_bytes()).ok()?;
             let policy = self.policy(parameters.get("p")?)?;
-            return Some((endpoint, Place { policy, form: Form::Query }));
+            return Some((
+                endpoint,
+                Place {
+                    policy,
+                    form: Form::Query,
+                },
+            ));
         }
         let (policy, rest) = rest.split_once('/')?;
         let form = if tfp { Form::Tfp } else { Form::Path };
-        Some((Endpoint::of_path(rest)?, Place { policy: self.policy(policy)?, form }))
+        Some((
+            Endpoint::of_path(rest)?,
+            Place {
+                policy: self.policy(policy)?,
+                form,
+            },
+        ))
     }
 
     fn policy(&self, name: &str) -> Option<Arc<str>> {
-        self.policies.iter().find(|policy| policy.eq_ignore_ascii_case(name)).cloned()
+        self.policies
+            .iter()
+            .find(|policy| policy.eq_ignore_ascii_case(name))
+            .cloned()
     }
 
     /// The address of an endpoint, in the form of `place`.
@@ -116,10 +155,14 @@ impl Tenant {
         self.url_at(&self.public_url, endpoint, place)
     }
 
-    /// The address of the key set for somebody who asked `host` for it: where they reach the provider. Only the two
-    /// configured addresses are ever named, so a forged `Host` leads nowhere else.
+    /// The address of the key set for somebody who asked `host` for it: where they reach the
+    /// provider. Only the two configured addresses are ever named, so a forged `Host` leads nowhere
+    /// else.
     pub(crate) fn keys_url(&self, place: &Place, host: Option<&str>) -> String {
-        let internal = self.internal_url.as_deref().filter(|url| host.is_some_and(|host| is_at(url, host)));
+        let internal = self
+            .internal_url
+            .as_deref()
+            .filter(|url| host.is_some_and(|host| is_at(url, host)));
         self.url_at(internal.unwrap_or(&self.public_url), Endpoint::Keys, place)
     }
 
@@ -138,7 +181,12 @@ impl Tenant {
         match self.issuer {
             Issuer::Tenant => format!("{}/{}/v2.0/", self.public_url, self.id),
             Issuer::Policy => {
-                format!("{}/tfp/{}/{}/v2.0/", self.public_url, self.id, policy.to_ascii_lowercase())
+                format!(
+                    "{}/tfp/{}/{}/v2.0/",
+                    self.public_url,
+                    self.id,
+                    policy.to_ascii_lowercase()
+                )
             }
         }
     }
@@ -155,7 +203,10 @@ impl Tenant {
 
     /// The policy that development tokens name, and where its discovery document is.
     pub(crate) fn first_place(&self) -> Place {
-        Place { policy: Arc::clone(&self.policies[0]), form: Form::Path }
+        Place {
+            policy: Arc::clone(&self.policies[0]),
+            form: Form::Path,
+        }
     }
 }
 
@@ -163,24 +214,35 @@ impl Tenant {
 pub(crate) fn origin(setting: &'static str, text: &str) -> Result<String, Error> {
     let refuse = |problem: String| Err(Error::Setting { setting, problem });
     let Ok(url) = Url::parse(text) else {
-        return refuse(format!("is no URL: {text:?}. Give scheme, host and port, such as http://localhost:3000"));
+        return refuse(format!(
+            "is no URL: {text:?}. Give scheme, host and port, such as http://localhost:3000"
+        ));
     };
-    let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
+    let bare = url.path() == "/"
+        && url.query().is_none()
+        && url.fragment().is_none()
+        && url.username().is_empty();
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() || !bare {
-        return refuse(format!("must be scheme, host and port only, such as http://localhost:3000, and not {text:?}"));
+        return refuse(format!(
+            "must be scheme, host and port only, such as http://localhost:3000, and not {text:?}"
+        ));
     }
     Ok(url.origin().ascii_serialization())
 }
 
 /// Whether a `Host` header names this origin, which says its port unless it is the scheme's own.
 fn is_at(origin: &str, host: &str) -> bool {
-    origin.split_once("://").is_some_and(|(_, authority)| authority.eq_ignore_ascii_case(host))
+    origin
+        .split_once("://")
+        .is_some_and(|(_, authority)| authority.eq_ignore_ascii_case(host))
 }
 
-/// Whether browsers trust an origin with cookies for secure connections and with cryptography: it is https, or it is
-/// this machine.
+/// Whether browsers trust an origin with cookies for secure connections and with cryptography: it
+/// is https, or it is this machine.
 pub(crate) fn is_secure(origin: &str) -> bool {
-    let Ok(url) = Url::parse(origin) else { return false };
+    let Ok(url) = Url::parse(origin) else {
+        return false;
+    };
     let local = match url.host() {
         Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
         Some(Host::Ipv4(address)) => address.is_loopback(),
@@ -195,17 +257,22 @@ fn check_segment(setting: &'static str, text: &str) -> Result<(), Error> {
     if !text.is_empty() && text.len() <= 128 && text.bytes().all(allowed) {
         return Ok(());
     }
-    let problem = format!("must be 1 to 128 letters, digits, dots, dashes and underscores, and not {text:?}");
+    let problem =
+        format!("must be 1 to 128 letters, digits, dots, dashes and underscores, and not {text:?}");
     Err(Error::Setting { setting, problem })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::development::{DISCOVERY_URL, DISCOVERY_URL_WITH_QUERY, POLICY, PUBLIC_URL, TENANT_ID};
+    use crate::development::{
+        DISCOVERY_URL, DISCOVERY_URL_WITH_QUERY, POLICY, PUBLIC_URL, TENANT_ID,
+    };
 
     fn locate(target: &str) -> Option<(Endpoint, Place)> {
-        let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
+        let (path, query) = target
+            .split_once('?')
+            .map_or((target, None), |(path, query)| (path, Some(query)));
         Tenant::new(&Config::default()).unwrap().locate(path, query)
     }
 
@@ -213,11 +280,32 @@ mod tests {
     fn every_way_to_name_the_policy_is_understood() {
         let tenant = Tenant::new(&Config::default()).unwrap();
         for (target, form) in [
-            (DISCOVERY_URL.strip_prefix(PUBLIC_URL).unwrap().to_owned(), Form::Path),
-            (DISCOVERY_URL.strip_prefix(PUBLIC_URL).unwrap().to_ascii_lowercase(), Form::Path),
-            (DISCOVERY_URL_WITH_QUERY.strip_prefix(PUBLIC_URL).unwrap().to_owned(), Form::Query),
-            (format!("/{TENANT_ID}/{POLICY}/v2.0/.well-known/openid-configuration"), Form::Path),
-            (format!("/tfp/{TENANT_ID}/{POLICY}/v2.0/.well-known/openid-configuration"), Form::Tfp),
+            (
+                DISCOVERY_URL.strip_prefix(PUBLIC_URL).unwrap().to_owned(),
+                Form::Path,
+            ),
+            (
+                DISCOVERY_URL
+                    .strip_prefix(PUBLIC_URL)
+                    .unwrap()
+                    .to_ascii_lowercase(),
+                Form::Path,
+            ),
+            (
+                DISCOVERY_URL_WITH_QUERY
+                    .strip_prefix(PUBLIC_URL)
+                    .unwrap()
+                    .to_owned(),
+                Form::Query,
+            ),
+            (
+                format!("/{TENANT_ID}/{POLICY}/v2.0/.well-known/openid-configuration"),
+                Form::Path,
+            ),
+            (
+                format!("/tfp/{TENANT_ID}/{POLICY}/v2.0/.well-known/openid-configuration"),
+                Form::Tfp,
+            ),
         ] {
             let (endpoint, place) = locate(&target).unwrap_or_else(|| panic!("{target}"));
             assert_eq!(endpoint, Endpoint::Discovery, "{target}");
@@ -244,23 +332,48 @@ mod tests {
 
     #[test]
     fn keys_are_named_where_they_were_asked_for() {
-        let config = Config { internal_url: Some("http://identity:8090/".to_owned()), ..Config::default() };
+        let config = Config {
+            internal_url: Some("http://identity:8090/".to_owned()),
+            ..Config::default()
+        };
         let tenant = Tenant::new(&config).unwrap();
         let keys = |host| tenant.keys_url(&tenant.first_place(), host);
         for inside in ["identity:8090", "IDENTITY:8090"] {
-            assert!(keys(Some(inside)).starts_with("http://identity:8090/contoso"), "{inside}");
+            assert!(
+                keys(Some(inside)).starts_with("http://identity:8090/contoso"),
+                "{inside}"
+            );
         }
-        for host in [None, Some("localhost:8090"), Some("identity"), Some("identity:80"), Some("evil.example")] {
+        for host in [
+            None,
+            Some("localhost:8090"),
+            Some("identity"),
+            Some("identity:80"),
+            Some("evil.example"),
+        ] {
             assert!(keys(host).starts_with(PUBLIC_URL), "{host:?}");
         }
         let none = Tenant::new(&Config::default()).unwrap();
-        assert!(none.keys_url(&none.first_place(), Some("identity:8090")).starts_with(PUBLIC_URL));
+        assert!(
+            none.keys_url(&none.first_place(), Some("identity:8090"))
+                .starts_with(PUBLIC_URL)
+        );
     }
 
     #[test]
     fn the_public_url_is_an_origin() {
-        assert_eq!(origin("public URL", "https://id.example.com/").unwrap(), "https://id.example.com");
-        for bad in ["localhost:8090", "http://localhost:8090/identity", "ftp://x", "http://a@b", "http://a/?b", ""] {
+        assert_eq!(
+            origin("public URL", "https://id.example.com/").unwrap(),
+            "https://id.example.com"
+        );
+        for bad in [
+            "localhost:8090",
+            "http://localhost:8090/identity",
+            "ftp://x",
+            "http://a@b",
+            "http://a/?b",
+            "",
+        ] {
             assert!(origin("public URL", bad).is_err(), "{bad}");
         }
     }

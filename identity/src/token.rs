@@ -20,11 +20,20 @@ pub(crate) use failure::{Failure, FailureCode};
 use issue::{Issue, TokenResponse};
 
 /// Answers a POST.
-pub(crate) async fn post(provider: &Provider, place: &Place, headers: &HeaderMap, body: &[u8]) -> Response {
+pub(crate) async fn post(
+    provider: &Provider,
+    place: &Place,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Response {
     match exchange(provider, place, headers, body).await {
         Ok(response) => uncached(axum::Json(response)),
         Err(failure) => {
-            tracing::debug!(error = failure.code.as_str(), description = failure.description, "no token issued");
+            tracing::debug!(
+                error = failure.code.as_str(),
+                description = failure.description,
+                "no token issued"
+            );
             uncached(failure.into_response())
         }
     }
@@ -37,11 +46,16 @@ async fn exchange(
     body: &[u8],
 ) -> Result<TokenResponse, Failure> {
     if !is_form(headers) {
-        return Err(Failure::invalid_request("Content-Type must be application/x-www-form-urlencoded."));
+        return Err(Failure::invalid_request(
+            "Content-Type must be application/x-www-form-urlencoded.",
+        ));
     }
-    let form = Parameters::parse(body).map_err(|_| Failure::invalid_request("The request has too many parameters."))?;
+    let form = Parameters::parse(body)
+        .map_err(|_| Failure::invalid_request("The request has too many parameters."))?;
     if form.repeated().is_some() {
-        return Err(Failure::invalid_request("A parameter is there more than once."));
+        return Err(Failure::invalid_request(
+            "A parameter is there more than once.",
+        ));
     }
     let client = client_authentication::authenticate(&provider.clients, headers, &form)?;
     match form.get("grant_type") {
@@ -69,7 +83,9 @@ async fn redeem_code(
         // A missing one is a wrong one, and spends the code like it.
         verifier: form.get("code_verifier").unwrap_or_default(),
     };
-    let redeemed = provider.grants.redeem(code, presented, provider.clock.now())?;
+    let redeemed = provider
+        .grants
+        .redeem(code, presented, provider.clock.now())?;
     let subject = subject(provider, &redeemed.grant).await?;
     provider.metrics.tokens_issued(GrantType::AuthorizationCode);
     let granted = redeemed.grant.granted.clone();
@@ -92,9 +108,14 @@ async fn refresh(
     client: &Client,
     form: &Parameters,
 ) -> Result<TokenResponse, Failure> {
-    let token = form.get("refresh_token").ok_or_else(|| Failure::missing("refresh_token"))?;
+    let token = form
+        .get("refresh_token")
+        .ok_or_else(|| Failure::missing("refresh_token"))?;
     let now = provider.clock.now();
-    let refreshed = provider.grants.refresh(token, &client.id, &place.policy, form.get("scope"), now)?;
+    let refreshed =
+        provider
+            .grants
+            .refresh(token, &client.id, &place.policy, form.get("scope"), now)?;
     let subject = subject(provider, &refreshed.grant).await?;
     provider.metrics.tokens_issued(GrantType::RefreshToken);
     Ok(issue::tokens(
@@ -115,10 +136,16 @@ async fn refresh(
 async fn subject(provider: &Provider, grant: &Arc<Grant>) -> Result<Subject, Failure> {
     match provider.directory.find_by_id(grant.account).await {
         Ok(Some(account)) => Ok(account.into()),
-        Ok(None) => Err(Failure::new(FailureCode::InvalidGrant, "The account no longer exists.")),
+        Ok(None) => Err(Failure::new(
+            FailureCode::InvalidGrant,
+            "The account no longer exists.",
+        )),
         Err(error) => {
             tracing::error!(%error, "an account could not be read");
-            Err(Failure::new(FailureCode::ServerError, "The account could not be read. Please try again."))
+            Err(Failure::new(
+                FailureCode::ServerError,
+                "The account could not be read. Please try again.",
+            ))
         }
     }
 }
@@ -128,5 +155,8 @@ fn is_form(headers: &HeaderMap) -> bool {
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
         .and_then(|value| value.split(';').next())
-        .is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded"))
+        .is_some_and(|kind| {
+            kind.trim()
+                .eq_ignore_ascii_case("application/x-www-form-urlencoded")
+        })
 }

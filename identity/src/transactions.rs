@@ -1,7 +1,8 @@
-//! Pending sign-ins: an authorization request that was checked and now waits for somebody to sign in.
+//! Pending sign-ins: an authorization request that was checked and now waits for somebody to sign
+//! in.
 //!
-//! The request stays here; pages carry only its ID. It is bound to the browser that brought it, by the visit cookie: an ID
-//! alone, sent to somebody else, is worth nothing.
+//! The request stays here; pages carry only its ID. It is bound to the browser that brought it, by
+//! the visit cookie: an ID alone, sent to somebody else, is worth nothing.
 
 use std::time::{Duration, SystemTime};
 
@@ -36,15 +37,33 @@ pub(crate) struct Transactions {
 
 impl Transactions {
     pub(crate) fn new(lifetime: Duration) -> Self {
-        Self { lifetime, pending: Mutex::new(Expiring::new(CAPACITY)) }
+        Self {
+            lifetime,
+            pending: Mutex::new(Expiring::new(CAPACITY)),
+        }
     }
 
     /// Keeps a request for the browser with this visit cookie and returns its ID.
-    pub(crate) fn begin(&self, request: AuthorizeRequest, force_sign_in: bool, visit: &str, now: SystemTime) -> String {
+    pub(crate) fn begin(
+        &self,
+        request: AuthorizeRequest,
+        force_sign_in: bool,
+        visit: &str,
+        now: SystemTime,
+    ) -> String {
         let id = crypto::encode(crypto::random::<16>());
         let visit = crypto::sha256(visit);
-        let transaction = Transaction { id: id.clone(), request, force_sign_in, session: None, answered: false, visit };
-        self.pending.lock().insert(id.clone(), transaction, now + self.lifetime, now);
+        let transaction = Transaction {
+            id: id.clone(),
+            request,
+            force_sign_in,
+            session: None,
+            answered: false,
+            visit,
+        };
+        self.pending
+            .lock()
+            .insert(id.clone(), transaction, now + self.lifetime, now);
         id
     }
 

@@ -27,7 +27,9 @@ pub fn from_authorization<'v>(value: &'v str, scheme: Scheme<'_>) -> Option<&'v 
     let is_allowed = match scheme {
         Scheme::Any => true,
         Scheme::BearerOrNone => found.is_none_or(is_bearer),
-        Scheme::Required(required) => found.is_some_and(|found| found.eq_ignore_ascii_case(required.trim())),
+        Scheme::Required(required) => {
+            found.is_some_and(|found| found.eq_ignore_ascii_case(required.trim()))
+        }
     };
     // A lone scheme is a header that somebody forgot to fill.
     let is_token = !token.is_empty() && (found.is_some() || !is_bearer(token));
@@ -69,29 +71,63 @@ mod tests {
 
     #[test]
     fn the_scheme_is_stripped_whatever_its_case_and_whatever_blanks_follow() {
-        let spellings =
-            ["Bearer a.b.c", "bearer  a.b.c", "BEARER\ta.b.c ", "\t Bearer \t a.b.c\t", "a.b.c", "a.b.c\r\n"];
+        let spellings = [
+            "Bearer a.b.c",
+            "bearer  a.b.c",
+            "BEARER\ta.b.c ",
+            "\t Bearer \t a.b.c\t",
+            "a.b.c",
+            "a.b.c\r\n",
+        ];
         for value in spellings {
-            assert_eq!(from_authorization(value, Scheme::BearerOrNone), Some("a.b.c"), "{value:?}");
-            assert_eq!(from_authorization(value, Scheme::Any), Some("a.b.c"), "{value:?}");
+            assert_eq!(
+                from_authorization(value, Scheme::BearerOrNone),
+                Some("a.b.c"),
+                "{value:?}"
+            );
+            assert_eq!(
+                from_authorization(value, Scheme::Any),
+                Some("a.b.c"),
+                "{value:?}"
+            );
         }
-        assert_eq!(from_authorization("Custom a.b.c", Scheme::BearerOrNone), None);
-        assert_eq!(from_authorization("Custom a.b.c", Scheme::Any), Some("a.b.c"));
+        assert_eq!(
+            from_authorization("Custom a.b.c", Scheme::BearerOrNone),
+            None
+        );
+        assert_eq!(
+            from_authorization("Custom a.b.c", Scheme::Any),
+            Some("a.b.c")
+        );
     }
 
     #[test]
     fn a_required_scheme_must_be_there() {
-        assert_eq!(from_authorization("bEaReR a.b.c", Scheme::Required("Bearer")), Some("a.b.c"));
-        assert_eq!(from_authorization("Custom a.b.c", Scheme::Required("custom")), Some("a.b.c"));
+        assert_eq!(
+            from_authorization("bEaReR a.b.c", Scheme::Required("Bearer")),
+            Some("a.b.c")
+        );
+        assert_eq!(
+            from_authorization("Custom a.b.c", Scheme::Required("custom")),
+            Some("a.b.c")
+        );
         for value in ["a.b.c", "Basic a.b.c", "Bearera.b.c", "Bearer"] {
-            assert_eq!(from_authorization(value, Scheme::Required("Bearer")), None, "{value:?}");
+            assert_eq!(
+                from_authorization(value, Scheme::Required("Bearer")),
+                None,
+                "{value:?}"
+            );
         }
     }
 
     #[test]
     fn a_value_without_a_token_holds_none() {
         for value in ["", " ", "Bearer", "bearer  ", "\t"] {
-            for scheme in [Scheme::Any, Scheme::BearerOrNone, Scheme::Required("Bearer")] {
+            for scheme in [
+                Scheme::Any,
+                Scheme::BearerOrNone,
+                Scheme::Required("Bearer"),
+            ] {
                 assert_eq!(from_authorization(value, scheme), None, "{value:?}");
             }
         }
@@ -99,6 +135,10 @@ mod tests {
 
     #[test]
     fn what_follows_the_first_blanks_is_the_token_as_a_whole() {
-        assert_eq!(from_authorization("Bearer a b", Scheme::Any), Some("a b"), "and that is no token");
+        assert_eq!(
+            from_authorization("Bearer a b", Scheme::Any),
+            Some("a b"),
+            "and that is no token"
+        );
     }
 }

@@ -44,7 +44,12 @@ impl<'t> Compact<'t> {
         let header = decode(header).ok_or(Malformed::HeaderEncoding)?;
         let header = object::parse(&header).map_err(|_| Malformed::Header)?;
         let signature = decode(signature).ok_or(Malformed::SignatureEncoding)?;
-        Ok(Self { header, payload, signed, signature })
+        Ok(Self {
+            header,
+            payload,
+            signed,
+            signature,
+        })
     }
 
     /// Decodes the claims. Whoever checks the signature does so before.
@@ -54,7 +59,10 @@ impl<'t> Compact<'t> {
     pub fn into_jwt(self) -> Result<Jwt, Malformed> {
         let claims = decode(self.payload).ok_or(Malformed::ClaimsEncoding)?;
         let claims = object::parse(&claims).map_err(|_| Malformed::Claims)?;
-        Ok(Jwt { header: self.header, claims })
+        Ok(Jwt {
+            header: self.header,
+            claims,
+        })
     }
 }
 
@@ -87,7 +95,12 @@ mod tests {
     }
 
     fn token(claims: &str) -> String {
-        format!("{}.{}.{}", encode(r#"{"alg":"HS256"}"#), encode(claims), encode("signature"))
+        format!(
+            "{}.{}.{}",
+            encode(r#"{"alg":"HS256"}"#),
+            encode(claims),
+            encode("signature")
+        )
     }
 
     fn refusal(token: &str) -> Malformed {
@@ -102,7 +115,10 @@ mod tests {
         assert_eq!(parts.signature, b"signature");
         assert_eq!(parts.signed, token.rsplit_once('.').unwrap().0);
         assert_eq!(parts.into_jwt().unwrap().subject(), Some("alice"));
-        assert!(Jwt::read("e30.e30.").is_ok(), "an unsigned token is a token");
+        assert!(
+            Jwt::read("e30.e30.").is_ok(),
+            "an unsigned token is a token"
+        );
     }
 
     #[test]
@@ -136,7 +152,12 @@ mod tests {
         assert!(Jwt::read(&exactly(MAX_TOKEN_BYTES)).is_ok());
         assert_eq!(refusal(&exactly(MAX_TOKEN_BYTES + 4)), Malformed::TooLong);
         // `{"x":"AA…"}` of 6,144 bytes is 8,192 in base64url.
-        let header = |bytes: usize| format!("{}.e30.", encode(&format!(r#"{{"x":"{}"}}"#, "A".repeat(bytes - 8))));
+        let header = |bytes: usize| {
+            format!(
+                "{}.e30.",
+                encode(&format!(r#"{{"x":"{}"}}"#, "A".repeat(bytes - 8)))
+            )
+        };
         assert!(Jwt::read(&header(6_144)).is_ok());
         assert_eq!(refusal(&header(6_145)), Malformed::HeaderTooLong);
     }

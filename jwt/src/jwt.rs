@@ -65,7 +65,9 @@ impl Jwt {
 
     /// `aud`: the strings of an array, or the one string; empty if absent.
     pub fn audiences(&self) -> impl Iterator<Item = &str> {
-        elements(self.claims.get("aud")).iter().filter_map(Value::as_str)
+        elements(self.claims.get("aud"))
+            .iter()
+            .filter_map(Value::as_str)
     }
 
     /// `exp`; `None` if absent or beyond what a clock can show.
@@ -86,8 +88,8 @@ impl Jwt {
         self.time("iat")
     }
 
-    /// The values of one claim as text: the elements of an array, else one value; `None` if the claim is absent.
-    /// Numbers, booleans and objects appear as their JSON text.
+    /// The values of one claim as text: the elements of an array, else one value; `None` if the
+    /// claim is absent. Numbers, booleans and objects appear as their JSON text.
     #[must_use]
     pub fn claim_values(&self, name: &str) -> Option<Vec<Cow<'_, str>>> {
         let value = self.claims.get(name)?;
@@ -115,7 +117,8 @@ fn text<'a>(map: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
     map.get(name)?.as_str()
 }
 
-/// The elements of an array, or the value itself as the only element, so that one loop reads both forms of a claim.
+/// The elements of an array, or the value itself as the only element, so that one loop reads both
+/// forms of a claim.
 fn elements(value: Option<&Value>) -> &[Value] {
     match value {
         None => &[],
@@ -140,27 +143,51 @@ mod tests {
 
     #[test]
     fn debug_output_shows_nothing() {
-        assert_eq!(format!("{:?}", jwt(serde_json::json!({"sub": "alice"}))), "Jwt { .. }");
+        assert_eq!(
+            format!("{:?}", jwt(serde_json::json!({"sub": "alice"}))),
+            "Jwt { .. }"
+        );
     }
 
     fn jwt(claims: Value) -> Jwt {
-        let Value::Object(claims) = claims else { panic!("claims are an object") };
-        Jwt { header: Map::new(), claims }
+        let Value::Object(claims) = claims else {
+            panic!("claims are an object")
+        };
+        Jwt {
+            header: Map::new(),
+            claims,
+        }
     }
 
     #[test]
     fn audience_is_read_from_a_string_and_from_an_array() {
-        assert_eq!(jwt(serde_json::json!({"aud": "a"})).audiences().collect::<Vec<_>>(), ["a"]);
-        assert_eq!(jwt(serde_json::json!({"aud": ["a", 1, "b"]})).audiences().collect::<Vec<_>>(), ["a", "b"]);
+        assert_eq!(
+            jwt(serde_json::json!({"aud": "a"}))
+                .audiences()
+                .collect::<Vec<_>>(),
+            ["a"]
+        );
+        assert_eq!(
+            jwt(serde_json::json!({"aud": ["a", 1, "b"]}))
+                .audiences()
+                .collect::<Vec<_>>(),
+            ["a", "b"]
+        );
         assert_eq!(jwt(serde_json::json!({})).audiences().count(), 0);
     }
 
     #[test]
     fn times_keep_fractions_and_never_overflow() {
         let token = jwt(serde_json::json!({"exp": 1.5, "nbf": 1e300, "iat": -1}));
-        assert_eq!(token.expires(), Some(SystemTime::UNIX_EPOCH + Duration::from_millis(1500)));
+        assert_eq!(
+            token.expires(),
+            Some(SystemTime::UNIX_EPOCH + Duration::from_millis(1500))
+        );
         assert_eq!(token.not_before(), None);
-        assert_eq!(token.issued_at(), Some(SystemTime::UNIX_EPOCH - Duration::from_secs(1)));
+        assert_eq!(
+            token.issued_at(),
+            Some(SystemTime::UNIX_EPOCH - Duration::from_secs(1))
+        );
     }
 
     #[test]

@@ -1,14 +1,16 @@
 //! Reading a JSON object that must not name a member twice.
 //!
-//! Which of two equal names counts differs between parsers (RFC 7519 section 4 leaves the choice), so a token that says
-//! `aud` twice could mean one thing here and another behind us. Such a token is refused.
+//! Which of two equal names counts differs between parsers (RFC 7519 section 4 leaves the choice),
+//! so a token that says `aud` twice could mean one thing here and another behind us. Such a token
+//! is refused.
 
 use std::fmt;
 
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
-/// Parses `json` as one object with distinct names and nothing behind it. Nesting is bounded by the parser (128).
+/// Parses `json` as one object with distinct names and nothing behind it. Nesting is bounded by the
+/// parser (128).
 pub(crate) fn parse(json: &[u8]) -> Result<Map<String, Value>, serde_json::Error> {
     let mut parser = serde_json::Deserializer::from_slice(json);
     let object = parser.deserialize_map(DistinctNames)?;
@@ -43,7 +45,17 @@ mod tests {
     #[test]
     fn only_a_lone_object_with_distinct_names_is_accepted() {
         assert!(parse(br#"{"a":1,"b":{"a":2}}"#).is_ok());
-        for bad in [r#"{"a":1,"a":1}"#, r#"{"a":1,"\u0061":2}"#, "[]", "1", "", "{}{}", "{} x", r#"{"a":1e999}"#, "{"] {
+        for bad in [
+            r#"{"a":1,"a":1}"#,
+            r#"{"a":1,"\u0061":2}"#,
+            "[]",
+            "1",
+            "",
+            "{}{}",
+            "{} x",
+            r#"{"a":1e999}"#,
+            "{",
+        ] {
             assert!(parse(bad.as_bytes()).is_err(), "{bad}");
         }
         let deep = format!(r#"{{"a":{}{}}}"#, "[".repeat(5000), "]".repeat(5000));

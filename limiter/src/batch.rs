@@ -1,13 +1,14 @@
 //! Checks that arrive while a round trip is under way leave together in the next one.
 //!
-//! No check waits for a timer: on an idle limiter it leaves at once, and only when the store is busy do checks wait, for
-//! no longer than a round trip takes. So the busier the store, the larger the batches and the less each check costs. A second
-//! round trip begins beside the first if enough waits to be worth it, or if the first takes long: the store is far away,
-//! or does not answer.
+//! No check waits for a timer: on an idle limiter it leaves at once, and only when the store is
+//! busy do checks wait, for no longer than a round trip takes. So the busier the store, the larger
+//! the batches and the less each check costs. A second round trip begins beside the first if enough
+//! waits to be worth it, or if the first takes long: the store is far away, or does not answer.
 //!
-//! A round trip belongs to no caller: it is a task, so a caller that goes away takes nobody with it. Its own checks leave
-//! the queue if they have not been sent, and are charged if they have. Everything is bounded: round trips under way,
-//! lists in one of them, lists that wait, and the time a round trip may take.
+//! A round trip belongs to no caller: it is a task, so a caller that goes away takes nobody with
+//! it. Its own checks leave the queue if they have not been sent, and are charged if they have.
+//! Everything is bounded: round trips under way, lists in one of them, lists that wait, and the
+//! time a round trip may take.
 
 use std::collections::VecDeque;
 use std::num::NonZeroUsize;
@@ -31,16 +32,16 @@ use crate::window::Grant;
 /// How much travels together.
 #[derive(Debug, Clone)]
 pub struct BatchConfig {
-    /// Round trips under way at once. Two keep the store busy while an answer is on its way back; more only make the
-    /// batches smaller.
+    /// Round trips under way at once. Two keep the store busy while an answer is on its way back;
+    /// more only make the batches smaller.
     pub round_trips: NonZeroUsize,
-    /// Lists that are worth another round trip while one is under way: fewer wait for it to end, because a round trip costs
-    /// as much as deciding several lists does.
+    /// Lists that are worth another round trip while one is under way: fewer wait for it to end,
+    /// because a round trip costs as much as deciding several lists does.
     pub worth: usize,
     /// A round trip that takes longer than this does not keep those waiting who come then.
     pub long: Duration,
-    /// Nor those who wait already, if it takes longer than this. It takes a timer, and timers that are often short cost
-    /// more than the round trips they watch.
+    /// Nor those who wait already, if it takes longer than this. It takes a timer, and timers that
+    /// are often short cost more than the round trips they watch.
     pub silent: Duration,
     /// The most lists in one round trip. What one caller brings is never split.
     pub lists: NonZeroUsize,
@@ -60,10 +61,12 @@ impl Default for BatchConfig {
             worth: 32,
             long: Duration::from_millis(1),
             silent: Duration::from_millis(10),
-            // The most that `CheckBatch` takes, and few enough that a batch does not keep the store from others for long.
+            // The most that `CheckBatch` takes, and few enough that a batch does not keep the store
+            // from others for long.
             lists: constant(256),
             checks: constant(1_024),
-            // What two round trips of this size a millisecond, which any store manages, answer within the time-out.
+            // What two round trips of this size a millisecond, which any store manages, answer
+            // within the time-out.
             waiting: 16_384,
             timeout: Duration::from_millis(100),
         }
@@ -72,7 +75,9 @@ impl Default for BatchConfig {
 
 /// More checks wait than may.
 #[derive(Debug, thiserror::Error)]
-#[error("{waiting} checks are waiting for the store already: it is slower than the checks that arrive")]
+#[error(
+    "{waiting} checks are waiting for the store already: it is slower than the checks that arrive"
+)]
 pub struct QueueFull {
     /// How many wait.
     pub waiting: usize,
@@ -117,7 +122,14 @@ struct Waiting {
 impl<S: Store> Batched<S> {
     /// Puts callers of `store` together. `lists_per_round_trip` observes the size of every batch.
     pub fn new(store: S, config: BatchConfig, lists_per_round_trip: Histogram) -> Self {
-        Self { shared: Arc::new(Shared { store, config, lists_per_round_trip, queue: Mutex::default() }) }
+        Self {
+            shared: Arc::new(Shared {
+                store,
+                config,
+                lists_per_round_trip,
+                queue: Mutex::default(),
+            }),
+        }
     }
 }
 
@@ -127,10 +139,16 @@ impl<S: Store> Store for Batched<S> {
         let starts_round_trip = {
             let mut queue = self.shared.queue.lock();
             if queue.lists.saturating_add(lists.len()) > self.shared.config.waiting {
-                return Err(StoreError::Unavailable(Box::new(QueueFull { waiting: queue.lists })));
+                return Err(StoreError::Unavailable(Box::new(QueueFull {
+                    waiting: queue.lists,
+                })));
             }
             queue.lists += lists.len();
-            queue.waiting.push_back(Waiting { lists, span: Span::current(), answer });
+            queue.waiting.push_back(Waiting {
+                lists,
+                span: Span::current(),
+                answer,
+            });
             queue.start_round_trip(&self.shared.config)
         };
         if starts_round_trip {
@@ -166,15 +184,18 @@ impl<S: Inspect> Inspect for Batched<S> {
 impl Queue {
     /// Takes a place for another round trip, if there is one and it is worth it.
     fn start_round_trip(&mut self, config: &BatchConfig) -> bool {
-        let starts =
-            self.round_trips < config.round_trips.get() && (self.round_trips == 0 || self.is_worth_another(config));
+        let starts = self.round_trips < config.round_trips.get()
+            && (self.round_trips == 0 || self.is_worth_another(config));
         self.round_trips += usize::from(starts);
         starts
     }
 
     /// Whether what waits is worth a round trip beside the one under way.
     fn is_worth_another(&self, config: &BatchConfig) -> bool {
-        let takes_long = || self.began.is_some_and(|began| began.elapsed() >= config.long);
+        let takes_long = || {
+            self.began
+                .is_some_and(|began| began.elapsed() >= config.long)
+        };
         self.lists >= config.worth || self.late > 0 || takes_long()
     }
 
@@ -186,11 +207,14 @@ impl Queue {
             if !next.answer.is_closed() {
                 lists += next.lists.len();
                 checks += next.lists.iter().map(Vec::len).sum::<usize>();
-                if !batch.is_empty() && (lists > config.lists.get() || checks > config.checks.get()) {
+                if !batch.is_empty() && (lists > config.lists.get() || checks > config.checks.get())
+                {
                     break;
                 }
             }
-            let Some(next) = self.waiting.pop_front() else { break };
+            let Some(next) = self.waiting.pop_front() else {
+                break;
+            };
             self.lists -= next.lists.len();
             if !next.answer.is_closed() {
                 batch.push(next);
@@ -200,8 +224,9 @@ impl Queue {
     }
 }
 
-/// A task that makes round trips until nobody waits. It holds one of the queue's places for that, and gives it back also
-/// if the store panics: then its answers are dropped unsent, and the next caller starts another task.
+/// A task that makes round trips until nobody waits. It holds one of the queue's places for that,
+/// and gives it back also if the store panics: then its answers are dropped unsent, and the next
+/// caller starts another task.
 struct RoundTrips<S: Store> {
     shared: Arc<Shared<S>>,
     holds_place: bool,
@@ -219,7 +244,11 @@ impl<S: Store> Drop for RoundTrips<S> {
 impl<S: Store> RoundTrips<S> {
     /// Starts one with the place that was taken for it.
     fn spawn(shared: &Arc<Shared<S>>) {
-        let round_trips = Self { shared: Arc::clone(shared), holds_place: true, is_late: false };
+        let round_trips = Self {
+            shared: Arc::clone(shared),
+            holds_place: true,
+            is_late: false,
+        };
         tokio::spawn(round_trips.run());
     }
 
@@ -227,7 +256,10 @@ impl<S: Store> RoundTrips<S> {
         while let Some(batch) = self.next() {
             let shared = Arc::clone(&self.shared);
             let mut trip = pin!(shared.make_round_trip(batch));
-            if tokio::time::timeout(shared.config.silent, &mut trip).await.is_err() {
+            if tokio::time::timeout(shared.config.silent, &mut trip)
+                .await
+                .is_err()
+            {
                 self.is_late = true;
                 shared.start_beside_late();
                 trip.await;
@@ -237,13 +269,17 @@ impl<S: Store> RoundTrips<S> {
         }
     }
 
-    /// The next batch. That there is none for this task and that it ends is one step under one lock: a caller that comes
-    /// in between would wait for a task that takes nothing more.
+    /// The next batch. That there is none for this task and that it ends is one step under one
+    /// lock: a caller that comes in between would wait for a task that takes nothing more.
     fn next(&mut self) -> Option<Vec<Waiting>> {
         let mut queue = self.shared.queue.lock();
         // Another one is under way, and takes what waits when it ends.
         let is_spare = queue.round_trips > 1 && !queue.is_worth_another(&self.shared.config);
-        let batch = if is_spare { Vec::new() } else { queue.next_batch(&self.shared.config) };
+        let batch = if is_spare {
+            Vec::new()
+        } else {
+            queue.next_batch(&self.shared.config)
+        };
         if batch.is_empty() {
             queue.round_trips -= 1;
             self.holds_place = false;
@@ -272,7 +308,9 @@ impl<S: Store> Shared<S> {
         let (lists, callers) = put_together(batch);
         self.lists_per_round_trip.observe(lists.len() as f64);
         match self.ask(lists).instrument(span.clone()).await {
-            Err(error) if callers.len() > 1 && !error.is_transient() => self.ask_apart(callers).instrument(span).await,
+            Err(error) if callers.len() > 1 && !error.is_transient() => {
+                self.ask_apart(callers).instrument(span).await;
+            }
             answer => share(callers, answer),
         }
     }
@@ -282,8 +320,9 @@ impl<S: Store> Shared<S> {
         answer.unwrap_or(Err(StoreError::Timeout(self.config.timeout)))
     }
 
-    /// Asks again, for each caller by itself: what cannot be decided may be one caller's check, and must not leave the
-    /// others to a degraded mode. What was charged the first time is charged twice: too much, never too little.
+    /// Asks again, for each caller by itself: what cannot be decided may be one caller's check, and
+    /// must not leave the others to a degraded mode. What was charged the first time is charged
+    /// twice: too much, never too little.
     async fn ask_apart(&self, callers: Vec<Caller>) {
         let each = callers.into_iter().map(|caller| async move {
             let _ = caller.answer.send(self.ask(caller.kept).await);
@@ -294,8 +333,11 @@ impl<S: Store> Shared<S> {
 
 /// The round trip belongs to the trace of its oldest caller; the others' spans are linked to it.
 fn span_of(batch: &[Waiting]) -> Span {
-    let Some(oldest) = batch.first().filter(|oldest| !oldest.span.is_disabled()) else { return Span::none() };
-    let span = tracing::info_span!(parent: &oldest.span, "limiter.round_trip", callers = batch.len());
+    let Some(oldest) = batch.first().filter(|oldest| !oldest.span.is_disabled()) else {
+        return Span::none();
+    };
+    let span =
+        tracing::info_span!(parent: &oldest.span, "limiter.round_trip", callers = batch.len());
     for waiting in &batch[1..] {
         span.follows_from(&waiting.span);
     }
@@ -315,8 +357,16 @@ fn put_together(batch: Vec<Waiting>) -> (Vec<CheckList>, Vec<Caller>) {
     let mut lists = Vec::new();
     let mut callers = Vec::with_capacity(batch.len());
     for waiting in batch {
-        let kept = if alone { Vec::new() } else { waiting.lists.clone() };
-        callers.push(Caller { lists: waiting.lists.len(), kept, answer: waiting.answer });
+        let kept = if alone {
+            Vec::new()
+        } else {
+            waiting.lists.clone()
+        };
+        callers.push(Caller {
+            lists: waiting.lists.len(),
+            kept,
+            answer: waiting.answer,
+        });
         lists.extend(waiting.lists);
     }
     (lists, callers)
@@ -328,7 +378,9 @@ fn share(callers: Vec<Caller>, answer: Result<Vec<Outcome>, StoreError>) {
         Ok(outcomes) => {
             let mut outcomes = outcomes.into_iter();
             for caller in callers {
-                let _ = caller.answer.send(Ok(outcomes.by_ref().take(caller.lists).collect()));
+                let _ = caller
+                    .answer
+                    .send(Ok(outcomes.by_ref().take(caller.lists).collect()));
             }
         }
         Err(error) => {

@@ -13,14 +13,18 @@ use crate::window::Terms;
 pub struct Limit {
     /// The most calls admitted in any interval of the renewal period.
     pub calls: NonZeroU64,
-    /// The window's length. Stores count in whole microseconds and take a part of one as a whole one.
+    /// The window's length. Stores count in whole microseconds and take a part of one as a whole
+    /// one.
     pub renewal_period: Duration,
 }
 
 impl Limit {
     /// The limit that a store counts by these terms; `None` for no calls.
     pub(crate) fn of_terms(terms: Terms) -> Option<Self> {
-        Some(Self { calls: NonZeroU64::new(terms.calls)?, renewal_period: Duration::from_micros(terms.period) })
+        Some(Self {
+            calls: NonZeroU64::new(terms.calls)?,
+            renewal_period: Duration::from_micros(terms.period),
+        })
     }
 }
 
@@ -49,13 +53,14 @@ pub struct Decision {
     pub limit: u64,
     /// Calls that would still be admitted now.
     pub remaining: u64,
-    /// Zero if allowed; otherwise the wait until a call of this cost can be admitted, if nothing else is admitted
-    /// meanwhile. A cost above `calls` is never admitted: then it equals `reset_after`, after which nothing changes.
+    /// Zero if allowed; otherwise the wait until a call of this cost can be admitted, if nothing
+    /// else is admitted meanwhile. A cost above `calls` is never admitted: then it equals
+    /// `reset_after`, after which nothing changes.
     pub retry_after: Duration,
     /// The wait until the whole limit is available again, if nothing is admitted meanwhile.
     pub reset_after: Duration,
-    /// Of a refusal that may end before `retry_after`, because another replica may give back what it leased: how long it
-    /// holds for certain. Otherwise none.
+    /// Of a refusal that may end before `retry_after`, because another replica may give back what
+    /// it leased: how long it holds for certain. Otherwise none.
     pub recheck_after: Option<Duration>,
 }
 

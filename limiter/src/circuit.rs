@@ -1,8 +1,9 @@
 //! When to stop asking somebody who does not answer, and when to ask again.
 //!
-//! Closed: everybody asks. After a few failures in a row it opens: nobody asks, so nobody waits for a time-out. While it
-//! is open one task probes at intervals, one call at a time, and the first answer closes it. Probing is not left to
-//! callers: they would pay for it with a time-out each, and without callers it would never close.
+//! Closed: everybody asks. After a few failures in a row it opens: nobody asks, so nobody waits for
+//! a time-out. While it is open one task probes at intervals, one call at a time, and the first
+//! answer closes it. Probing is not left to callers: they would pay for it with a time-out each,
+//! and without callers it would never close.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -15,7 +16,8 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 /// How soon a circuit opens and how often it probes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct CircuitConfig {
-    /// Failures in a row that open it. One is not enough: a single lost packet must not change the mode.
+    /// Failures in a row that open it. One is not enough: a single lost packet must not change the
+    /// mode.
     pub(crate) failures_to_open: NonZeroU32,
     /// The pause between probes: how long the outage is felt after its end, at most.
     pub(crate) probe_every: Duration,
@@ -72,7 +74,11 @@ impl Circuit {
             probe: Box::new(probe),
             on_change: Box::new(on_change),
         });
-        Self { shared, _stop_on_drop: stop.clone().drop_guard(), stop }
+        Self {
+            shared,
+            _stop_on_drop: stop.clone().drop_guard(),
+            stop,
+        }
     }
 
     pub(crate) fn is_open(&self) -> bool {
@@ -89,7 +95,11 @@ impl Circuit {
 
     /// No answer came. Must be called within a Tokio runtime, because it may start probing.
     pub(crate) fn failure(&self, why: &dyn std::fmt::Display) {
-        let failures = self.shared.failures.fetch_add(1, Ordering::Relaxed).saturating_add(1);
+        let failures = self
+            .shared
+            .failures
+            .fetch_add(1, Ordering::Relaxed)
+            .saturating_add(1);
         if failures >= self.shared.config.failures_to_open.get() {
             self.open(why);
         }
@@ -99,7 +109,10 @@ impl Circuit {
     pub(crate) fn open(&self, why: &dyn std::fmt::Display) {
         if !self.shared.open.swap(true, Ordering::AcqRel) {
             (self.shared.on_change)(Change::Opened(&why.to_string()));
-            tokio::spawn(Shared::probe_until_closed(Arc::clone(&self.shared), self.stop.clone()));
+            tokio::spawn(Shared::probe_until_closed(
+                Arc::clone(&self.shared),
+                self.stop.clone(),
+            ));
         }
     }
 }
@@ -157,7 +170,12 @@ mod tests {
                 Change::Closed => "closed".to_owned(),
             });
         });
-        Peer { circuit, answers, probes, changes }
+        Peer {
+            circuit,
+            answers,
+            probes,
+            changes,
+        }
     }
 
     #[tokio::test(start_paused = true)]
@@ -191,7 +209,11 @@ mod tests {
         assert_eq!(*peer.changes.lock().unwrap(), ["opened: dead", "closed"]);
 
         tokio::time::sleep(Duration::from_secs(10)).await;
-        assert_eq!(peer.probes.load(Ordering::SeqCst), 5, "a closed circuit is not probed");
+        assert_eq!(
+            peer.probes.load(Ordering::SeqCst),
+            5,
+            "a closed circuit is not probed"
+        );
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,8 +1,9 @@
 //! The gateway's side: a limiter that always answers.
 //!
-//! The client is the same layers as the limiter, around other limiters instead of a store: a refusal cache, so that a
-//! flood does not even leave the gateway; degraded modes, so that a dead limiter decides nothing by silence; and
-//! failover between several limiters in between, which may come and go. Whoever decided is in the outcome's [`Mode`](crate::Mode).
+//! The client is the same layers as the limiter, around other limiters instead of a store: a
+//! refusal cache, so that a flood does not even leave the gateway; degraded modes, so that a dead
+//! limiter decides nothing by silence; and failover between several limiters in between, which may
+//! come and go. Whoever decided is in the outcome's [`Mode`](crate::Mode).
 
 mod connection;
 mod endpoint;
@@ -35,11 +36,12 @@ pub(crate) use endpoint::parse as parse_endpoint;
 pub(crate) use fit::fit_key;
 pub use resolve::{Resolve, SystemResolver};
 
-/// A limiter answers in a millisecond or two, and within its own store's time-out if that hangs; this is above both.
+/// A limiter answers in a millisecond or two, and within its own store's time-out if that hangs;
+/// this is above both.
 const TIMEOUT: Duration = Duration::from_millis(250);
 
-/// The store under [`Degraded`] keeps the time itself, because it has to know which limiter was slow. This much later
-/// the layer above gives up on it.
+/// The store under [`Degraded`] keeps the time itself, because it has to know which limiter was
+/// slow. This much later the layer above gives up on it.
 const GRACE: Duration = Duration::from_millis(50);
 
 /// Refused keys remembered, as in the limiter.
@@ -48,8 +50,8 @@ const REFUSALS: usize = 65_536;
 /// Where the limiters are, and what holds while none answers.
 #[derive(Debug, Clone)]
 pub struct ClientConfig {
-    /// `http://host:port` of each limiter; a name stands for all its addresses, and is looked up again and again. They
-    /// share one store, so it does not matter which one answers.
+    /// `http://host:port` of each limiter; a name stands for all its addresses, and is looked up
+    /// again and again. They share one store, so it does not matter which one answers.
     pub endpoints: Vec<String>,
     /// How names are looked up.
     pub resolver: Arc<dyn Resolve>,
@@ -59,8 +61,9 @@ pub struct ClientConfig {
     pub timeout: Duration,
     /// How many refusals are remembered.
     pub refusals: usize,
-    /// Whether checks that arrive while a call is under way leave together in the next one. Saves work on both sides when
-    /// thousands of checks a second are made, and costs up to a round trip of delay.
+    /// Whether checks that arrive while a call is under way leave together in the next one. Saves
+    /// work on both sides when thousands of checks a second are made, and costs up to a round trip
+    /// of delay.
     pub batching: bool,
 }
 
@@ -108,8 +111,9 @@ enum Layers {
 }
 
 impl Client {
-    /// A client that connects when it is first asked. Registers its metrics under `weir_limiter_client_` and the
-    /// readiness part `limiter`. Must be called within a Tokio runtime.
+    /// A client that connects when it is first asked. Registers its metrics under
+    /// `weir_limiter_client_` and the readiness part `limiter`. Must be called within a Tokio
+    /// runtime.
     ///
     /// # Errors
     /// If there is no endpoint, or one is not of the form `http://host:port`.
@@ -123,35 +127,50 @@ impl Client {
         }
         let (metrics, endpoint_metrics) = (LayerMetrics::default(), EndpointMetrics::default());
         let resolver = Arc::clone(&config.resolver);
-        let store = GrpcStore::new(&config.endpoints, config.timeout, resolver, endpoint_metrics.clone())?;
+        let store = GrpcStore::new(
+            &config.endpoints,
+            config.timeout,
+            resolver,
+            endpoint_metrics.clone(),
+        )?;
         ops.registry(|registry| {
             let registry = registry.sub_registry_with_prefix("limiter_client");
             metrics.register(registry);
             endpoint_metrics.register(registry);
         });
         let layers = if config.batching {
-            let batches = BatchConfig { timeout: config.timeout + GRACE, ..BatchConfig::default() };
+            let batches = BatchConfig {
+                timeout: config.timeout + GRACE,
+                ..BatchConfig::default()
+            };
             let store = Batched::new(store, batches, metrics.batch_lists.clone());
             Layers::Batching(around(store, &config, &metrics, ops))
         } else {
             Layers::Direct(around(store, &config, &metrics, ops))
         };
-        let client = Self { layers: Arc::new(layers), timeout: config.timeout + GRACE };
+        let client = Self {
+            layers: Arc::new(layers),
+            timeout: config.timeout + GRACE,
+        };
         client.register_gauges(ops);
         Ok(client)
     }
 
-    /// Decides an ordered list of checks. Never fails: without a limiter, the configured mode decides.
+    /// Decides an ordered list of checks. Never fails: without a limiter, the configured mode
+    /// decides.
     ///
-    /// Keys of more than 1,024 bytes are asked for by their hash, so that a long key is limited as exactly as a short
-    /// one. An empty list is admitted.
+    /// Keys of more than 1,024 bytes are asked for by their hash, so that a long key is limited as
+    /// exactly as a short one. An empty list is admitted.
     pub async fn check(&self, mut checks: CheckList) -> Outcome {
         checks.iter_mut().for_each(fit::fit);
         if checks.len() <= MAX_CHECKS_PER_LIST {
             return self.ask(checks).await;
         }
         // Longer than a limiter takes in one call. Only the atomicity over the whole list is lost.
-        let mut all = Outcome { decisions: Vec::with_capacity(checks.len()), mode: Mode::Exact };
+        let mut all = Outcome {
+            decisions: Vec::with_capacity(checks.len()),
+            mode: Mode::Exact,
+        };
         for part in checks.chunks(MAX_CHECKS_PER_LIST) {
             let outcome = self.ask(part.to_vec()).await;
             if outcome.mode != Mode::Exact {
@@ -165,13 +184,14 @@ impl Client {
         all
     }
 
-    /// Whether one more call would be admitted; charges nothing. Never fails, like [`Client::check`].
+    /// Whether one more call would be admitted; charges nothing. Never fails, like
+    /// [`Client::check`].
     pub async fn peek(&self, check: Check) -> Outcome {
         self.check(vec![Check { cost: 0, ..check }]).await
     }
 
-    /// Forgets everything counted under `key`: in the store, and in the refusal caches of every limiter that can be
-    /// reached and of this client. Says whether anything was counted.
+    /// Forgets everything counted under `key`: in the store, and in the refusal caches of every
+    /// limiter that can be reached and of this client. Says whether anything was counted.
     ///
     /// # Errors
     /// If no limiter confirmed it.
@@ -184,21 +204,30 @@ impl Client {
         answer.map_err(ClientError::Reset)
     }
 
-    /// Takes `cost` admissions of `key` back that should not count after all; says how many were. Not for what a degraded
-    /// mode admitted. With [`Admitted::Within`] give the time since before the check was asked; what the refund may take
-    /// on its way is added here.
+    /// Takes `cost` admissions of `key` back that should not count after all; says how many were.
+    /// Not for what a degraded mode admitted. With [`Admitted::Within`] give the time since before
+    /// the check was asked; what the refund may take on its way is added here.
     ///
-    /// This client and every limiter that can be reached forget the refusals of the key. Other clients hold to the waits
-    /// they were told.
+    /// This client and every limiter that can be reached forget the refusals of the key. Other
+    /// clients hold to the waits they were told.
     ///
     /// # Errors
     /// If no limiter confirmed it. Do not repeat it then: twice is too much.
-    pub async fn refund(&self, key: Bytes, cost: u64, admitted: Admitted) -> Result<u64, ClientError> {
+    pub async fn refund(
+        &self,
+        key: Bytes,
+        cost: u64,
+        admitted: Admitted,
+    ) -> Result<u64, ClientError> {
         let admitted = match admitted {
             Admitted::Last => Admitted::Last,
             Admitted::Within(age) => Admitted::Within(age + self.timeout),
         };
-        let refund = Refund { key: fit::fit_key(key), cost: cost.min(MAX_COST), admitted };
+        let refund = Refund {
+            key: fit::fit_key(key),
+            cost: cost.min(MAX_COST),
+            admitted,
+        };
         let answer = match &*self.layers {
             Layers::Direct(store) => store.refund(refund).await,
             Layers::Batching(store) => store.refund(refund).await,
@@ -208,14 +237,19 @@ impl Client {
 
     async fn ask(&self, list: CheckList) -> Outcome {
         if list.is_empty() {
-            return Outcome { decisions: Vec::new(), mode: Mode::Exact };
+            return Outcome {
+                decisions: Vec::new(),
+                mode: Mode::Exact,
+            };
         }
         let answer = match &*self.layers {
             Layers::Direct(store) => store.check(vec![list]).await,
             Layers::Batching(store) => store.check(vec![list]).await,
         };
         let outcome = answer.ok().and_then(|mut outcomes| outcomes.pop());
-        outcome.expect("Defects::Absorb leaves no error, and every layer answers one list with one outcome")
+        outcome.expect(
+            "Defects::Absorb leaves no error, and every layer answers one list with one outcome",
+        )
     }
 
     fn register_gauges(&self, ops: &Ops) {
@@ -235,14 +269,24 @@ impl Client {
         ops.registry(|registry| {
             registry.register("limiter_client_memory_full_refusals", MEMORY_FULL, full);
             let help = "Keys with a remembered refusal";
-            ReadGauge::register(registry, "limiter_client_refusal_cache_keys", help, refusals);
+            ReadGauge::register(
+                registry,
+                "limiter_client_refusal_cache_keys",
+                help,
+                refusals,
+            );
             let help = "Keys in this process's memory, counted while no limiter answered";
             ReadGauge::register(registry, "limiter_client_memory_keys", help, local);
         });
     }
 }
 
-fn around<S: Store>(store: S, config: &ClientConfig, metrics: &LayerMetrics, ops: &Ops) -> RefusalCache<Degraded<S>> {
+fn around<S: Store>(
+    store: S,
+    config: &ClientConfig,
+    metrics: &LayerMetrics,
+    ops: &Ops,
+) -> RefusalCache<Degraded<S>> {
     let watch = DegradedConfig {
         name: "limiter",
         mode: config.on_failure,
@@ -251,5 +295,9 @@ fn around<S: Store>(store: S, config: &ClientConfig, metrics: &LayerMetrics, ops
         memory: MemoryConfig::default(),
     };
     let degraded = Degraded::new(store, watch, ops.readiness("limiter"), metrics.clone());
-    RefusalCache::new(degraded, config.refusals, metrics.refusal_cache_hits.clone())
+    RefusalCache::new(
+        degraded,
+        config.refusals,
+        metrics.refusal_cache_hits.clone(),
+    )
 }

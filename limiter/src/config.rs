@@ -10,22 +10,24 @@ use crate::memory::MemoryConfig;
 use crate::redis::{Address, AddressError, FORMS};
 use crate::reload::StoreReload;
 
-/// A store on the same network answers in about a millisecond; a hundred of them is a store in trouble, and still a
-/// wait nobody notices.
+/// A store on the same network answers in about a millisecond; a hundred of them is a store in
+/// trouble, and still a wait nobody notices.
 const STORE_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// Long enough for every call in flight, whose time is bounded by [`STORE_TIMEOUT`]; short enough for an orchestrator
-/// that kills after ten seconds.
+/// Long enough for every call in flight, whose time is bounded by [`STORE_TIMEOUT`]; short enough
+/// for an orchestrator that kills after ten seconds.
 const DRAIN: Duration = Duration::from_secs(5);
 
-/// Calls at once before the limiter says that it is full. A call waits about a millisecond, so this is far above what
-/// one process can answer, and bounds the memory of a flood.
+/// Calls at once before the limiter says that it is full. A call waits about a millisecond, so this
+/// is far above what one process can answer, and bounds the memory of a flood.
 const CALLS_IN_FLIGHT: usize = 16_384;
 
-/// Refused keys remembered: a few megabytes, and a flood with more refused keys than this only costs store traffic.
+/// Refused keys remembered: a few megabytes, and a flood with more refused keys than this only
+/// costs store traffic.
 const REFUSALS: usize = 65_536;
 
-/// Keys counted to tell which stand out: more than a person reads, and about a megabyte with long keys.
+/// Keys counted to tell which stand out: more than a person reads, and about a megabyte with long
+/// keys.
 pub const DEFAULT_TOP_KEYS: usize = 1_024;
 
 /// Everything [`crate::run`] needs besides its sockets.
@@ -37,14 +39,17 @@ pub struct Config {
     pub on_store_failure: FailureMode,
     /// How long one operation of the store may take, waiting for a place in a batch included.
     pub store_timeout: Duration,
-    /// With TLS to the store, the authorities that are believed, in PEM; without, those of the machine.
+    /// With TLS to the store, the authorities that are believed, in PEM; without, those of the
+    /// machine.
     pub store_authorities: Option<Vec<u8>>,
-    /// Replicas that must have a count before it is answered. With fewer in time, the store counts as not answering.
+    /// Replicas that must have a count before it is answered. With fewer in time, the store counts
+    /// as not answering.
     pub store_wait_replicas: u32,
-    /// Limits of more calls than this are leased: taken ahead many at a time where a key is hot. None is without it.
+    /// Limits of more calls than this are leased: taken ahead many at a time where a key is hot.
+    /// None is without it.
     pub lease_calls_above: Option<u64>,
-    /// How much this process's own counters may take: all of them with a store in memory, otherwise those of the time
-    /// while the store does not answer.
+    /// How much this process's own counters may take: all of them with a store in memory, otherwise
+    /// those of the time while the store does not answer.
     pub memory: MemoryConfig,
     /// How many refusals are remembered, so that they need not be asked for again.
     pub refusals: usize,
@@ -77,7 +82,8 @@ impl Default for Config {
     }
 }
 
-/// Where counters live. `"memory"`, `redis://…`, `redis-cluster://…` and `redis-sentinel://…` parse to it.
+/// Where counters live. `"memory"`, `redis://…`, `redis-cluster://…` and `redis-sentinel://…` parse
+/// to it.
 #[derive(Debug, Clone)]
 pub enum StoreConfig {
     /// In this process: one limiter only, empty after a restart.
@@ -119,17 +125,18 @@ impl StoreConfig {
     pub fn describe(&self) -> String {
         match self {
             Self::Memory => "memory".to_owned(),
-            Self::Redis(url) => {
-                Address::parse(url.expose_secret()).map_or_else(|_| "redis".to_owned(), |address| address.describe())
-            }
+            Self::Redis(url) => Address::parse(url.expose_secret())
+                .map_or_else(|_| "redis".to_owned(), |address| address.describe()),
         }
     }
 }
 
-/// What holds while whoever keeps the counters does not answer. `"local"`, `"allow"` and `"deny"` parse to it.
+/// What holds while whoever keeps the counters does not answer. `"local"`, `"allow"` and `"deny"`
+/// parse to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum FailureMode {
-    /// This process enforces the limits in its own memory: every replica admits up to `calls` of its own.
+    /// This process enforces the limits in its own memory: every replica admits up to `calls` of
+    /// its own.
     #[default]
     Local,
     /// Every call is admitted.
@@ -187,10 +194,14 @@ mod tests {
     fn what_is_no_store_says_what_would_be_one_and_not_the_password() {
         let message = |text: &str| text.parse::<StoreConfig>().unwrap_err().to_string();
         let unknown = message("hunter2");
-        assert!(unknown.starts_with("not a store: use memory, redis://[user:password@]host:port"), "{unknown}");
+        assert!(
+            unknown.starts_with("not a store: use memory, redis://[user:password@]host:port"),
+            "{unknown}"
+        );
         let malformed = message("redis://user:hunter2@host:notaport");
         assert!(
-            malformed.starts_with("not a Redis URL: host 1 of the list is not of the form host:port"),
+            malformed
+                .starts_with("not a Redis URL: host 1 of the list is not of the form host:port"),
             "{malformed}"
         );
         assert!(!malformed.contains("hunter2"));

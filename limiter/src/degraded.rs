@@ -1,12 +1,13 @@
 //! What holds while a store does not answer.
 //!
-//! Every question has a time limit. A question without an answer is decided by the configured [`FailureMode`], and says
-//! so in its [`Mode`]. After a few in a row the circuit opens: then nobody waits for the time-out any more, until a probe
-//! is answered. Logs, readiness and metrics tell of the change once, not per question; and of questions without an
-//! answer that are too few to open it (see `degraded/health.rs`).
+//! Every question has a time limit. A question without an answer is decided by the configured
+//! [`FailureMode`], and says so in its [`Mode`]. After a few in a row the circuit opens: then
+//! nobody waits for the time-out any more, until a probe is answered. Logs, readiness and metrics
+//! tell of the change once, not per question; and of questions without an answer that are too few
+//! to open it (see `degraded/health.rs`).
 //!
-//! Only failures that may pass by themselves ([`StoreError::is_transient`]) open the circuit. Others mean that somebody
-//! has to change something: [`Defects`] says what becomes of them.
+//! Only failures that may pass by themselves ([`StoreError::is_transient`]) open the circuit.
+//! Others mean that somebody has to change something: [`Defects`] says what becomes of them.
 
 mod health;
 
@@ -29,8 +30,8 @@ use crate::throttle::Throttle;
 use crate::window::Grant;
 use health::Health;
 
-/// The Retry-After of a refusal in mode [`Mode::Deny`]. Nobody knows when the store comes back; a second is polite to
-/// clients and soon enough after the probe that finds it back.
+/// The Retry-After of a refusal in mode [`Mode::Deny`]. Nobody knows when the store comes back; a
+/// second is polite to clients and soon enough after the probe that finds it back.
 pub const DENY_RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// The key that probes peek at. Nothing is ever charged to it.
@@ -56,7 +57,8 @@ pub struct DegradedConfig {
 pub enum Defects {
     /// The caller gets the error.
     Report,
-    /// The mode decides, and the log says so now and then: for callers that need an answer whatever happens.
+    /// The mode decides, and the log says so now and then: for callers that need an answer whatever
+    /// happens.
     Absorb,
 }
 
@@ -72,8 +74,14 @@ pub struct Degraded<S> {
 }
 
 impl<S: Store> Degraded<S> {
-    /// Watches `store`. `readiness` becomes ready now, and degraded while the store does not answer.
-    pub fn new(store: S, config: DegradedConfig, readiness: ReadinessHandle, metrics: LayerMetrics) -> Self {
+    /// Watches `store`. `readiness` becomes ready now, and degraded while the store does not
+    /// answer.
+    pub fn new(
+        store: S,
+        config: DegradedConfig,
+        readiness: ReadinessHandle,
+        metrics: LayerMetrics,
+    ) -> Self {
         let store = Arc::new(store);
         let probed = Arc::clone(&store);
         let probe = move || {
@@ -101,8 +109,8 @@ impl<S: Store> Degraded<S> {
         }
     }
 
-    /// Asks the store once, charging nothing: so that a wrong address or password shows at the start. Without an answer
-    /// the circuit opens at once.
+    /// Asks the store once, charging nothing: so that a wrong address or password shows at the
+    /// start. Without an answer the circuit opens at once.
     ///
     /// # Errors
     /// What somebody has to repair.
@@ -133,8 +141,18 @@ impl<S: Store> Degraded<S> {
             FailureMode::Allow => lists.iter().map(|list| allow(list)).collect(),
             FailureMode::Deny => lists.iter().map(|list| deny(list)).collect(),
             FailureMode::Local => {
-                let outcomes = self.local.check(lists).await.expect("the memory store never fails");
-                outcomes.into_iter().map(|outcome| Outcome { mode: Mode::Local, ..outcome }).collect()
+                let outcomes = self
+                    .local
+                    .check(lists)
+                    .await
+                    .expect("the memory store never fails");
+                outcomes
+                    .into_iter()
+                    .map(|outcome| Outcome {
+                        mode: Mode::Local,
+                        ..outcome
+                    })
+                    .collect()
             }
         }
     }
@@ -159,7 +177,9 @@ impl<S: Store> Degraded<S> {
     async fn ask(&self, lists: Vec<CheckList>) -> Result<Vec<Outcome>, StoreError> {
         let started = Instant::now();
         let answer = within(self.config.timeout, self.store.check(lists)).await;
-        self.metrics.store_seconds.observe(started.elapsed().as_secs_f64());
+        self.metrics
+            .store_seconds
+            .observe(started.elapsed().as_secs_f64());
         match &answer {
             Ok(_) => self.circuit.success(),
             Err(error) => {
@@ -179,7 +199,9 @@ impl<S: Store> Store for Degraded<S> {
             self.decide_without_store(lists).await
         } else {
             match self.ask(lists.clone()).await {
-                Err(error) if self.absorbs(&error, lists.len()) => self.decide_without_store(lists).await,
+                Err(error) if self.absorbs(&error, lists.len()) => {
+                    self.decide_without_store(lists).await
+                }
                 answer => answer?,
             }
         };
@@ -189,15 +211,16 @@ impl<S: Store> Store for Degraded<S> {
         Ok(outcomes)
     }
 
-    /// Not degraded: an operator who resets a key wants to know that it is gone, or that it may not be.
+    /// Not degraded: an operator who resets a key wants to know that it is gone, or that it may not
+    /// be.
     async fn reset(&self, key: Bytes) -> Result<bool, StoreError> {
         let local = self.local.reset(key.clone()).await?;
         let stored = within(self.config.timeout, self.store.reset(key)).await?;
         Ok(local || stored)
     }
 
-    /// While the circuit is open in mode `local`, from what this replica counted by itself. Otherwise, like a reset,
-    /// never pretended.
+    /// While the circuit is open in mode `local`, from what this replica counted by itself.
+    /// Otherwise, like a reset, never pretended.
     async fn refund(&self, refund: Refund) -> Result<u64, StoreError> {
         if self.circuit.is_open() && self.config.mode == FailureMode::Local {
             return self.local.refund(refund).await;
@@ -225,7 +248,10 @@ impl<S: Inspect> Inspect for Degraded<S> {
         match answer {
             Err(error) if error.is_transient() && self.config.mode == FailureMode::Local => {
                 let inspection = self.local.inspect(key).await?;
-                Ok(Inspection { mode: Mode::Local, ..inspection })
+                Ok(Inspection {
+                    mode: Mode::Local,
+                    ..inspection
+                })
             }
             answer => answer,
         }
@@ -241,20 +267,35 @@ impl<S> std::fmt::Debug for Degraded<S> {
     }
 }
 
-async fn within<T>(limit: Duration, work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
-    tokio::time::timeout(limit, work).await.unwrap_or(Err(StoreError::Timeout(limit)))
+async fn within<T>(
+    limit: Duration,
+    work: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    tokio::time::timeout(limit, work)
+        .await
+        .unwrap_or(Err(StoreError::Timeout(limit)))
 }
 
 /// Peeks at a key of its own: the whole path is walked and nothing is charged.
 async fn probe<S: Store>(store: &S, limit: Duration) -> Result<(), StoreError> {
-    within(limit, store.check(vec![vec![probe_check()]])).await.map(drop)
+    within(limit, store.check(vec![vec![probe_check()]]))
+        .await
+        .map(drop)
 }
 
 /// The peek that [`Degraded`] and the client's endpoints probe with.
 pub(crate) fn probe_check() -> Check {
     use std::num::NonZeroU64;
-    let limit = crate::check::Limit { calls: NonZeroU64::MIN, renewal_period: Duration::from_secs(1) };
-    Check { limit_name: "".into(), key: Bytes::from_static(PROBE_KEY), limit, cost: 0 }
+    let limit = crate::check::Limit {
+        calls: NonZeroU64::MIN,
+        renewal_period: Duration::from_secs(1),
+    };
+    Check {
+        limit_name: "".into(),
+        key: Bytes::from_static(PROBE_KEY),
+        limit,
+        cost: 0,
+    }
 }
 
 /// The error with its causes, for one line of a log.
@@ -283,7 +324,10 @@ fn allow(list: &[Check]) -> Outcome {
         reset_after: Duration::ZERO,
         recheck_after: None,
     };
-    Outcome { decisions: list.iter().map(admit).collect(), mode: Mode::Allow }
+    Outcome {
+        decisions: list.iter().map(admit).collect(),
+        mode: Mode::Allow,
+    }
 }
 
 /// The first check is refused, which ends the list.
@@ -296,7 +340,10 @@ fn deny(list: &[Check]) -> Outcome {
         reset_after: DENY_RETRY_AFTER,
         recheck_after: None,
     };
-    Outcome { decisions: list.first().map(refuse).into_iter().collect(), mode: Mode::Deny }
+    Outcome {
+        decisions: list.first().map(refuse).into_iter().collect(),
+        mode: Mode::Deny,
+    }
 }
 
 #[cfg(test)]

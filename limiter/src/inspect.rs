@@ -8,8 +8,8 @@ use crate::check::{Limit, Mode};
 use crate::store::{Store, StoreError};
 use crate::window::Snapshot;
 
-/// A store whose counters can be read as they stand. What decides checks need not be able to: a caller of limiters is a
-/// [`Store`] too.
+/// A store whose counters can be read as they stand. What decides checks need not be able to: a
+/// caller of limiters is a [`Store`] too.
 pub trait Inspect: Store {
     /// Everything known of `key`. Charges nothing.
     ///
@@ -44,6 +44,10 @@ impl Inspection {
     /// What the shared store holds.
     #[must_use]
     pub fn exact(snapshot: Snapshot) -> Self {
-        Self { snapshot, mode: Mode::Exact, refusals: Vec::new() }
+        Self {
+            snapshot,
+            mode: Mode::Exact,
+            refusals: Vec::new(),
+        }
     }
 }

@@ -4,8 +4,8 @@ use sha2::{Digest, Sha256};
 
 /// Longer keys are stored as their SHA-256, so that a name's size is bounded.
 const LONGEST_PLAIN: usize = 64;
-/// Both prefixes are equally long and differ, so no key can be chosen to look like another's hash. A plain key stands
-/// as it is, so a `{tag}` in it decides its slot in a Redis Cluster.
+/// Both prefixes are equally long and differ, so no key can be chosen to look like another's hash.
+/// A plain key stands as it is, so a `{tag}` in it decides its slot in a Redis Cluster.
 const PLAIN: &[u8; 5] = b"weir:";
 const HASHED: &[u8; 5] = b"weir#";
 
@@ -21,7 +21,10 @@ impl StoredKey {
     pub(crate) const LONGEST: usize = PLAIN.len() + LONGEST_PLAIN;
 
     pub(crate) fn new(key: &[u8]) -> Self {
-        let mut name = Self { bytes: [0; Self::LONGEST], len: 0 };
+        let mut name = Self {
+            bytes: [0; Self::LONGEST],
+            len: 0,
+        };
         if key.len() <= LONGEST_PLAIN {
             name.push(PLAIN);
             name.push(key);

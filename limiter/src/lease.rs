@@ -1,31 +1,36 @@
-//! Leases: admissions of a very hot key taken ahead, many in one round trip, and handed out from memory.
+//! Leases: admissions of a very hot key taken ahead, many in one round trip, and handed out from
+//! memory.
 //!
-//! Every call of a key otherwise is a check in Redis. Where a limit has very many calls that is the whole cost of the
-//! key, and one key is one Redis: no cluster makes it faster. A limiter whose operator says so
-//! (`--lease-calls-above`) takes what it expects to need within the lease's span at once
-//! ([`Store::lease`]), hands it out without asking, and gives back what is left when the span ends
-//! ([`Store::give_back`]).
+//! Every call of a key otherwise is a check in Redis. Where a limit has very many calls that is the
+//! whole cost of the key, and one key is one Redis: no cluster makes it faster. A limiter whose
+//! operator says so (`--lease-calls-above`) takes what it expects to need within the lease's span
+//! at once ([`Store::lease`]), hands it out without asking, and gives back what is left when the
+//! span ends ([`Store::give_back`]).
 //!
-//! **Why the promise holds.** The store decides a lease at a moment `d` of its clock and records its admissions at
-//! `d + span`; [`Window`](crate::window::Window) says why no interval is over if each of them is made in
-//! `[d, d + span]`. No clock of this process is compared with the store's for that:
+//! **Why the promise holds.** The store decides a lease at a moment `d` of its clock and records
+//! its admissions at `d + span`; [`Window`](crate::window::Window) says why no interval is over if
+//! each of them is made in `[d, d + span]`. No clock of this process is compared with the store's
+//! for that:
 //!
 //! - Not before `d`: nothing is handed out before the answer is here.
-//! - Not after `d + span`: the span is measured on this process's monotonic clock, from *before* the question left, so
-//!   from before `d`. The clocks may run at different rates, so only [`USED`] of the span is: that allows for 6 %, where
-//!   a clock that is wrong by 0.1 % is broken. An answer that comes after its span is given back unused.
-//! - A call is made when it is decided here. What happens to the answer later (other checks of the list, the way to the
-//!   caller) delays the call, as it does after a decision of the store.
-//! - What is given back is taken from the slot that holds it, and nothing is handed out any more when it leaves here. An
-//!   answer that is lost, or a process that dies, leaves it counted: refused too early for once, never too late.
+//! - Not after `d + span`: the span is measured on this process's monotonic clock, from *before*
+//!   the question left, so from before `d`. The clocks may run at different rates, so only [`USED`]
+//!   of the span is: that allows for 6 %, where a clock that is wrong by 0.1 % is broken. An answer
+//!   that comes after its span is given back unused.
+//! - A call is made when it is decided here. What happens to the answer later (other checks of the
+//!   list, the way to the caller) delays the call, as it does after a decision of the store.
+//! - What is given back is taken from the slot that holds it, and nothing is handed out any more
+//!   when it leaves here. An answer that is lost, or a process that dies, leaves it counted:
+//!   refused too early for once, never too late.
 //!
-//! **What it costs.** An admission leaves the window up to a span late, and what another replica holds unused is not to
-//! be had until it is given back: together with a slot's span still less than 1 % of the period. A lease takes at
-//! most a quarter of what is left, so towards the end leases become small and then calls are decided one by one. A
-//! reset forgets what was leased as if it had been used before: replicas that are not told may hand it out for a span.
+//! **What it costs.** An admission leaves the window up to a span late, and what another replica
+//! holds unused is not to be had until it is given back: together with a slot's span still less
+//! than 1 % of the period. A lease takes at most a quarter of what is left, so towards the end
+//! leases become small and then calls are decided one by one. A reset forgets what was leased as if
+//! it had been used before: replicas that are not told may hand it out for a span.
 //!
-//! Outermost of the layers: what this process holds may be used also while a refusal of a dearer call is known, or
-//! while the store does not answer.
+//! Outermost of the layers: what this process holds may be used also while a refusal of a dearer
+//! call is known, or while the store does not answer.
 
 mod held;
 mod metrics;
@@ -49,10 +54,12 @@ pub use metrics::LeaseMetrics;
 /// The part of the span in which leased calls are handed out.
 const USED: (u32, u32) = (15, 16);
 
-/// Spans shorter than this hardly outlast a round trip: limits with a period below ten seconds are not leased.
+/// Spans shorter than this hardly outlast a round trip: limits with a period below ten seconds are
+/// not leased.
 const SHORTEST_SPAN: Duration = Duration::from_millis(9);
 
-/// Keys watched. Hot ones are few; one that is forgotten is decided by the store until it is found hot again.
+/// Keys watched. Hot ones are few; one that is forgotten is decided by the store until it is found
+/// hot again.
 const KEYS: usize = 4_096;
 
 /// How long leases last under a limit, if limits of more than `calls_above` are leased.
@@ -77,9 +84,17 @@ struct Shared<S> {
 }
 
 impl<S: Store> Leased<S> {
-    /// Leases keys under limits of more than `calls_above` calls, and of more than [`EXACT_CALLS`] in any case.
+    /// Leases keys under limits of more than `calls_above` calls, and of more than [`EXACT_CALLS`]
+    /// in any case.
     pub fn new(store: S, calls_above: u64, metrics: LeaseMetrics) -> Self {
-        Self { shared: Arc::new(Shared { store, calls_above, keys: Cache::new(KEYS), metrics }) }
+        Self {
+            shared: Arc::new(Shared {
+                store,
+                calls_above,
+                keys: Cache::new(KEYS),
+                metrics,
+            }),
+        }
     }
 
     /// The store behind it.
@@ -87,7 +102,8 @@ impl<S: Store> Leased<S> {
         &self.shared.store
     }
 
-    /// Takes a call from what is held, or notes that the store is asked for it. Begins a new lease when it is time.
+    /// Takes a call from what is held, or notes that the store is asked for it. Begins a new lease
+    /// when it is time.
     fn take(&self, check: &Check, now: Instant) -> Option<Reserved> {
         let shared = &self.shared;
         let span = span_of(check.limit, shared.calls_above)?;
@@ -98,10 +114,18 @@ impl<S: Store> Leased<S> {
             (taken, held.expect(check.limit, span, check.cost, now))
         };
         if let Some(wanted) = wanted {
-            let ask = LeaseAsk { key: check.key.clone(), limit: check.limit, wanted: wanted.units };
+            let ask = LeaseAsk {
+                key: check.key.clone(),
+                limit: check.limit,
+                wanted: wanted.units,
+            };
             tokio::spawn(Arc::clone(shared).lease(ask, wanted, Arc::clone(&held)));
         }
-        taken.map(|taken| Reserved { held, taken, used: false })
+        taken.map(|taken| Reserved {
+            held,
+            taken,
+            used: false,
+        })
     }
 }
 
@@ -111,7 +135,8 @@ impl<S: Store> Shared<S> {
         self.keys.get(key).unwrap_or_else(|| {
             let held = Arc::<Mutex<Held>>::default();
             // A copy: the key on hand is a slice of a whole message, which it would keep in memory.
-            self.keys.insert(Bytes::copy_from_slice(key), Arc::clone(&held));
+            self.keys
+                .insert(Bytes::copy_from_slice(key), Arc::clone(&held));
             held
         })
     }
@@ -129,8 +154,14 @@ impl<S: Store> Shared<S> {
         sleep_until(until).await;
         let units = held.lock().end(wanted.number);
         if units > 0 {
-            let unused = Unused { key, units, recorded: grant.recorded };
-            self.metrics.given_back.inc_by(self.store.give_back(unused).await.unwrap_or(0));
+            let unused = Unused {
+                key,
+                units,
+                recorded: grant.recorded,
+            };
+            self.metrics
+                .given_back
+                .inc_by(self.store.give_back(unused).await.unwrap_or(0));
         }
     }
 
@@ -180,23 +211,36 @@ impl<S: Store> Leased<S> {
             asked.push(list);
         } else if asks {
             let mut places = reserved.iter().map(|(place, _)| *place).peekable();
-            let rest = list.into_iter().enumerate().filter(|(place, _)| places.next_if_eq(place).is_none());
+            let rest = list
+                .into_iter()
+                .enumerate()
+                .filter(|(place, _)| places.next_if_eq(place).is_none());
             asked.push(rest.map(|(_, check)| check).collect());
         }
         Plan { reserved, asks }
     }
 
-    /// Puts what is held between the store's decisions. After a refusal nothing is used: the rest goes back.
+    /// Puts what is held between the store's decisions. After a refusal nothing is used: the rest
+    /// goes back.
     fn complete(&self, plan: Plan, outcome: Option<Outcome>) -> Outcome {
-        let (mode, decided) = outcome.map_or((Mode::Exact, Vec::new()), |outcome| (outcome.mode, outcome.decisions));
+        let (mode, decided) = outcome.map_or((Mode::Exact, Vec::new()), |outcome| {
+            (outcome.mode, outcome.decisions)
+        });
         if plan.reserved.is_empty() {
-            return Outcome { decisions: decided, mode };
+            return Outcome {
+                decisions: decided,
+                mode,
+            };
         }
         let mut decisions = Vec::with_capacity(plan.reserved.len() + decided.len());
         let mut decided = decided.into_iter();
         for (place, reserved) in plan.reserved {
             decisions.extend(decided.by_ref().take(place - decisions.len()));
-            if decisions.len() < place || decisions.last().is_some_and(|last: &Decision| !last.allowed) {
+            if decisions.len() < place
+                || decisions
+                    .last()
+                    .is_some_and(|last: &Decision| !last.allowed)
+            {
                 return Outcome { decisions, mode };
             }
             decisions.push(reserved.make_use_of(&self.shared.metrics));
@@ -208,15 +252,29 @@ impl<S: Store> Leased<S> {
 
 impl<S: Store> Store for Leased<S> {
     async fn check(&self, lists: Vec<CheckList>) -> Result<Vec<Outcome>, StoreError> {
-        if lists.iter().flatten().all(|check| span_of(check.limit, self.shared.calls_above).is_none()) {
+        if lists
+            .iter()
+            .flatten()
+            .all(|check| span_of(check.limit, self.shared.calls_above).is_none())
+        {
             return self.shared.store.check(lists).await;
         }
         let (now, mut asked) = (Instant::now(), Vec::new());
-        let plans: Vec<Plan> = lists.into_iter().map(|list| self.plan(list, now, &mut asked)).collect();
+        let plans: Vec<Plan> = lists
+            .into_iter()
+            .map(|list| self.plan(list, now, &mut asked))
+            .collect();
         let count = asked.len();
-        let outcomes = if asked.is_empty() { Vec::new() } else { self.shared.store.check(asked).await? };
+        let outcomes = if asked.is_empty() {
+            Vec::new()
+        } else {
+            self.shared.store.check(asked).await?
+        };
         if outcomes.len() != count {
-            return Err(StoreError::Protocol(format!("{} answers to {count} lists", outcomes.len())));
+            return Err(StoreError::Protocol(format!(
+                "{} answers to {count} lists",
+                outcomes.len()
+            )));
         }
         let mut outcomes = outcomes.into_iter();
         let complete = |plan: Plan| {
@@ -226,7 +284,8 @@ impl<S: Store> Store for Leased<S> {
         Ok(plans.into_iter().map(complete).collect())
     }
 
-    /// What is held is forgotten before, so that it is not used any more, and after, in case a lease was under way.
+    /// What is held is forgotten before, so that it is not used any more, and after, in case a
+    /// lease was under way.
     async fn reset(&self, key: Bytes) -> Result<bool, StoreError> {
         self.shared.forget(&key);
         let answer = self.shared.store.reset(key.clone()).await;

@@ -1,5 +1,5 @@
-//! The exact sliding-window limiter: the window itself, the stores that keep it, the layers around a store, the gRPC
-//! service and its client.
+//! The exact sliding-window limiter: the window itself, the stores that keep it, the layers around
+//! a store, the gRPC service and its client.
 
 mod batch;
 mod check;
@@ -32,7 +32,9 @@ pub use batch::{BatchConfig, Batched, QueueFull};
 pub use check::{Check, CheckList, Decision, Limit, Mode, Outcome};
 pub use client::{Client, ClientConfig, ClientError, EndpointError, Resolve, SystemResolver};
 pub use clock::{Clock, ManualClock, MonotonicClock};
-pub use config::{Config, DEFAULT_TOP_KEYS, FailureMode, FailureModeError, StoreConfig, StoreConfigError};
+pub use config::{
+    Config, DEFAULT_TOP_KEYS, FailureMode, FailureModeError, StoreConfig, StoreConfigError,
+};
 pub use degraded::{DENY_RETRY_AFTER, Defects, Degraded, DegradedConfig};
 pub use inspect::{Inspect, Inspection, KnownRefusal};
 pub use lease::{LeaseMetrics, Leased};

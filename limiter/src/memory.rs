@@ -1,13 +1,15 @@
 //! Counters in this process: exact for everything that asks this process, gone when it ends.
 //!
-//! Bounded by a number of keys and by bytes. A key is forgotten once nothing it counted matters any more, the oldest
-//! first. While every place is taken by a key that still counts, a fresh key is *refused* and not an old one pushed
-//! out: otherwise anybody could clear a limit by flooding the store with made-up keys. The refusal says when the next
-//! place may be free. For the same reason a key that counts is refused, rather than forgotten, when its log has to grow
-//! and there are no bytes left.
+//! Bounded by a number of keys and by bytes. A key is forgotten once nothing it counted matters any
+//! more, the oldest first. While every place is taken by a key that still counts, a fresh key is
+//! *refused* and not an old one pushed out: otherwise anybody could clear a limit by flooding the
+//! store with made-up keys. The refusal says when the next place may be free. For the same reason a
+//! key that counts is refused, rather than forgotten, when its log has to grow and there are no
+//! bytes left.
 //!
-//! Keys are spread over shards, each with a lock of its own; a list locks the shards of all its keys, in order, so a
-//! list is as atomic here as in Redis. Existing keys are checked without allocating.
+//! Keys are spread over shards, each with a lock of its own; a list locks the shards of all its
+//! keys, in order, so a list is as atomic here as in Redis. Existing keys are checked without
+//! allocating.
 
 mod shard;
 
@@ -25,14 +27,17 @@ use crate::store::{LeaseAsk, Refund, Store, StoreError, Unused};
 use crate::window::{Admitted, Grant, Snapshot, Terms};
 use shard::{Room, Shard};
 
-/// Enough that a machine's cores seldom meet in one; as many as fit the bit mask that says which ones a list needs.
+/// Enough that a machine's cores seldom meet in one; as many as fit the bit mask that says which
+/// ones a list needs.
 const MOST_SHARDS: usize = 64;
 
-/// A store smaller than this many keys per shard has fewer shards, so that uneven spreading costs it no places.
+/// A store smaller than this many keys per shard has fewer shards, so that uneven spreading costs
+/// it no places.
 const KEYS_PER_SHARD: usize = 1024;
 
 /// What the counter of [`MemoryStore::full_refusals`] tells.
-pub(crate) const MEMORY_FULL: &str = "Checks refused because this process's memory has no room for another key";
+pub(crate) const MEMORY_FULL: &str =
+    "Checks refused because this process's memory has no room for another key";
 
 /// How much the memory store may hold.
 #[derive(Debug, Clone, Copy)]
@@ -44,9 +49,13 @@ pub struct MemoryConfig {
 }
 
 impl Default for MemoryConfig {
-    /// A million callers, each with a few dozen remembered calls: a fraction of what a limiter's machine has.
+    /// A million callers, each with a few dozen remembered calls: a fraction of what a limiter's
+    /// machine has.
     fn default() -> Self {
-        Self { max_keys: 1_000_000, max_bytes: 512 << 20 }
+        Self {
+            max_keys: 1_000_000,
+            max_bytes: 512 << 20,
+        }
     }
 }
 
@@ -73,10 +82,15 @@ impl<C: Clock> MemoryStore<C> {
     #[must_use]
     pub fn with_clock(config: &MemoryConfig, clock: C) -> Self {
         let shards = (config.max_keys / KEYS_PER_SHARD).clamp(1, MOST_SHARDS);
-        let room = Room { keys: config.max_keys.div_ceil(shards), bytes: config.max_bytes.div_ceil(shards) };
+        let room = Room {
+            keys: config.max_keys.div_ceil(shards),
+            bytes: config.max_bytes.div_ceil(shards),
+        };
         let full = Counter::default();
         Self {
-            shards: (0..shards).map(|_| Mutex::new(Shard::new(room, full.clone()))).collect(),
+            shards: (0..shards)
+                .map(|_| Mutex::new(Shard::new(room, full.clone())))
+                .collect(),
             full,
             hasher: foldhash::fast::RandomState::default(),
             clock,
@@ -107,19 +121,27 @@ impl<C: Clock> MemoryStore<C> {
         let mut decisions = Vec::with_capacity(list.len());
         for check in list {
             let key = StoredKey::new(&check.key);
-            let shard = shards[self.shard_of(&key)].as_mut().expect("lock_for locked the shard of every key");
+            let shard = shards[self.shard_of(&key)]
+                .as_mut()
+                .expect("lock_for locked the shard of every key");
             let verdict = shard.check(key.as_bytes(), Terms::from(check.limit), check.cost, now);
             decisions.push(verdict.decision(check.limit));
             if !verdict.allowed {
                 break;
             }
         }
-        Outcome { decisions, mode: Mode::Exact }
+        Outcome {
+            decisions,
+            mode: Mode::Exact,
+        }
     }
 
-    /// Locks the shards of all keys of a list. Always in the same order, so two lists never wait for each other.
+    /// Locks the shards of all keys of a list. Always in the same order, so two lists never wait
+    /// for each other.
     fn lock_for(&self, list: &[Check]) -> [Option<MutexGuard<'_, Shard>>; MOST_SHARDS] {
-        let needed = list.iter().fold(0_u64, |mask, check| mask | 1 << self.shard_of(&StoredKey::new(&check.key)));
+        let needed = list.iter().fold(0_u64, |mask, check| {
+            mask | 1 << self.shard_of(&StoredKey::new(&check.key))
+        });
         std::array::from_fn(|index| (needed >> index & 1 == 1).then(|| self.shards[index].lock()))
     }
 
@@ -153,7 +175,12 @@ impl<C: Clock> Store for MemoryStore<C> {
     async fn lease(&self, ask: LeaseAsk) -> Result<Grant, StoreError> {
         let key = StoredKey::new(&ask.key);
         let mut shard = self.shards[self.shard_of(&key)].lock();
-        Ok(shard.lease(key.as_bytes(), Terms::from(ask.limit), ask.wanted, self.clock.now_micros()))
+        Ok(shard.lease(
+            key.as_bytes(),
+            Terms::from(ask.limit),
+            ask.wanted,
+            self.clock.now_micros(),
+        ))
     }
 
     /// Never fails.
@@ -161,7 +188,12 @@ impl<C: Clock> Store for MemoryStore<C> {
         let key = StoredKey::new(&unused.key);
         let mut shard = self.shards[self.shard_of(&key)].lock();
         let admitted = Admitted::Since(unused.recorded);
-        Ok(shard.refund(key.as_bytes(), unused.units, admitted, self.clock.now_micros()))
+        Ok(shard.refund(
+            key.as_bytes(),
+            unused.units,
+            admitted,
+            self.clock.now_micros(),
+        ))
     }
 }
 
@@ -169,7 +201,12 @@ impl<C: Clock> Inspect for MemoryStore<C> {
     /// Never fails.
     async fn inspect(&self, key: Bytes) -> Result<Inspection, StoreError> {
         let key = StoredKey::new(&key);
-        let window = self.shards[self.shard_of(&key)].lock().window(key.as_bytes());
-        Ok(Inspection::exact(Snapshot::new(window.unwrap_or_default(), self.clock.now_micros())))
+        let window = self.shards[self.shard_of(&key)]
+            .lock()
+            .window(key.as_bytes());
+        Ok(Inspection::exact(Snapshot::new(
+            window.unwrap_or_default(),
+            self.clock.now_micros(),
+        )))
     }
 }

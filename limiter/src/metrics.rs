@@ -1,5 +1,5 @@
-//! What a limiter counts about itself. `docs/metrics.md` lists the names; labels never hold a key, and limit names are
-//! bounded in number.
+//! What a limiter counts about itself. `docs/metrics.md` lists the names; labels never hold a key,
+//! and limit names are bounded in number.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,8 +18,8 @@ use crate::check::{Check, Mode, Outcome};
 use crate::store::StoreError;
 use crate::top::Subject;
 
-/// Limit names counted apart; later ones share the name `other`. Names come from configuration, where a hundred is
-/// many; the bound holds against a caller that makes names up.
+/// Limit names counted apart; later ones share the name `other`. Names come from configuration,
+/// where a hundred is many; the bound holds against a caller that makes names up.
 const MAX_LIMIT_NAMES: usize = 100;
 
 type Label = [(&'static str, &'static str); 1];
@@ -44,9 +44,17 @@ impl Default for LayerMetrics {
     fn default() -> Self {
         let answers = Family::<Label, Counter>::default();
         let mode = |name| answers.get_or_create_owned(&[("mode", name)]);
-        // All causes are there from the start: a rate over a series that begins at 1 misses the first failure.
+        // All causes are there from the start: a rate over a series that begins at 1 misses the
+        // first failure.
         let failures = Family::<Label, Counter>::default();
-        for cause in ["timeout", "unavailable", "full", "refused", "protocol", "config"] {
+        for cause in [
+            "timeout",
+            "unavailable",
+            "full",
+            "refused",
+            "protocol",
+            "config",
+        ] {
             failures.get_or_create_owned(&[("cause", cause)]);
         }
         Self {
@@ -77,14 +85,26 @@ impl LayerMetrics {
             "Time for one answer of the store in seconds, waiting for a batch included; failures count too",
             self.store_seconds.clone(),
         );
-        registry.register("batch_lists", "Lists that left in one round trip to the store", self.batch_lists.clone());
+        registry.register(
+            "batch_lists",
+            "Lists that left in one round trip to the store",
+            self.batch_lists.clone(),
+        );
         registry.register(
             "circuit_open",
             "1 while the store does not answer and is not asked",
             self.circuit_open.clone(),
         );
-        registry.register("store_failures", "Calls the store did not answer, by cause", self.failures.clone());
-        registry.register("answers", "Lists answered, by who decided: exact is the store", self.answers.clone());
+        registry.register(
+            "store_failures",
+            "Calls the store did not answer, by cause",
+            self.failures.clone(),
+        );
+        registry.register(
+            "answers",
+            "Lists answered, by who decided: exact is the store",
+            self.answers.clone(),
+        );
     }
 
     pub(crate) fn answered(&self, mode: Mode, lists: usize) {
@@ -126,7 +146,12 @@ impl Default for ServiceMetrics {
     fn default() -> Self {
         let requests = Family::<[(&'static str, &'static str); 2], Counter>::default();
         let checks_answered = requests.get_or_create_owned(&CHECKS_ANSWERED);
-        Self { requests, checks_answered, decisions: Family::default(), by_limit: Arc::default() }
+        Self {
+            requests,
+            checks_answered,
+            decisions: Family::default(),
+            by_limit: Arc::default(),
+        }
     }
 }
 
@@ -140,13 +165,22 @@ struct LimitCounters {
 
 impl LimitCounters {
     fn count(&self, allowed: bool) {
-        if allowed { &self.allowed } else { &self.refused }.inc();
+        if allowed {
+            &self.allowed
+        } else {
+            &self.refused
+        }
+        .inc();
     }
 }
 
 impl ServiceMetrics {
     pub(crate) fn register(&self, registry: &mut Registry) {
-        registry.register("requests", "Calls of the gRPC service, by method and status", self.requests.clone());
+        registry.register(
+            "requests",
+            "Calls of the gRPC service, by method and status",
+            self.requests.clone(),
+        );
         registry.register(
             "decisions",
             "Checks decided, by limit and result; peeks are not counted",
@@ -178,16 +212,28 @@ impl ServiceMetrics {
             return;
         }
         let mut by_limit = self.by_limit.write();
-        // The name `other` is reserved for what is over the bound, and may itself be the last one in.
-        let name = if by_limit.len() < MAX_LIMIT_NAMES { Arc::clone(name) } else { "other".into() };
-        by_limit.entry(Arc::clone(&name)).or_insert_with(|| self.create(&name)).count(allowed);
+        // The name `other` is reserved for what is over the bound, and may itself be the last one
+        // in.
+        let name = if by_limit.len() < MAX_LIMIT_NAMES {
+            Arc::clone(name)
+        } else {
+            "other".into()
+        };
+        by_limit
+            .entry(Arc::clone(&name))
+            .or_insert_with(|| self.create(&name))
+            .count(allowed);
     }
 
     fn create(&self, name: &Arc<str>) -> LimitCounters {
         let counter = |result: &str| {
-            self.decisions.get_or_create_owned(&[("limit", Arc::clone(name)), ("result", result.into())])
+            self.decisions
+                .get_or_create_owned(&[("limit", Arc::clone(name)), ("result", result.into())])
         };
-        LimitCounters { allowed: counter("allowed"), refused: counter("refused") }
+        LimitCounters {
+            allowed: counter("allowed"),
+            refused: counter("refused"),
+        }
     }
 }
 
@@ -202,7 +248,11 @@ pub(crate) enum Charged {
 
 impl From<&Check> for Charged {
     fn from(check: &Check) -> Self {
-        if check.cost == 0 { Self::No } else { Self::Yes(check.into()) }
+        if check.cost == 0 {
+            Self::No
+        } else {
+            Self::Yes(check.into())
+        }
     }
 }
 
@@ -215,14 +265,21 @@ pub(crate) struct ReadGauge<F> {
 
 impl<F: Fn() -> u64 + Send + Sync + 'static> ReadGauge<F> {
     /// Registers it under `name`, behind the registry's prefix.
-    pub(crate) fn register(registry: &mut Registry, name: &'static str, help: &'static str, read: F) {
+    pub(crate) fn register(
+        registry: &mut Registry,
+        name: &'static str,
+        help: &'static str,
+        read: F,
+    ) {
         registry.register_collector(Box::new(Self { name, help, read }));
     }
 }
 
 impl<F> std::fmt::Debug for ReadGauge<F> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ReadGauge").field("name", &self.name).finish_non_exhaustive()
+        f.debug_struct("ReadGauge")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,7 +1,8 @@
-//! An operator's side: asking one limiter at a time about its counters, and telling it to forget one.
+//! An operator's side: asking one limiter at a time about its counters, and telling it to forget
+//! one.
 //!
-//! Unlike the gateway's [`Client`](crate::Client) this hides nothing: every limiter is asked by itself, because each has
-//! memories of its own, and one that does not answer is an error.
+//! Unlike the gateway's [`Client`](crate::Client) this hides nothing: every limiter is asked by
+//! itself, because each has memories of its own, and one that does not answer is an error.
 
 use std::time::Duration;
 
@@ -59,27 +60,44 @@ pub enum OperatorError {
 }
 
 impl Operator {
-    /// The limiters at `address`, `http://host:port`: one for each address that the host's name stands for, because
-    /// every one of several replicas behind a name has memories of its own. Connects when it is first asked.
+    /// The limiters at `address`, `http://host:port`: one for each address that the host's name
+    /// stands for, because every one of several replicas behind a name has memories of its own.
+    /// Connects when it is first asked.
     ///
     /// # Errors
     /// If the address is of another form or its name is unknown.
     pub async fn resolve(address: &str, timeout: Duration) -> Result<Vec<Self>, OperatorError> {
         let uri = parse_endpoint(address)?;
-        let (host, port) = (uri.host().unwrap_or_default(), uri.port_u16().unwrap_or_default());
+        let (host, port) = (
+            uri.host().unwrap_or_default(),
+            uri.port_u16().unwrap_or_default(),
+        );
         // An IPv6 address stands in brackets in a URL.
         let host = host.trim_start_matches('[').trim_end_matches(']');
         let found = tokio::net::lookup_host((host, port)).await;
-        let mut found: Vec<_> =
-            found.map_err(|source| OperatorError::Name { address: address.to_owned(), source })?.collect();
+        let mut found: Vec<_> = found
+            .map_err(|source| OperatorError::Name {
+                address: address.to_owned(),
+                source,
+            })?
+            .collect();
         found.sort();
         found.dedup();
-        found.into_iter().map(|address| Self::at(&format!("http://{address}"), timeout)).collect()
+        found
+            .into_iter()
+            .map(|address| Self::at(&format!("http://{address}"), timeout))
+            .collect()
     }
 
     fn at(address: &str, timeout: Duration) -> Result<Self, OperatorError> {
-        let channel = Endpoint::from(parse_endpoint(address)?).connect_timeout(timeout).connect_lazy();
-        Ok(Self { address: address.to_owned(), client: LimiterClient::new(channel), timeout })
+        let channel = Endpoint::from(parse_endpoint(address)?)
+            .connect_timeout(timeout)
+            .connect_lazy();
+        Ok(Self {
+            address: address.to_owned(),
+            client: LimiterClient::new(channel),
+            timeout,
+        })
     }
 
     /// `http://address:port`
@@ -88,24 +106,36 @@ impl Operator {
         &self.address
     }
 
-    /// What is counted under a key, and where it stands under `limits` besides those the limiter knows of.
+    /// What is counted under a key, and where it stands under `limits` besides those the limiter
+    /// knows of.
     ///
     /// # Errors
     /// If the limiter or its store did not answer.
-    pub async fn inspect(&self, key: Bytes, limits: &[Limit]) -> Result<v1::InspectResponse, OperatorError> {
+    pub async fn inspect(
+        &self,
+        key: Bytes,
+        limits: &[Limit],
+    ) -> Result<v1::InspectResponse, OperatorError> {
         let limits = limits.iter().map(limit_to_wire).collect();
-        let request = v1::InspectRequest { key: fit_key(key), limits };
-        self.call(async |mut client| client.inspect(request).await).await
+        let request = v1::InspectRequest {
+            key: fit_key(key),
+            limits,
+        };
+        self.call(async |mut client| client.inspect(request).await)
+            .await
     }
 
-    /// Forgets everything counted under a key, in the store and in this limiter's memory; says whether there was
-    /// anything.
+    /// Forgets everything counted under a key, in the store and in this limiter's memory; says
+    /// whether there was anything.
     ///
     /// # Errors
     /// If the limiter or its store did not confirm it.
     pub async fn reset(&self, key: Bytes) -> Result<bool, OperatorError> {
         let request = v1::ResetRequest { key: fit_key(key) };
-        Ok(self.call(async |mut client| client.reset(request).await).await?.existed)
+        Ok(self
+            .call(async |mut client| client.reset(request).await)
+            .await?
+            .existed)
     }
 
     /// The keys that this limiter saw and refused most.
@@ -113,7 +143,8 @@ impl Operator {
     /// # Errors
     /// If the limiter did not answer, or does not count keys.
     pub async fn top(&self, keys: u32) -> Result<v1::TopResponse, OperatorError> {
-        self.call(async |mut client| client.top(v1::TopRequest { keys }).await).await
+        self.call(async |mut client| client.top(v1::TopRequest { keys }).await)
+            .await
     }
 
     async fn call<T>(
@@ -124,7 +155,10 @@ impl Operator {
         match tokio::time::timeout(self.timeout, make(self.client.clone())).await {
             Ok(Ok(response)) => Ok(response.into_inner()),
             Ok(Err(status)) => Err(failure(address, &status)),
-            Err(_) => Err(OperatorError::Unreachable { address, why: format!("no answer within {:?}", self.timeout) }),
+            Err(_) => Err(OperatorError::Unreachable {
+                address,
+                why: format!("no answer within {:?}", self.timeout),
+            }),
         }
     }
 }
@@ -133,13 +167,15 @@ fn failure(address: String, status: &Status) -> OperatorError {
     let why = status.message().to_owned();
     match status.code() {
         Code::Unimplemented => {
-            let why = "it does not know this question: it is an older limiter, or something else".to_owned();
+            let why = "it does not know this question: it is an older limiter, or something else"
+                .to_owned();
             OperatorError::Refused { address, why }
         }
         // Whoever made it up himself has a cause: a connection that failed.
-        _ if std::error::Error::source(status).is_some() => {
-            OperatorError::Unreachable { address, why: describe(status) }
-        }
+        _ if std::error::Error::source(status).is_some() => OperatorError::Unreachable {
+            address,
+            why: describe(status),
+        },
         _ => OperatorError::Refused { address, why },
     }
 }

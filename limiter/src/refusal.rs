@@ -1,22 +1,28 @@
 //! Refusing from memory what the store has refused already.
 //!
-//! A refusal says when a call of its cost could be admitted at the earliest. Until then only a [`Store::reset`] or a
-//! [`Store::refund`] makes room, so the same check, or a dearer one, can be refused without asking: a flood costs the store nothing. What would
-//! be decided differently is never answered here: a smaller cost, another limit on the same key, or a call after its
+//! A refusal says when a call of its cost could be admitted at the earliest. Until then only a
+//! [`Store::reset`] or a [`Store::refund`] makes room, so the same check, or a dearer one, can be
+//! refused without asking: a flood costs the store nothing. What would be decided differently is
+//! never answered here: a smaller cost, another limit on the same key, or a call after its
 //! Retry-After asks the store.
 //!
-//! - The wait is counted from before the question left, so it never ends later than the store meant it.
-//! - Only [`Mode::Exact`] refusals are remembered: what a degraded mode refused ends with the outage.
-//! - A list is answered from here alone only if its *first* check is known to be refused. A later one is not sent, but
-//!   the checks before it are, because they are charged whatever comes after them.
-//! - `reset` and `refund` through this cache forget the key, also for answers still under way. One through another
-//!   replica is seen when the wait ends, or when somebody refunds a cost of 0 here, which only forgets.
-//! - Where limits are leased, another replica may give back what it holds: under those a refusal is remembered for no
-//!   longer than a lease lasts, and [`Decision::recheck_after`] tells other caches so.
-//! - Where limits of different periods share a key, a store may forget early what only the longer one would count; a
-//!   refusal that was told holds all the same.
-//! - A refusal of a dearer call than the remembered one carries the remembered wait: a lower bound. `remaining` is as
-//!   it was when the store refused.
+//! - The wait is counted from before the question left, so it never ends later than the store meant
+//!   it.
+//! - Only [`Mode::Exact`] refusals are remembered: what a degraded mode refused ends with the
+//!   outage.
+//! - A list is answered from here alone only if its *first* check is known to be refused. A later
+//!   one is not sent, but the checks before it are, because they are charged whatever comes after
+//!   them.
+//! - `reset` and `refund` through this cache forget the key, also for answers still under way. One
+//!   through another replica is seen when the wait ends, or when somebody refunds a cost of 0 here,
+//!   which only forgets.
+//! - Where limits are leased, another replica may give back what it holds: under those a refusal is
+//!   remembered for no longer than a lease lasts, and [`Decision::recheck_after`] tells other
+//!   caches so.
+//! - Where limits of different periods share a key, a store may forget early what only the longer
+//!   one would count; a refusal that was told holds all the same.
+//! - A refusal of a dearer call than the remembered one carries the remembered wait: a lower bound.
+//!   `remaining` is as it was when the store refused.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -33,7 +39,8 @@ use crate::lease::span_of;
 use crate::store::{LeaseAsk, Refund, Store, StoreError, Unused};
 use crate::window::Grant;
 
-/// Limits remembered for one key. Policies put one or two on a key; more than these are asked for again.
+/// Limits remembered for one key. Policies put one or two on a key; more than these are asked for
+/// again.
 const LIMITS_PER_KEY: usize = 8;
 
 /// A store that answers known refusals from memory.
@@ -41,7 +48,8 @@ const LIMITS_PER_KEY: usize = 8;
 pub struct RefusalCache<S> {
     store: S,
     known: Cache<Bytes, Arc<[Refusal]>>,
-    /// Grows with every reset and refund, so that an answer that was under way meanwhile is not remembered.
+    /// Grows with every reset and refund, so that an answer that was under way meanwhile is not
+    /// remembered.
     resets: AtomicU64,
     hits: Counter,
     /// Limits of more calls are leased.
@@ -67,16 +75,26 @@ enum Plan {
 }
 
 impl<S: Store> RefusalCache<S> {
-    /// Remembers the refusals of about `capacity` keys; forgetting one early only costs a question. `hits` counts what
-    /// was answered from memory.
+    /// Remembers the refusals of about `capacity` keys; forgetting one early only costs a question.
+    /// `hits` counts what was answered from memory.
     pub fn new(store: S, capacity: usize, hits: Counter) -> Self {
-        Self { store, known: Cache::new(capacity), resets: AtomicU64::new(0), hits, leases_above: u64::MAX }
+        Self {
+            store,
+            known: Cache::new(capacity),
+            resets: AtomicU64::new(0),
+            hits,
+            leases_above: u64::MAX,
+        }
     }
 
-    /// Other replicas lease limits of more than `calls`: refusals under them hold for a lease's span, and say so.
+    /// Other replicas lease limits of more than `calls`: refusals under them hold for a lease's
+    /// span, and say so.
     #[must_use]
     pub fn with_leases_above(self, calls: u64) -> Self {
-        Self { leases_above: calls, ..self }
+        Self {
+            leases_above: calls,
+            ..self
+        }
     }
 
     /// The store behind the cache.
@@ -97,7 +115,13 @@ impl<S: Store> RefusalCache<S> {
     }
 
     fn plan(&self, list: &[Check], now: Instant) -> Plan {
-        let refused = |check: &Check| self.known.get(&check.key)?.iter().copied().find(|known| known.holds(check, now));
+        let refused = |check: &Check| {
+            self.known
+                .get(&check.key)?
+                .iter()
+                .copied()
+                .find(|known| known.holds(check, now))
+        };
         list.iter()
             .enumerate()
             .find_map(|(index, check)| refused(check).map(|refusal| Plan::AskUpTo(index, refusal)))
@@ -107,7 +131,9 @@ impl<S: Store> RefusalCache<S> {
     /// Remembers the refusal an outcome ends with, if it does.
     fn learn(&self, list: &[Check], outcome: &mut Outcome, asked_at: Instant, resets: u64) {
         let place = outcome.decisions.len().saturating_sub(1);
-        let (Mode::Exact, Some(decision)) = (outcome.mode, outcome.decisions.last_mut()) else { return };
+        let (Mode::Exact, Some(decision)) = (outcome.mode, outcome.decisions.last_mut()) else {
+            return;
+        };
         let Some(check) = list.get(place) else { return };
         if decision.allowed || decision.retry_after.is_zero() {
             return;
@@ -116,7 +142,8 @@ impl<S: Store> RefusalCache<S> {
             decision.recheck_after = Some(decision.retry_after.min(span));
         }
         self.remember(&check.key, Refusal::new(check, decision, asked_at));
-        // A reset first counts, then forgets: either it forgets what was just written, or it has been counted.
+        // A reset first counts, then forgets: either it forgets what was just written, or it has
+        // been counted.
         if self.resets.load(Ordering::SeqCst) != resets {
             self.known.remove(&check.key);
         }
@@ -133,7 +160,8 @@ impl<S: Store> RefusalCache<S> {
         }
         refusals.push(new);
         // A copy: the key on hand is a slice of a whole message, which it would keep in memory.
-        self.known.insert(Bytes::copy_from_slice(key), refusals.into());
+        self.known
+            .insert(Bytes::copy_from_slice(key), refusals.into());
     }
 
     fn forget(&self, key: &Bytes) {
@@ -163,9 +191,13 @@ impl Refusal {
     }
 
     fn decision(&self, now: Instant) -> Decision {
-        // The wait may have ended while the checks before this one were asked for. It still is a refusal, and those
-        // always carry a wait.
-        let wait = |until: Instant| until.saturating_duration_since(now).max(Duration::from_millis(1));
+        // The wait may have ended while the checks before this one were asked for. It still is a
+        // refusal, and those always carry a wait.
+        let wait = |until: Instant| {
+            until
+                .saturating_duration_since(now)
+                .max(Duration::from_millis(1))
+        };
         Decision {
             allowed: false,
             limit: self.limit.calls.get(),
@@ -197,9 +229,17 @@ impl<S: Store> Store for RefusalCache<S> {
         let mut planned = plans.iter();
         asked.retain(|_| !planned.next().is_some_and(nothing_to_ask));
 
-        let mut outcomes = if asked.is_empty() { Vec::new() } else { self.store.check(asked.clone()).await? };
+        let mut outcomes = if asked.is_empty() {
+            Vec::new()
+        } else {
+            self.store.check(asked.clone()).await?
+        };
         if outcomes.len() != asked.len() {
-            return Err(StoreError::Protocol(format!("{} answers to {} lists", outcomes.len(), asked.len())));
+            return Err(StoreError::Protocol(format!(
+                "{} answers to {} lists",
+                outcomes.len(),
+                asked.len()
+            )));
         }
         for (list, outcome) in asked.iter().zip(&mut outcomes) {
             self.learn(list, outcome, asked_at, resets);
@@ -209,19 +249,26 @@ impl<S: Store> Store for RefusalCache<S> {
 
     async fn reset(&self, key: Bytes) -> Result<bool, StoreError> {
         // Also if the caller goes away or the store fails: the counter may be gone all the same.
-        let _forget = ForgetOnDrop { cache: self, key: key.clone() };
+        let _forget = ForgetOnDrop {
+            cache: self,
+            key: key.clone(),
+        };
         self.store.reset(key).await
     }
 
     async fn refund(&self, refund: Refund) -> Result<u64, StoreError> {
-        let _forget = ForgetOnDrop { cache: self, key: refund.key.clone() };
+        let _forget = ForgetOnDrop {
+            cache: self,
+            key: refund.key.clone(),
+        };
         self.store.refund(refund).await
     }
 
     /// None while a refusal is known: there is no room for a single call.
     async fn lease(&self, ask: LeaseAsk) -> Result<Grant, StoreError> {
         let now = Instant::now();
-        let full = |known: Arc<[Refusal]>| known.iter().any(|refusal| refusal.is_full(ask.limit, now));
+        let full =
+            |known: Arc<[Refusal]>| known.iter().any(|refusal| refusal.is_full(ask.limit, now));
         if self.known.get(&ask.key).is_some_and(full) {
             return Ok(Grant::default());
         }
@@ -229,7 +276,10 @@ impl<S: Store> Store for RefusalCache<S> {
     }
 
     async fn give_back(&self, unused: Unused) -> Result<u64, StoreError> {
-        let _forget = ForgetOnDrop { cache: self, key: unused.key.clone() };
+        let _forget = ForgetOnDrop {
+            cache: self,
+            key: unused.key.clone(),
+        };
         self.store.give_back(unused).await
     }
 }
@@ -239,12 +289,17 @@ impl<S: Inspect> Inspect for RefusalCache<S> {
         let mut inspection = self.store.inspect(key.clone()).await?;
         let now = Instant::now();
         let known = self.known.peek(&key);
-        let holding = known.iter().flat_map(|known| known.iter()).filter(|refusal| refusal.until > now);
-        inspection.refusals.extend(holding.map(|refusal| KnownRefusal {
-            limit: refusal.limit,
-            cost: refusal.cost,
-            retry_after: refusal.until - now,
-        }));
+        let holding = known
+            .iter()
+            .flat_map(|known| known.iter())
+            .filter(|refusal| refusal.until > now);
+        inspection
+            .refusals
+            .extend(holding.map(|refusal| KnownRefusal {
+                limit: refusal.limit,
+                cost: refusal.cost,
+                retry_after: refusal.until - now,
+            }));
         Ok(inspection)
     }
 }
@@ -260,7 +315,10 @@ impl<S: Store> RefusalCache<S> {
                 Plan::Ask => outcomes.next(),
                 Plan::AskUpTo(0, refusal) => {
                     self.hits.inc();
-                    Some(Outcome { decisions: vec![refusal.decision(now)], mode: Mode::Exact })
+                    Some(Outcome {
+                        decisions: vec![refusal.decision(now)],
+                        mode: Mode::Exact,
+                    })
                 }
                 Plan::AskUpTo(_, refusal) => outcomes.next().map(|mut outcome| {
                     if outcome.allowed() {

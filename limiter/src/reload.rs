@@ -1,7 +1,8 @@
-//! Another URL for the same store while the limiter runs: a password that was changed, a server that moved.
+//! Another URL for the same store while the limiter runs: a password that was changed, a server
+//! that moved.
 //!
-//! A new URL is tried first and then takes the place of the old one as a whole; what is under way ends on the old
-//! connections. A URL that does not answer is not taken while the old one does.
+//! A new URL is tried first and then takes the place of the old one as a whole; what is under way
+//! ends on the old connections. A URL that does not answer is not taken while the old one does.
 
 use std::error::Error;
 use std::fmt;
@@ -52,13 +53,17 @@ pub(crate) struct Replaceable<S> {
 
 impl<S> Clone for Replaceable<S> {
     fn clone(&self) -> Self {
-        Self { current: Arc::clone(&self.current) }
+        Self {
+            current: Arc::clone(&self.current),
+        }
     }
 }
 
 impl<S> Replaceable<S> {
     pub(crate) fn new(store: S) -> Self {
-        Self { current: Arc::new(ArcSwap::from_pointee(store)) }
+        Self {
+            current: Arc::new(ArcSwap::from_pointee(store)),
+        }
     }
 }
 
@@ -113,7 +118,9 @@ pub(crate) async fn run(
     while requests.changed().await.is_ok() {
         let load = Arc::clone(&load);
         let loaded = tokio::task::spawn_blocking(move || load()).await;
-        let loaded = loaded.unwrap_or_else(|panic| Err(panic.into())).map_err(ReloadError::Source);
+        let loaded = loaded
+            .unwrap_or_else(|panic| Err(panic.into()))
+            .map_err(ReloadError::Source);
         let replaced = async {
             let new = match loaded? {
                 StoreConfig::Redis(new) => new,
@@ -124,7 +131,10 @@ pub(crate) async fn run(
                 return Ok(());
             }
             replace(&store, open(&new)?).await?;
-            tracing::info!(store = StoreConfig::Redis(new.clone()).describe(), "the store is reached by its new URL");
+            tracing::info!(
+                store = StoreConfig::Redis(new.clone()).describe(),
+                "the store is reached by its new URL"
+            );
             url = new;
             Ok(())
         };
@@ -138,12 +148,16 @@ pub(crate) async fn run(
     }
 }
 
-/// Puts `new` in the place of the old store if it answers, or if the old one does not either: then nothing is lost.
+/// Puts `new` in the place of the old store if it answers, or if the old one does not either: then
+/// nothing is lost.
 async fn replace(store: &Replaceable<RedisStore>, new: RedisStore) -> Result<(), StoreError> {
     let old = store.current.load_full();
     match first_answer(&new).await {
         Err(error) if old.ping().await.is_ok() => return Err(error),
-        Err(error) => tracing::warn!(error = describe(&error), "the store answers by neither URL; the new one holds"),
+        Err(error) => tracing::warn!(
+            error = describe(&error),
+            "the store answers by neither URL; the new one holds"
+        ),
         Ok(()) => {}
     }
     store.current.store(Arc::new(new));
@@ -154,7 +168,9 @@ async fn first_answer(store: &RedisStore) -> Result<(), StoreError> {
     let deadline = Instant::now() + FIRST_ANSWER;
     loop {
         match store.ping().await {
-            Err(error) if error.is_transient() && Instant::now() < deadline => tokio::time::sleep(PAUSE).await,
+            Err(error) if error.is_transient() && Instant::now() < deadline => {
+                tokio::time::sleep(PAUSE).await;
+            }
             answer => return answer,
         }
     }

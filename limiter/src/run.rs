@@ -1,4 +1,5 @@
-//! The limiter's role: a store and its layers, the gRPC service over them, and its operations listener.
+//! The limiter's role: a store and its layers, the gRPC service over them, and its operations
+//! listener.
 
 use std::io;
 use std::sync::Arc;
@@ -30,12 +31,12 @@ use crate::store::StoreError;
 /// Connections to Redis. Checks are pipelined on each, so two keep a Redis busy that uses one core.
 const REDIS_CONNECTIONS: u32 = 2;
 
-/// Lists that are worth a second round trip to Redis. Calls at half load wait a tenth less than with the gateway's 32, and
-/// a busy Redis costs the same.
+/// Lists that are worth a second round trip to Redis. Calls at half load wait a tenth less than
+/// with the gateway's 32, and a busy Redis costs the same.
 const WORTH_REDIS: usize = 8;
 
-/// Redis keeps the time itself, because it has to part with a connection that was slow. This much later a round trip is
-/// given up all the same.
+/// Redis keeps the time itself, because it has to part with a connection that was slow. This much
+/// later a round trip is given up all the same.
 const GRACE: Duration = Duration::from_millis(50);
 
 /// Why a limiter ended.
@@ -60,23 +61,39 @@ pub enum Error {
 
 /// Serves until `shutdown`, then lets calls in flight end.
 ///
-/// A store that is down does not keep the limiter from starting: it starts in its degraded mode and says so.
+/// A store that is down does not keep the limiter from starting: it starts in its degraded mode and
+/// says so.
 ///
 /// # Errors
 /// If the store can never work as configured, or a listener fails.
-pub async fn run(config: Config, listeners: Listeners, shutdown: CancellationToken) -> Result<(), Error> {
+pub async fn run(
+    config: Config,
+    listeners: Listeners,
+    shutdown: CancellationToken,
+) -> Result<(), Error> {
     let ops = Ops::new("limiter");
     let description = config.store.describe();
-    tracing::info!(store = description, on_store_failure = config.on_store_failure.as_str(), "the limiter starts");
+    tracing::info!(
+        store = description,
+        on_store_failure = config.on_store_failure.as_str(),
+        "the limiter starts"
+    );
     match config.store.clone() {
         StoreConfig::Memory if config.lease_calls_above.is_some() => {
-            tracing::warn!("leases save round trips to Redis: with the store in memory they change nothing");
+            tracing::warn!(
+                "leases save round trips to Redis: with the store in memory they change nothing"
+            );
             serve(memory(&config, &ops), &config, listeners, ops, shutdown).await
         }
-        StoreConfig::Memory => serve(memory(&config, &ops), &config, listeners, ops, shutdown).await,
+        StoreConfig::Memory => {
+            serve(memory(&config, &ops), &config, listeners, ops, shutdown).await
+        }
         StoreConfig::Redis(url) => {
             let store = redis(&url, &config, &ops, &shutdown).await;
-            let store = store.map_err(|source| Error::Store { store: description, source })?;
+            let store = store.map_err(|source| Error::Store {
+                store: description,
+                source,
+            })?;
             serve(store, &config, listeners, ops, shutdown).await
         }
     }
@@ -87,9 +104,18 @@ fn memory(config: &Config, ops: &Ops) -> Arc<MemoryStore> {
     let store = Arc::new(MemoryStore::new(&config.memory));
     let (read, most) = (Arc::clone(&store), config.memory.max_keys as u64);
     ops.registry(|registry| {
-        ReadGauge::register(registry, "limiter_memory_keys", "Keys in the memory store", move || read.len() as u64);
+        ReadGauge::register(
+            registry,
+            "limiter_memory_keys",
+            "Keys in the memory store",
+            move || read.len() as u64,
+        );
         ReadGauge::register(registry, "limiter_memory_max_keys", MAX_KEYS, move || most);
-        registry.register("limiter_memory_full_refusals", MEMORY_FULL, store.full_refusals().clone());
+        registry.register(
+            "limiter_memory_full_refusals",
+            MEMORY_FULL,
+            store.full_refusals().clone(),
+        );
     });
     store
 }
@@ -115,10 +141,17 @@ async fn redis(
     };
     // A store at a URL that starts to connect.
     let open = move |url: &SecretString| {
-        RedisStore::new(RedisConfig { url: url.expose_secret().to_owned(), ..settings.clone() })
+        RedisStore::new(RedisConfig {
+            url: url.expose_secret().to_owned(),
+            ..settings.clone()
+        })
     };
     let store = Replaceable::new(open(url)?);
-    let batches = BatchConfig { timeout: config.store_timeout + GRACE, worth: WORTH_REDIS, ..BatchConfig::default() };
+    let batches = BatchConfig {
+        timeout: config.store_timeout + GRACE,
+        worth: WORTH_REDIS,
+        ..BatchConfig::default()
+    };
     let batched = Batched::new(store.clone(), batches, metrics.batch_lists.clone());
     let watch = DegradedConfig {
         name: "store",
@@ -138,11 +171,19 @@ async fn redis(
     }
 
     let lease_calls_above = config.lease_calls_above.unwrap_or(u64::MAX);
-    let cache = RefusalCache::new(degraded, config.refusals, metrics.refusal_cache_hits.clone());
+    let cache = RefusalCache::new(
+        degraded,
+        config.refusals,
+        metrics.refusal_cache_hits.clone(),
+    );
     let lease_metrics = LeaseMetrics::default();
     let cache = cache.with_leases_above(lease_calls_above);
     let layers = Arc::new(Leased::new(cache, lease_calls_above, lease_metrics.clone()));
-    let (refusals, local, most) = (Arc::clone(&layers), Arc::clone(&layers), config.memory.max_keys as u64);
+    let (refusals, local, most) = (
+        Arc::clone(&layers),
+        Arc::clone(&layers),
+        config.memory.max_keys as u64,
+    );
     ops.registry(|registry| {
         if config.lease_calls_above.is_some() {
             lease_metrics.register(registry.sub_registry_with_prefix("limiter"));
@@ -151,9 +192,13 @@ async fn redis(
         let full = layers.store().store().local_full_refusals().clone();
         registry.register("limiter_memory_full_refusals", MEMORY_FULL, full);
         let help = "Keys with a remembered refusal";
-        ReadGauge::register(registry, "limiter_refusal_cache_keys", help, move || refusals.store().len() as u64);
+        ReadGauge::register(registry, "limiter_refusal_cache_keys", help, move || {
+            refusals.store().len() as u64
+        });
         let help = "Keys in this replica's memory, counted while the store did not answer";
-        ReadGauge::register(registry, "limiter_memory_keys", help, move || local.store().store().local_keys() as u64);
+        ReadGauge::register(registry, "limiter_memory_keys", help, move || {
+            local.store().store().local_keys() as u64
+        });
     });
     Ok(layers)
 }
@@ -174,14 +219,24 @@ async fn serve<S: Inspect>(
         .map_err(Error::Reflection)?;
     let metrics = ServiceMetrics::default();
     ops.registry(|registry| metrics.register(registry.sub_registry_with_prefix("limiter")));
-    let service = LimiterService::new(store, config.calls_in_flight.get(), config.top_keys, metrics);
+    let service = LimiterService::new(
+        store,
+        config.calls_in_flight.get(),
+        config.top_keys,
+        metrics,
+    );
     let limiter = LimiterServer::new(service).max_decoding_message_size(MAX_REQUEST_BYTES);
 
     let ops_stopped = CancellationToken::new();
     let _stop_ops = ops_stopped.clone().drop_guard();
-    let ops_server = listeners.ops.map(|listener| tokio::spawn(ops.serve(listener, ops_stopped)));
+    let ops_server = listeners
+        .ops
+        .map(|listener| tokio::spawn(ops.serve(listener, ops_stopped)));
 
-    let front = Front::new(limiter, Routes::new(health).add_service(reflection).prepare());
+    let front = Front::new(
+        limiter,
+        Routes::new(health).add_service(reflection).prepare(),
+    );
     let server = connections::serve(listeners.service, front, shutdown.clone());
     set_health(&reporter, ServingStatus::Serving).await;
     ready.ready();

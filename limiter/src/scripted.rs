@@ -48,7 +48,10 @@ impl ScriptedStore {
     pub(crate) fn new() -> Self {
         let clock = ManualClock::at_micros(1_000_000_000);
         Self {
-            store: Arc::new(MemoryStore::with_clock(&MemoryConfig::default(), clock.clone())),
+            store: Arc::new(MemoryStore::with_clock(
+                &MemoryConfig::default(),
+                clock.clone(),
+            )),
             clock,
             behaviour: watch::Sender::new(Behaviour::Answer),
             calls: Arc::default(),
@@ -89,7 +92,10 @@ impl ScriptedStore {
         tokio::time::advance(by).await;
     }
 
-    async fn act<T>(&self, work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    async fn act<T>(
+        &self,
+        work: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
         let mut behaviour = self.behaviour.subscribe();
         let now = *behaviour.borrow();
         match now {
@@ -153,12 +159,21 @@ pub(crate) fn check(key: &'static str, limit: Limit) -> Check {
 
 /// A check.
 pub(crate) fn cost(key: &'static str, limit: Limit, cost: u64) -> Check {
-    Check { limit_name: "test".into(), key: Bytes::from_static(key.as_bytes()), limit, cost }
+    Check {
+        limit_name: "test".into(),
+        key: Bytes::from_static(key.as_bytes()),
+        limit,
+        cost,
+    }
 }
 
 /// Asks about one list.
 pub(crate) async fn ask(store: &impl Store, list: CheckList) -> Outcome {
-    store.check(vec![list]).await.expect("the store answers").remove(0)
+    store
+        .check(vec![list])
+        .await
+        .expect("the store answers")
+        .remove(0)
 }
 
 /// Asks about one check, of which there must be one decision.

@@ -8,14 +8,19 @@ use bytes::Bytes;
 use crate::check::{CheckList, Limit, Outcome};
 use crate::window::{self, Grant};
 
-/// Keeps counters and decides. Layers (cache, batching, degraded mode) wrap a store and are stores themselves.
+/// Keeps counters and decides. Layers (cache, batching, degraded mode) wrap a store and are stores
+/// themselves.
 pub trait Store: Send + Sync + 'static {
-    /// Evaluates independent lists, each atomically and in the given order. The answers are in the order of the lists.
+    /// Evaluates independent lists, each atomically and in the given order. The answers are in the
+    /// order of the lists.
     ///
     /// # Errors
-    /// If not every list could be decided. Some may have been charged all the same: a lost answer is not a lost
-    /// charge, so asking again can only count too much, never too little.
-    fn check(&self, lists: Vec<CheckList>) -> impl Future<Output = Result<Vec<Outcome>, StoreError>> + Send;
+    /// If not every list could be decided. Some may have been charged all the same: a lost answer
+    /// is not a lost charge, so asking again can only count too much, never too little.
+    fn check(
+        &self,
+        lists: Vec<CheckList>,
+    ) -> impl Future<Output = Result<Vec<Outcome>, StoreError>> + Send;
 
     /// Forgets everything counted under `key`; says whether there was anything.
     ///
@@ -23,14 +28,16 @@ pub trait Store: Send + Sync + 'static {
     /// If the store did not answer; the counter may be gone all the same.
     fn reset(&self, key: Bytes) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// Takes admissions back that should not count after all; says how many. Never more than count. A cost of 0 takes
-    /// nothing back, but whoever remembers refusals of the key forgets them.
+    /// Takes admissions back that should not count after all; says how many. Never more than count.
+    /// A cost of 0 takes nothing back, but whoever remembers refusals of the key forgets them.
     ///
     /// # Errors
-    /// If the store did not answer; they may be taken back all the same, so asking again can take back others' too.
+    /// If the store did not answer; they may be taken back all the same, so asking again can take
+    /// back others' too.
     fn refund(&self, refund: Refund) -> impl Future<Output = Result<u64, StoreError>> + Send;
 
-    /// Admits up to `wanted` calls ahead, to be made within [`lease_span`](crate::window::lease_span): see
+    /// Admits up to `wanted` calls ahead, to be made within
+    /// [`lease_span`](crate::window::lease_span): see
     /// [`Window::lease`](crate::window::Window::lease). A store that does not lease grants nothing.
     ///
     /// # Errors
@@ -62,11 +69,11 @@ pub struct Refund {
 /// When admissions that are taken back were made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Admitted {
-    /// Just now, or it does not matter: the newest are taken back. If others were admitted since, one of those leaves
-    /// its window too early.
+    /// Just now, or it does not matter: the newest are taken back. If others were admitted since,
+    /// one of those leaves its window too early.
     Last,
-    /// At most this long ago: the oldest of that time are taken back, which keeps the promise for those that are left.
-    /// Nothing is taken back if they may have left the window since.
+    /// At most this long ago: the oldest of that time are taken back, which keeps the promise for
+    /// those that are left. Nothing is taken back if they may have left the window since.
     Within(Duration),
 }
 
@@ -110,7 +117,9 @@ pub struct Unused {
 #[non_exhaustive]
 pub enum StoreError {
     /// No answer in time.
-    #[error("the store did not answer within {0:?}: is it overloaded or unreachable? See --store-timeout")]
+    #[error(
+        "the store did not answer within {0:?}: is it overloaded or unreachable? See --store-timeout"
+    )]
     Timeout(Duration),
     /// No connection, or one that broke.
     #[error("the store is unavailable: check that it runs at the configured address")]
@@ -118,7 +127,8 @@ pub enum StoreError {
     /// No room for another counter. Redis says so when it is out of memory and may not evict.
     #[error("the store has no room for another counter: give it more memory")]
     Full,
-    /// The store is there but does not serve: it is loading, read-only, or does not accept the credentials.
+    /// The store is there but does not serve: it is loading, read-only, or does not accept the
+    /// credentials.
     #[error("the store does not serve: {0}")]
     Refused(String),
     /// An answer that makes no sense: a defect, or something else writes to the same keys.

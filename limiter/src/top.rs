@@ -1,10 +1,13 @@
-//! Which keys are asked about most and refused most, in bounded memory: an answer for operators, no part of any decision.
+//! Which keys are asked about most and refused most, in bounded memory: an answer for operators, no
+//! part of any decision.
 //!
-//! Two sketches count by key: one all checks, one refusals, so that a few refused keys are found among many busy ones.
-//! Counts are of the last one to two minutes: the minute that runs and the one before it. What is told of a key did
-//! happen; how much more may have happened before the key was noticed is told beside it.
+//! Two sketches count by key: one all checks, one refusals, so that a few refused keys are found
+//! among many busy ones. Counts are of the last one to two minutes: the minute that runs and the
+//! one before it. What is told of a key did happen; how much more may have happened before the key
+//! was noticed is told beside it.
 //!
-//! Keys may be credentials. They leave this module through the gRPC port only, never into metrics or logs.
+//! Keys may be credentials. They leave this module through the gRPC port only, never into metrics
+//! or logs.
 
 mod sketch;
 
@@ -40,7 +43,11 @@ pub(crate) struct Subject {
 
 impl From<&Check> for Subject {
     fn from(check: &Check) -> Self {
-        Self { key: check.key.clone(), limit_name: Arc::clone(&check.limit_name), limit: check.limit }
+        Self {
+            key: check.key.clone(),
+            limit_name: Arc::clone(&check.limit_name),
+            limit: check.limit,
+        }
     }
 }
 
@@ -84,16 +91,37 @@ impl TopKeys {
     /// The first `keys` of each kind.
     pub(crate) fn report(&self, keys: usize, now: Instant) -> Report {
         let epoch = self.epoch(now);
-        let busiest = self.checks.top(keys, epoch).into_iter().map(|(subject, checks)| {
-            let refused = self.refusals.count(self.hasher.hash_one(&subject.key), &subject.key, epoch);
-            TopKey { subject, checks, refused }
-        });
-        let most_refused = self.refusals.top(keys, epoch).into_iter().map(|(subject, refused)| {
-            let checks = self.checks.count(self.hasher.hash_one(&subject.key), &subject.key, epoch);
-            // A key that was pushed out of the one sketch still was checked as often as it was refused.
-            let seen = checks.seen.max(refused.seen);
-            TopKey { subject, checks: Count { seen, ..checks }, refused }
-        });
+        let busiest = self
+            .checks
+            .top(keys, epoch)
+            .into_iter()
+            .map(|(subject, checks)| {
+                let refused =
+                    self.refusals
+                        .count(self.hasher.hash_one(&subject.key), &subject.key, epoch);
+                TopKey {
+                    subject,
+                    checks,
+                    refused,
+                }
+            });
+        let most_refused = self
+            .refusals
+            .top(keys, epoch)
+            .into_iter()
+            .map(|(subject, refused)| {
+                let checks =
+                    self.checks
+                        .count(self.hasher.hash_one(&subject.key), &subject.key, epoch);
+                // A key that was pushed out of the one sketch still was checked as often as it was
+                // refused.
+                let seen = checks.seen.max(refused.seen);
+                TopKey {
+                    subject,
+                    checks: Count { seen, ..checks },
+                    refused,
+                }
+            });
         let running = now.saturating_duration_since(self.started);
         let into_epoch = Duration::from_nanos((running.as_nanos() % EPOCH.as_nanos()) as u64);
         Report {
@@ -105,7 +133,8 @@ impl TopKeys {
 
     /// The limit a key was last checked under, if the key is one that stands out.
     pub(crate) fn limit_of(&self, key: &[u8], now: Instant) -> Option<Limit> {
-        self.checks.limit_of(self.hasher.hash_one(key), key, self.epoch(now))
+        self.checks
+            .limit_of(self.hasher.hash_one(key), key, self.epoch(now))
     }
 
     fn epoch(&self, now: Instant) -> u64 {
@@ -135,9 +164,14 @@ mod tests {
         }
         let report = top.report(10, now);
         let told = |keys: &[TopKey]| -> Vec<_> {
-            keys.iter().map(|top| (top.subject.key.clone(), top.checks.seen, top.refused.seen)).collect()
+            keys.iter()
+                .map(|top| (top.subject.key.clone(), top.checks.seen, top.refused.seen))
+                .collect()
         };
-        assert_eq!(told(&report.busiest), [("busy".into(), 100, 0), ("knocks".into(), 8, 3)]);
+        assert_eq!(
+            told(&report.busiest),
+            [("busy".into(), 100, 0), ("knocks".into(), 8, 3)]
+        );
         assert_eq!(told(&report.most_refused), [("knocks".into(), 8, 3)]);
         assert_eq!(told(&top.report(1, now).busiest).len(), 1);
         assert_eq!(top.limit_of(b"knocks", now), Some(limit(5, 60)));
@@ -151,11 +185,20 @@ mod tests {
         tokio::time::advance(Duration::from_secs(70)).await;
         top.record(&subject("k"), true, Instant::now());
         let report = top.report(10, Instant::now());
-        assert_eq!((report.window, report.busiest[0].checks.seen), (Duration::from_secs(70), 2));
+        assert_eq!(
+            (report.window, report.busiest[0].checks.seen),
+            (Duration::from_secs(70), 2)
+        );
         tokio::time::advance(Duration::from_secs(60)).await;
         let report = top.report(10, Instant::now());
         assert_eq!(report.window, Duration::from_secs(70));
-        assert_eq!((report.busiest[0].checks.seen, report.most_refused[0].refused.seen), (1, 1));
+        assert_eq!(
+            (
+                report.busiest[0].checks.seen,
+                report.most_refused[0].refused.seen
+            ),
+            (1, 1)
+        );
         tokio::time::advance(Duration::from_secs(60)).await;
         let report = top.report(10, Instant::now());
         assert!(report.busiest.is_empty() && report.most_refused.is_empty());

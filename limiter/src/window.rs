@@ -1,35 +1,42 @@
 //! The exact sliding window over one key, as a pure function of its past: no clock, no I/O.
 //!
-//! Promise: in every half-open interval of `period`, wherever it starts, at most `calls` are admitted. Up to
-//! [`EXACT_CALLS`] the window is exact the other way too: it refuses only what would break the promise, and says the
-//! first moment at which it would not. It keeps the time of every admission that still matters, so the question "do
-//! `cost` more fit?" is a look at how many of them lie in `(now - period, now]`; no other interval that contains `now`
-//! can hold more, because nothing has been admitted after `now`.
+//! Promise: in every half-open interval of `period`, wherever it starts, at most `calls` are
+//! admitted. Up to [`EXACT_CALLS`] the window is exact the other way too: it refuses only what
+//! would break the promise, and says the first moment at which it would not. It keeps the time of
+//! every admission that still matters, so the question "do `cost` more fit?" is a look at how many
+//! of them lie in `(now - period, now]`; no other interval that contains `now` can hold more,
+//! because nothing has been admitted after `now`.
 //!
-//! Above [`EXACT_CALLS`], admissions that fall close together share a slot that leaves the window as
-//! a whole with its *latest* member: still never over, refused early by less than 1/128 of the period, memory bounded.
+//! Above [`EXACT_CALLS`], admissions that fall close together share a slot that leaves the window
+//! as a whole with its *latest* member: still never over, refused early by less than 1/128 of the
+//! period, memory bounded.
 //!
-//! Time is whole microseconds since anything. It never runs backwards for a key: a moment before the last admission
-//! counts as that admission's moment, and waits are told as the lagging clock will measure them.
+//! Time is whole microseconds since anything. It never runs backwards for a key: a moment before
+//! the last admission counts as that admission's moment, and waits are told as the lagging clock
+//! will measure them.
 //!
-//! **Ahead.** [`Window::lease`] admits calls that will be made within [`lease_span`], without knowing when. It decides
-//! at the first moment at which they can be made and records the last one. That keeps the promise: take any interval of
-//! a period, and of the admissions in it the one that was decided last, at `d`. It is in the interval, so the interval
-//! begins after `d - period`; every other admission in it is recorded no earlier than it was made, so after
-//! `d - period` too, and was counted at `d`. So a log may hold moments that are still to come, and a clock behind the
-//! newest admission is not always one that was set back. Only slotted logs do (others hold too few calls to be worth
-//! it): there a clock that is behind by no more than [`lease_span`] is believed. Such admissions leave the window that
-//! much late, which with a slot's span still is less than 1 % of the period.
+//! **Ahead.** [`Window::lease`] admits calls that will be made within [`lease_span`], without
+//! knowing when. It decides at the first moment at which they can be made and records the last one.
+//! That keeps the promise: take any interval of a period, and of the admissions in it the one that
+//! was decided last, at `d`. It is in the interval, so the interval begins after `d - period`;
+//! every other admission in it is recorded no earlier than it was made, so after `d - period` too,
+//! and was counted at `d`. So a log may hold moments that are still to come, and a clock behind the
+//! newest admission is not always one that was set back. Only slotted logs do (others hold too few
+//! calls to be worth it): there a clock that is behind by no more than [`lease_span`] is believed.
+//! Such admissions leave the window that much late, which with a slot's span still is less than 1 %
+//! of the period.
 //!
-//! **Back.** [`Window::refund`] takes admissions back as if they had not been. Without more knowledge it takes the
-//! newest. That is right if the call was the newest; otherwise a call that does count keeps the place of an older one,
-//! and leaves the window too early. Who says how long ago the call was made at most, gets the oldest admissions of that
-//! time, which are not newer than the call's own: the promise holds for the calls that are left.
+//! **Back.** [`Window::refund`] takes admissions back as if they had not been. Without more
+//! knowledge it takes the newest. That is right if the call was the newest; otherwise a call that
+//! does count keeps the place of an older one, and leaves the window too early. Who says how long
+//! ago the call was made at most, gets the oldest admissions of that time, which are not newer than
+//! the call's own: the promise holds for the calls that are left.
 //!
-//! Equal keys may be checked against different limits. While a key counts, it remembers as many admissions as the
-//! largest `calls` that admitted on it needs, for the longest period that admitted on it. So a limit holds from its
-//! first admission on; what was forgotten before, because no limit in use needed it, stays forgotten. Once a key has
-//! admitted under more than [`EXACT_CALLS`] it stays slotted, for small limits too, until nothing counts any more.
+//! Equal keys may be checked against different limits. While a key counts, it remembers as many
+//! admissions as the largest `calls` that admitted on it needs, for the longest period that
+//! admitted on it. So a limit holds from its first admission on; what was forgotten before, because
+//! no limit in use needed it, stays forgotten. Once a key has admitted under more than
+//! [`EXACT_CALLS`] it stays slotted, for small limits too, until nothing counts any more.
 
 mod exact;
 mod slotted;
@@ -46,20 +53,20 @@ pub use snapshot::{Snapshot, Standing};
 /// Up to this many calls every admission is remembered by itself.
 pub const EXACT_CALLS: u64 = 1000;
 
-/// Larger `calls` and longer periods are counted as this many calls, this many microseconds (12 days): stores write both
-/// in five bytes, and a cost above any `calls` must fit into them too.
+/// Larger `calls` and longer periods are counted as this many calls, this many microseconds (12
+/// days): stores write both in five bytes, and a cost above any `calls` must fit into them too.
 pub(crate) const MOST: u64 = (1 << 40) - 2;
 
-/// The longest that a call may be admitted ahead: long enough to save many questions, short enough that what nobody
-/// made is soon given back.
+/// The longest that a call may be admitted ahead: long enough to save many questions, short enough
+/// that what nobody made is soon given back.
 const LONGEST_LEASE: u64 = 100_000;
 
-/// A lease takes at most this part of what is left, so that others get something too and the last calls are decided one
-/// by one.
+/// A lease takes at most this part of what is left, so that others get something too and the last
+/// calls are decided one by one.
 const LEASE_SHARE: u64 = 4;
 
-/// How many microseconds ahead calls may be admitted under limits of this period: 1/1024 of it, so that it and a slot's
-/// 1/128 are less than 1 % together.
+/// How many microseconds ahead calls may be admitted under limits of this period: 1/1024 of it, so
+/// that it and a slot's 1/128 are less than 1 % together.
 #[must_use]
 pub fn lease_span(period: u64) -> u64 {
     (period / 1024).min(LONGEST_LEASE)
@@ -78,7 +85,10 @@ impl From<Limit> for Terms {
     /// A part of a microsecond counts as a whole one.
     fn from(limit: Limit) -> Self {
         let micros = limit.renewal_period.as_nanos().div_ceil(1000);
-        Self { calls: limit.calls.get().min(MOST), period: u64::try_from(micros).unwrap_or(MOST).clamp(1, MOST) }
+        Self {
+            calls: limit.calls.get().min(MOST),
+            period: u64::try_from(micros).unwrap_or(MOST).clamp(1, MOST),
+        }
     }
 }
 
@@ -126,7 +136,8 @@ pub struct Grant {
 pub enum Admitted {
     /// The newest.
     Last,
-    /// The oldest of those recorded at this moment or later; if there are too few, the newest of those before.
+    /// The oldest of those recorded at this moment or later; if there are too few, the newest of
+    /// those before.
     Since(u64),
 }
 
@@ -150,7 +161,11 @@ struct Reach {
 
 impl Default for Reach {
     fn default() -> Self {
-        Self { calls: 0, shortest: u64::MAX, longest: 0 }
+        Self {
+            calls: 0,
+            shortest: u64::MAX,
+            longest: 0,
+        }
     }
 }
 
@@ -203,7 +218,8 @@ impl Log {
 }
 
 impl Window {
-    /// Decides a call of `cost` (0: whether one more would be admitted) at `clock`, and remembers it if admitted.
+    /// Decides a call of `cost` (0: whether one more would be admitted) at `clock`, and remembers
+    /// it if admitted.
     pub fn check(&mut self, terms: Terms, cost: u64, clock: u64) -> Verdict {
         if self.has_ended(clock) {
             return self.start_anew(|fresh| fresh.check(terms, cost, clock));
@@ -217,20 +233,40 @@ impl Window {
         let reset_after = newest.filter(|_| used > 0).map_or(0, wait_for);
         let wanted = cost.max(1);
         if wanted > room {
-            // The first admission whose leaving makes room. Without one the cost exceeds the limit itself.
-            let leaves = (terms.calls + 1).checked_sub(wanted).filter(|rank| *rank > 0);
-            let retry_after = leaves.and_then(|rank| self.log.nth_newest(rank)).map_or(reset_after, wait_for);
-            return Verdict { allowed: false, remaining: room, retry_after, reset_after };
+            // The first admission whose leaving makes room. Without one the cost exceeds the limit
+            // itself.
+            let leaves = (terms.calls + 1)
+                .checked_sub(wanted)
+                .filter(|rank| *rank > 0);
+            let retry_after = leaves
+                .and_then(|rank| self.log.nth_newest(rank))
+                .map_or(reset_after, wait_for);
+            return Verdict {
+                allowed: false,
+                remaining: room,
+                retry_after,
+                reset_after,
+            };
         }
         if cost == 0 {
-            return Verdict { allowed: true, remaining: room, retry_after: 0, reset_after };
+            return Verdict {
+                allowed: true,
+                remaining: room,
+                retry_after: 0,
+                reset_after,
+            };
         }
         let recorded = self.admit(terms, cost, now, now);
-        Verdict { allowed: true, remaining: room - cost, retry_after: 0, reset_after: wait_for(recorded) }
+        Verdict {
+            allowed: true,
+            remaining: room - cost,
+            retry_after: 0,
+            reset_after: wait_for(recorded),
+        }
     }
 
-    /// Admits up to `wanted` calls that are made between now and [`lease_span`] later: none if there is hardly room, or
-    /// the limit is counted exactly.
+    /// Admits up to `wanted` calls that are made between now and [`lease_span`] later: none if
+    /// there is hardly room, or the limit is counted exactly.
     pub fn lease(&mut self, terms: Terms, wanted: u64, clock: u64) -> Grant {
         if self.has_ended(clock) {
             return self.start_anew(|fresh| fresh.lease(terms, wanted, clock));
@@ -239,10 +275,17 @@ impl Window {
         let remaining = terms.calls.saturating_sub(self.log.used(now, terms.period));
         let units = wanted.min(remaining / LEASE_SHARE);
         if units == 0 || terms.calls <= EXACT_CALLS {
-            return Grant { remaining, ..Grant::default() };
+            return Grant {
+                remaining,
+                ..Grant::default()
+            };
         }
         let recorded = self.admit(terms, units, now, now + lease_span(terms.period));
-        Grant { units, recorded, remaining: remaining - units }
+        Grant {
+            units,
+            recorded,
+            remaining: remaining - units,
+        }
     }
 
     /// Takes up to `units` admissions back that still count; says how many.
@@ -268,7 +311,9 @@ impl Window {
     /// From this moment on nothing here matters any more; 0 if nothing does already.
     #[must_use]
     pub fn ends_at(&self) -> u64 {
-        self.log.newest().map_or(0, |newest| newest + self.reach.longest)
+        self.log
+            .newest()
+            .map_or(0, |newest| newest + self.reach.longest)
     }
 
     /// Whether remembering a call of `cost` takes more memory than it has.
@@ -293,8 +338,8 @@ impl Window {
         self.log.newest().is_some() && self.ends_at() <= clock
     }
 
-    /// Begins a window without a past, which takes this one's place only if it admits something: otherwise a clock may
-    /// still be set back to where this one matters.
+    /// Begins a window without a past, which takes this one's place only if it admits something:
+    /// otherwise a clock may still be set back to where this one matters.
     fn start_anew<T>(&mut self, decide: impl FnOnce(&mut Self) -> T) -> T {
         let mut fresh = Self::default();
         let decided = decide(&mut fresh);
@@ -310,12 +355,18 @@ impl Window {
             Log::Exact(_) => 0,
             Log::Slotted(_) => lease_span(self.reach.longest),
         };
-        self.log.newest().map_or(clock, |newest| clock.max(newest.saturating_sub(ahead)))
+        self.log
+            .newest()
+            .map_or(clock, |newest| clock.max(newest.saturating_sub(ahead)))
     }
 
-    /// Remembers a call that was decided at `now`, as made at `moment` or, if that is later, with the newest.
+    /// Remembers a call that was decided at `now`, as made at `moment` or, if that is later, with
+    /// the newest.
     fn admit(&mut self, terms: Terms, cost: u64, now: u64, moment: u64) -> u64 {
-        let recorded = self.log.newest().map_or(moment, |newest| newest.max(moment));
+        let recorded = self
+            .log
+            .newest()
+            .map_or(moment, |newest| newest.max(moment));
         self.reach = self.reach.with(terms);
         if let Log::Exact(log) = &self.log
             && self.reach.calls > EXACT_CALLS

@@ -30,7 +30,11 @@ pub(crate) fn refund_to_wire(refund: &Refund) -> v1::RefundRequest {
         Admitted::Last => None,
         Admitted::Within(age) => Some(millis(age)),
     };
-    v1::RefundRequest { key: refund.key.clone(), cost: Some(refund.cost), admitted_within_ms }
+    v1::RefundRequest {
+        key: refund.key.clone(),
+        cost: Some(refund.cost),
+        admitted_within_ms,
+    }
 }
 
 pub(crate) fn decision_to_wire(decision: &Decision) -> v1::Decision {
@@ -62,14 +66,20 @@ pub(crate) fn outcome_to_wire(outcome: &Outcome) -> v1::CheckResponse {
 }
 
 pub(crate) fn limit_to_wire(limit: &Limit) -> v1::Limit {
-    v1::Limit { calls: limit.calls.get(), renewal_period_ms: millis(limit.renewal_period) }
+    v1::Limit {
+        calls: limit.calls.get(),
+        renewal_period_ms: millis(limit.renewal_period),
+    }
 }
 
 /// Everything known of a key, with its standing under each of `limits`.
 pub(crate) fn inspection_to_wire(inspection: &Inspection, limits: &[Limit]) -> v1::InspectResponse {
     let snapshot = &inspection.snapshot;
     let mut response = v1::InspectResponse {
-        standings: limits.iter().map(|limit| standing_to_wire(inspection, limit)).collect(),
+        standings: limits
+            .iter()
+            .map(|limit| standing_to_wire(inspection, limit))
+            .collect(),
         refusals: inspection.refusals.iter().map(refusal_to_wire).collect(),
         mode: mode_to_wire(inspection.mode).into(),
         ..v1::InspectResponse::default()
@@ -80,9 +90,11 @@ pub(crate) fn inspection_to_wire(inspection: &Inspection, limits: &[Limit]) -> v
         response.used = whole.used;
         // An age is what has passed for certain; a wait is how long to wait at the most.
         (response.first_age_ms, response.last_age_ms) = (first / 1000, last / 1000);
-        (response.next_slot_ms, response.empty_after_ms) = (wait(whole.next_slot), wait(whole.reset_after));
+        (response.next_slot_ms, response.empty_after_ms) =
+            (wait(whole.next_slot), wait(whole.reset_after));
         response.largest_calls = largest.calls;
-        (response.shortest_period_ms, response.longest_period_ms) = (wait(shortest), wait(largest.period));
+        (response.shortest_period_ms, response.longest_period_ms) =
+            (wait(shortest), wait(largest.period));
         response.slotted = snapshot.is_slotted();
     }
     response
@@ -102,7 +114,11 @@ fn standing_to_wire(inspection: &Inspection, limit: &Limit) -> v1::Standing {
 
 fn refusal_to_wire(refusal: &KnownRefusal) -> v1::KnownRefusal {
     let limit = Some(limit_to_wire(&refusal.limit));
-    v1::KnownRefusal { limit, cost: refusal.cost, retry_after_ms: millis(refusal.retry_after) }
+    v1::KnownRefusal {
+        limit,
+        cost: refusal.cost,
+        retry_after_ms: millis(refusal.retry_after),
+    }
 }
 
 /// Microseconds as whole milliseconds, rounded up.
@@ -135,23 +151,38 @@ fn top_key_to_wire(top: &TopKey) -> v1::TopKey {
 ///
 /// # Errors
 /// If it cannot be the answer to that list: a limiter of another version, or no limiter.
-pub(crate) fn outcome_from_wire(response: v1::CheckResponse, asked: usize) -> Result<Outcome, StoreError> {
+pub(crate) fn outcome_from_wire(
+    response: v1::CheckResponse,
+    asked: usize,
+) -> Result<Outcome, StoreError> {
     let mode = match response.mode() {
         v1::Mode::Exact => Mode::Exact,
         v1::Mode::Local => Mode::Local,
         v1::Mode::Allow => Mode::Allow,
         v1::Mode::Deny => Mode::Deny,
-        v1::Mode::Unspecified => return Err(StoreError::Protocol("an answer without a known mode".to_owned())),
+        v1::Mode::Unspecified => {
+            return Err(StoreError::Protocol(
+                "an answer without a known mode".to_owned(),
+            ));
+        }
     };
-    let decisions: Vec<Decision> = response.decisions.into_iter().map(decision_from_wire).collect();
+    let decisions: Vec<Decision> = response
+        .decisions
+        .into_iter()
+        .map(decision_from_wire)
+        .collect();
     let outcome = Outcome { decisions, mode };
     let evaluated = outcome.decisions.len();
-    // Fewer decisions than checks only after a refusal: a missing one must never count as an admission.
+    // Fewer decisions than checks only after a refusal: a missing one must never count as an
+    // admission.
     let complete = evaluated == asked || (evaluated < asked && evaluated > 0 && !outcome.allowed());
     if complete && outcome.allowed() == response.allowed {
         Ok(outcome)
     } else {
-        Err(StoreError::Protocol(format!("{evaluated} decisions to {asked} checks, allowed: {}", response.allowed)))
+        Err(StoreError::Protocol(format!(
+            "{evaluated} decisions to {asked} checks, allowed: {}",
+            response.allowed
+        )))
     }
 }
 
@@ -162,7 +193,8 @@ fn decision_from_wire(decision: v1::Decision) -> Decision {
         remaining: decision.remaining,
         retry_after: Duration::from_millis(decision.retry_after_ms),
         reset_after: Duration::from_millis(decision.reset_after_ms),
-        recheck_after: (decision.recheck_after_ms > 0).then(|| Duration::from_millis(decision.recheck_after_ms)),
+        recheck_after: (decision.recheck_after_ms > 0)
+            .then(|| Duration::from_millis(decision.recheck_after_ms)),
     }
 }
 
@@ -184,7 +216,11 @@ mod tests {
 
     fn response(allowed: bool, decisions: &[bool]) -> v1::CheckResponse {
         let decisions = decisions.iter().copied().map(decision).collect();
-        v1::CheckResponse { allowed, decisions, mode: v1::Mode::Exact.into() }
+        v1::CheckResponse {
+            allowed,
+            decisions,
+            mode: v1::Mode::Exact.into(),
+        }
     }
 
     #[test]
@@ -199,7 +235,10 @@ mod tests {
     #[test]
     fn an_outcome_survives_the_wire() {
         let outcome = outcome_from_wire(response(false, &[true, false]), 3).unwrap();
-        assert_eq!((outcome.allowed(), outcome.mode, outcome.decisions.len()), (false, Mode::Exact, 2));
+        assert_eq!(
+            (outcome.allowed(), outcome.mode, outcome.decisions.len()),
+            (false, Mode::Exact, 2)
+        );
         assert_eq!(outcome_to_wire(&outcome), response(false, &[true, false]));
     }
 
@@ -212,8 +251,20 @@ mod tests {
             (response(true, &[false]), 1),
             (response(false, &[true]), 1),
             (response(true, &[true, true]), 1),
-            (v1::CheckResponse { mode: 0, ..response(true, &[true]) }, 1),
-            (v1::CheckResponse { mode: 99, ..response(true, &[true]) }, 1),
+            (
+                v1::CheckResponse {
+                    mode: 0,
+                    ..response(true, &[true])
+                },
+                1,
+            ),
+            (
+                v1::CheckResponse {
+                    mode: 99,
+                    ..response(true, &[true])
+                },
+                1,
+            ),
         ] {
             let error = outcome_from_wire(response.clone(), asked).unwrap_err();
             assert!(matches!(error, StoreError::Protocol(_)), "{response:?}");

@@ -16,8 +16,16 @@ fn store(config: &MemoryConfig) -> (MemoryStore<ManualClock>, ManualClock) {
 }
 
 fn check(key: impl ToString, calls: u64, period: Duration) -> Check {
-    let limit = Limit { calls: NonZeroU64::new(calls).unwrap(), renewal_period: period };
-    Check { limit_name: "test".into(), key: key.to_string().into(), limit, cost: 1 }
+    let limit = Limit {
+        calls: NonZeroU64::new(calls).unwrap(),
+        renewal_period: period,
+    };
+    Check {
+        limit_name: "test".into(),
+        key: key.to_string().into(),
+        limit,
+        cost: 1,
+    }
 }
 
 async fn one(store: &MemoryStore<ManualClock>, check: Check) -> Decision {
@@ -26,7 +34,10 @@ async fn one(store: &MemoryStore<ManualClock>, check: Check) -> Decision {
 
 #[tokio::test]
 async fn a_flood_of_fresh_keys_pushes_out_nobody() {
-    let (store, clock) = store(&MemoryConfig { max_keys: 100, ..MemoryConfig::default() });
+    let (store, clock) = store(&MemoryConfig {
+        max_keys: 100,
+        ..MemoryConfig::default()
+    });
     for key in 0..100 {
         assert!(one(&store, check(key, 1, MINUTE)).await.allowed);
         clock.advance(Duration::from_millis(1));
@@ -34,10 +45,17 @@ async fn a_flood_of_fresh_keys_pushes_out_nobody() {
     for key in 100..10_000 {
         let refused = one(&store, check(key, 1, MINUTE)).await;
         assert!(!refused.allowed);
-        assert_eq!(refused.retry_after, MINUTE - Duration::from_millis(100), "when the oldest key is forgotten");
+        assert_eq!(
+            refused.retry_after,
+            MINUTE - Duration::from_millis(100),
+            "when the oldest key is forgotten"
+        );
     }
     for key in 0..100 {
-        assert!(!one(&store, check(key, 1, MINUTE)).await.allowed, "key {key} was forgotten");
+        assert!(
+            !one(&store, check(key, 1, MINUTE)).await.allowed,
+            "key {key} was forgotten"
+        );
     }
     assert_eq!(store.len(), 100);
 }
@@ -77,7 +95,10 @@ proptest! {
 
 #[tokio::test]
 async fn the_place_of_an_expired_key_is_taken_by_a_fresh_one() {
-    let (store, clock) = store(&MemoryConfig { max_keys: 2, ..MemoryConfig::default() });
+    let (store, clock) = store(&MemoryConfig {
+        max_keys: 2,
+        ..MemoryConfig::default()
+    });
     one(&store, check("short", 2, Duration::from_secs(1))).await;
     one(&store, check("long", 1, MINUTE)).await;
     clock.advance(Duration::from_millis(900));
@@ -92,7 +113,10 @@ async fn the_place_of_an_expired_key_is_taken_by_a_fresh_one() {
 
 #[tokio::test]
 async fn a_reset_frees_a_place_at_once_and_leaves_nothing_behind() {
-    let (store, _) = store(&MemoryConfig { max_keys: 1, ..MemoryConfig::default() });
+    let (store, _) = store(&MemoryConfig {
+        max_keys: 1,
+        ..MemoryConfig::default()
+    });
     for key in 0..1000 {
         assert!(one(&store, check(key, 1, MINUTE)).await.allowed);
         assert!(store.reset(key.to_string().into()).await.unwrap());
@@ -102,27 +126,64 @@ async fn a_reset_frees_a_place_at_once_and_leaves_nothing_behind() {
 
 #[tokio::test]
 async fn expired_keys_do_not_pile_up() {
-    let (store, clock) = store(&MemoryConfig { max_keys: 1000, ..MemoryConfig::default() });
+    let (store, clock) = store(&MemoryConfig {
+        max_keys: 1000,
+        ..MemoryConfig::default()
+    });
     for key in 0..20_000 {
-        assert!(one(&store, check(key, 15, Duration::from_millis(100))).await.allowed);
+        assert!(
+            one(&store, check(key, 15, Duration::from_millis(100)))
+                .await
+                .allowed
+        );
         clock.advance(Duration::from_millis(1));
     }
-    assert!(store.len() <= 110, "{} keys are kept, 100 of them count", store.len());
+    assert!(
+        store.len() <= 110,
+        "{} keys are kept, 100 of them count",
+        store.len()
+    );
 }
 
 #[tokio::test]
 async fn peeks_and_refusals_take_no_place() {
-    let (store, _) = store(&MemoryConfig { max_keys: 1, ..MemoryConfig::default() });
+    let (store, _) = store(&MemoryConfig {
+        max_keys: 1,
+        ..MemoryConfig::default()
+    });
     for key in 0..10 {
-        assert!(one(&store, Check { cost: 0, ..check(key, 1, MINUTE) }).await.allowed);
-        assert!(!one(&store, Check { cost: 2, ..check(key, 1, MINUTE) }).await.allowed);
+        assert!(
+            one(
+                &store,
+                Check {
+                    cost: 0,
+                    ..check(key, 1, MINUTE)
+                }
+            )
+            .await
+            .allowed
+        );
+        assert!(
+            !one(
+                &store,
+                Check {
+                    cost: 2,
+                    ..check(key, 1, MINUTE)
+                }
+            )
+            .await
+            .allowed
+        );
     }
     assert!(store.is_empty());
 }
 
 #[tokio::test]
 async fn bytes_are_bounded_and_no_key_forgets_for_the_lack_of_them() {
-    let (store, clock) = store(&MemoryConfig { max_keys: 1000, max_bytes: 20_000 });
+    let (store, clock) = store(&MemoryConfig {
+        max_keys: 1000,
+        max_bytes: 20_000,
+    });
     let mut admitted = vec![0_u64; 50];
     for _ in 0..1000 {
         for (key, admitted) in admitted.iter_mut().enumerate() {
@@ -130,12 +191,22 @@ async fn bytes_are_bounded_and_no_key_forgets_for_the_lack_of_them() {
         }
     }
     let total: u64 = admitted.iter().sum();
-    assert!(total * 8 < 20_000 + 8 * 1000, "{total} admissions are remembered");
+    assert!(
+        total * 8 < 20_000 + 8 * 1000,
+        "{total} admissions are remembered"
+    );
     assert!(total * 8 > 5_000, "only {total} admissions fit");
     // What was admitted is still counted, and when it has left there are bytes again.
     clock.advance(MINUTE - Duration::from_micros(1));
     for (key, admitted) in admitted.iter().enumerate() {
-        let peek = one(&store, Check { cost: 0, ..check(key, 1000, MINUTE) }).await;
+        let peek = one(
+            &store,
+            Check {
+                cost: 0,
+                ..check(key, 1000, MINUTE)
+            },
+        )
+        .await;
         assert_eq!(peek.remaining, 1000 - admitted);
     }
     clock.advance(MINUTE);
@@ -144,16 +215,25 @@ async fn bytes_are_bounded_and_no_key_forgets_for_the_lack_of_them() {
 
 #[tokio::test]
 async fn the_bytes_of_expired_keys_are_there_for_a_key_that_grows() {
-    let (store, clock) = store(&MemoryConfig { max_keys: 1000, max_bytes: 20_000 });
+    let (store, clock) = store(&MemoryConfig {
+        max_keys: 1000,
+        max_bytes: 20_000,
+    });
     assert!(one(&store, check("long", 1000, MINUTE)).await.allowed);
     let mut keys = 0;
-    while one(&store, check(keys, 1, Duration::from_secs(1))).await.allowed {
+    while one(&store, check(keys, 1, Duration::from_secs(1)))
+        .await
+        .allowed
+    {
         keys += 1;
     }
     assert!(keys < 999, "bytes, not places, ran out");
     clock.advance(Duration::from_secs(1));
     for call in 1..500 {
-        assert!(one(&store, check("long", 1000, MINUTE)).await.allowed, "call {call}: no fresh key has come since");
+        assert!(
+            one(&store, check("long", 1000, MINUTE)).await.allowed,
+            "call {call}: no fresh key has come since"
+        );
     }
 }
 
@@ -166,8 +246,12 @@ async fn lists_are_atomic_and_never_wait_for_each_other_in_a_circle() {
             let (store, admitted) = (store.clone(), admitted.clone());
             tokio::spawn(async move {
                 for round in 0..tried {
-                    // Both keys of a round have one call: whoever gets the first must also get the second.
-                    let mut list = vec![check(format!("{round} a"), 1, MINUTE), check(format!("{round} b"), 1, MINUTE)];
+                    // Both keys of a round have one call: whoever gets the first must also get the
+                    // second.
+                    let mut list = vec![
+                        check(format!("{round} a"), 1, MINUTE),
+                        check(format!("{round} b"), 1, MINUTE),
+                    ];
                     if task % 2 == 1 {
                         list.reverse();
                     }

@@ -1,5 +1,5 @@
-//! The judge on trial: windows that are wrong on purpose, and how many random schedules find them out. What a mistake
-//! gets through here, it could get through in a store's tests too.
+//! The judge on trial: windows that are wrong on purpose, and how many random schedules find them
+//! out. What a mistake gets through here, it could get through in a store's tests too.
 #![allow(clippy::unwrap_used, clippy::print_stdout)] // figures are shown with --no-capture
 
 #[path = "support/oracle.rs"]
@@ -26,7 +26,13 @@ struct Wrong {
 
 impl Wrong {
     fn with(mistake: Mistake) -> Self {
-        Self { mistake, admitted: Vec::new(), longest: 0, credit: 0, first: None }
+        Self {
+            mistake,
+            admitted: Vec::new(),
+            longest: 0,
+            credit: 0,
+            first: None,
+        }
     }
 }
 
@@ -95,12 +101,18 @@ impl Wrong {
     }
 
     fn has_ended(&self, clock: u64) -> bool {
-        self.admitted.last().is_some_and(|last| last + self.longest <= clock)
+        self.admitted
+            .last()
+            .is_some_and(|last| last + self.longest <= clock)
     }
 
     fn now(&self, clock: u64) -> u64 {
         let last = self.admitted.last().copied().unwrap_or(0);
-        if self.mistake == M::RunsBackwards { clock } else { clock.max(last) }
+        if self.mistake == M::RunsBackwards {
+            clock
+        } else {
+            clock.max(last)
+        }
     }
 
     /// The admissions that count.
@@ -138,13 +150,20 @@ impl Subject for Wrong {
             return self.fresh_start(rule, cost, clock);
         }
         let rule = match self.first {
-            Some(first) if self.mistake == M::KeepsTheFirstLimit => Rule { calls: first.calls, ..rule },
+            Some(first) if self.mistake == M::KeepsTheFirstLimit => Rule {
+                calls: first.calls,
+                ..rule
+            },
             Some(first) if self.mistake == M::ForgetsWhenChanged && first != rule => {
                 return self.fresh_start(rule, cost, clock);
             }
             _ => rule,
         };
-        let calls = if self.mistake == M::AdmitsOneMore { rule.calls + 1 } else { rule.calls } + self.credit;
+        let calls = if self.mistake == M::AdmitsOneMore {
+            rule.calls + 1
+        } else {
+            rule.calls
+        } + self.credit;
         let now = self.now(clock);
         let window = self.window(rule, now);
         let used = window.len() as u64;
@@ -155,7 +174,11 @@ impl Subject for Wrong {
         };
         let wait = |time: u64| (time + rule.period).saturating_sub(clock);
         let allowed = used + wanted <= calls;
-        let charged = if cost == 0 && self.mistake != M::ChargesPeeks { 0 } else { wanted };
+        let charged = if cost == 0 && self.mistake != M::ChargesPeeks {
+            0
+        } else {
+            wanted
+        };
         if (allowed || self.mistake == M::CountsRefused) && charged <= calls {
             self.admitted.extend((0..charged).map(|_| now));
             if charged > 0 {
@@ -170,10 +193,20 @@ impl Subject for Wrong {
             let excess = self.admitted.len().saturating_sub(calls as usize);
             self.admitted.drain(..excess);
         }
-        let reset = if allowed && charged > 0 { wait(now) } else { window.last().map_or(0, |time| wait(*time)) };
-        let leaving = if self.mistake == M::WaitsForOne { 1 } else { wanted };
+        let reset = if allowed && charged > 0 {
+            wait(now)
+        } else {
+            window.last().map_or(0, |time| wait(*time))
+        };
+        let leaving = if self.mistake == M::WaitsForOne {
+            1
+        } else {
+            wanted
+        };
         let fits_at_all = wanted <= calls;
-        let leaves = (used + leaving).checked_sub(calls + 1).and_then(|index| window.get(index as usize));
+        let leaves = (used + leaving)
+            .checked_sub(calls + 1)
+            .and_then(|index| window.get(index as usize));
         Answer {
             allowed,
             remaining: calls.saturating_sub(used + if allowed { charged } else { 0 }),
@@ -208,11 +241,17 @@ impl Subject for Wrong {
         }
         self.admitted.retain(|time| time + longest > now);
         let count = self.admitted.len();
-        let units = if self.mistake == M::RefundsOne { units.min(1) } else { units };
+        let units = if self.mistake == M::RefundsOne {
+            units.min(1)
+        } else {
+            units
+        };
         let taken = usize::try_from(units).unwrap().min(count);
         let before = match since {
             _ if self.mistake == M::RefundsTheOldest => 0,
-            Some(since) if self.mistake != M::RefundsTheNewest => self.admitted.partition_point(|time| *time < since),
+            Some(since) if self.mistake != M::RefundsTheNewest => {
+                self.admitted.partition_point(|time| *time < since)
+            }
             _ => count,
         };
         if self.mistake == M::RefundsBelowEmpty {
@@ -240,12 +279,20 @@ fn survived(mistake: Mistake, schedules: &impl Strategy<Value = Schedule>) -> us
 }
 
 fn is_caught(mistakes: &[Mistake], schedules: &impl Strategy<Value = Schedule>) {
-    assert_eq!(survived(M::None, schedules), 100, "a right window is refused");
+    assert_eq!(
+        survived(M::None, schedules),
+        100,
+        "a right window is refused"
+    );
     for mistake in mistakes {
         let survived = survived(*mistake, schedules);
         println!("{mistake:?} got through {survived} of 100 schedules");
-        // The tests of windows and stores run at least 150 schedules: what one in twenty finds is found there.
-        assert!(survived < 95, "{mistake:?} got through {survived} of 100 schedules");
+        // The tests of windows and stores run at least 150 schedules: what one in twenty finds is
+        // found there.
+        assert!(
+            survived < 95,
+            "{mistake:?} got through {survived} of 100 schedules"
+        );
     }
 }
 
@@ -270,12 +317,20 @@ fn mistakes_with_one_limit_are_caught() {
 
 #[test]
 fn mistakes_with_limits_that_share_a_key_are_caught() {
-    is_caught(&[M::ShrinksWithTheLimit, M::ExpiresWithTheLastPeriod], &schedules(1_u64..16, 3));
+    is_caught(
+        &[M::ShrinksWithTheLimit, M::ExpiresWithTheLastPeriod],
+        &schedules(1_u64..16, 3),
+    );
 }
 
 #[test]
 fn mistakes_with_limits_that_change_are_caught() {
-    let mistakes = [M::ExpiresWithTheLastPeriod, M::KeepsTheFirstLimit, M::ForgetsWhenChanged, M::ResetsHalf];
+    let mistakes = [
+        M::ExpiresWithTheLastPeriod,
+        M::KeepsTheFirstLimit,
+        M::ForgetsWhenChanged,
+        M::ResetsHalf,
+    ];
     is_caught(&mistakes, &changing_schedules(1_u64..16));
 }
 

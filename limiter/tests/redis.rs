@@ -14,7 +14,11 @@ const MINUTE: Duration = Duration::from_secs(60);
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn config(server: &Redis) -> RedisConfig {
-    RedisConfig { url: server.url(), timeout: PATIENCE, ..RedisConfig::default() }
+    RedisConfig {
+        url: server.url(),
+        timeout: PATIENCE,
+        ..RedisConfig::default()
+    }
 }
 
 fn connect(server: &Redis) -> RedisStore {
@@ -22,8 +26,16 @@ fn connect(server: &Redis) -> RedisStore {
 }
 
 fn check(key: &str, calls: u64, period: Duration) -> Check {
-    let limit = Limit { calls: NonZeroU64::new(calls).unwrap(), renewal_period: period };
-    Check { limit_name: "test".into(), key: bytes::Bytes::copy_from_slice(key.as_bytes()), limit, cost: 1 }
+    let limit = Limit {
+        calls: NonZeroU64::new(calls).unwrap(),
+        renewal_period: period,
+    };
+    Check {
+        limit_name: "test".into(),
+        key: bytes::Bytes::copy_from_slice(key.as_bytes()),
+        limit,
+        cost: 1,
+    }
 }
 
 async fn ask(store: &RedisStore, check: Check) -> Result<Decision, StoreError> {
@@ -42,7 +54,11 @@ async fn four_hundred_at_once_over_two_limiters_and_exactly_fifteen_get_through(
         let store = stores[n % 2].clone();
         tokio::spawn(async move { one(&store, check("alice", 15, MINUTE)).await.allowed })
     });
-    let admitted = join_all(checks).await.into_iter().filter(|allowed| *allowed.as_ref().unwrap()).count();
+    let admitted = join_all(checks)
+        .await
+        .into_iter()
+        .filter(|allowed| *allowed.as_ref().unwrap())
+        .count();
     assert_eq!(admitted, 15);
 }
 
@@ -51,12 +67,18 @@ async fn a_call_fits_once_its_retry_after_has_passed() {
     let server = Redis::start();
     let store = connect(&server);
     for (calls, name) in [(3, "exact"), (1500, "slotted")] {
-        let check = || Check { cost: calls / 3, ..check(name, calls, Duration::from_millis(400)) };
+        let check = || Check {
+            cost: calls / 3,
+            ..check(name, calls, Duration::from_millis(400))
+        };
         for _ in 0..6 {
             let decision = one(&store, check()).await;
             if !decision.allowed {
                 tokio::time::sleep(decision.retry_after).await;
-                assert!(one(&store, check()).await.allowed, "{name}: nobody else asks, and the wait is over");
+                assert!(
+                    one(&store, check()).await.allowed,
+                    "{name}: nobody else asks, and the wait is over"
+                );
             }
         }
     }
@@ -68,7 +90,14 @@ async fn what_was_admitted_still_counts_after_redis_is_killed() {
     let store = connect(&server);
     for calls in [15, 200, 2000] {
         let check = || check(&calls.to_string(), calls, Duration::from_secs(3600));
-        one(&store, Check { cost: calls - 10, ..check() }).await;
+        one(
+            &store,
+            Check {
+                cost: calls - 10,
+                ..check()
+            },
+        )
+        .await;
         for _ in 0..10 {
             assert!(one(&store, check()).await.allowed);
         }
@@ -82,7 +111,12 @@ async fn what_was_admitted_still_counts_after_redis_is_killed() {
         let check = || check(&calls.to_string(), calls, Duration::from_secs(3600));
         assert!(!one(store, check()).await.allowed);
         // The store that saw it die comes back by itself.
-        eventually(PATIENCE, || async { ask(first, check()).await.is_ok_and(|decision| !decision.allowed) }).await;
+        eventually(PATIENCE, || async {
+            ask(first, check())
+                .await
+                .is_ok_and(|decision| !decision.allowed)
+        })
+        .await;
     }
 }
 
@@ -91,10 +125,16 @@ async fn a_forgotten_script_is_sent_again() {
     let server = Redis::start();
     let store = connect(&server);
     assert!(one(&store, check("a", 2, MINUTE)).await.allowed);
-    let () = redis::cmd("SCRIPT").arg("FLUSH").query(&mut server.connection()).unwrap();
+    let () = redis::cmd("SCRIPT")
+        .arg("FLUSH")
+        .query(&mut server.connection())
+        .unwrap();
     assert!(one(&store, check("a", 2, MINUTE)).await.allowed);
     assert!(!one(&store, check("a", 2, MINUTE)).await.allowed);
-    assert_eq!((server.calls_of("eval"), server.calls_of("evalsha")), (2, 3));
+    assert_eq!(
+        (server.calls_of("eval"), server.calls_of("evalsha")),
+        (2, 3)
+    );
 }
 
 #[tokio::test]
@@ -103,7 +143,14 @@ async fn many_lists_are_one_round_trip() {
     let store = connect(&server);
     one(&store, check("warm", 1, MINUTE)).await;
     let before = server.calls_of("evalsha");
-    let lists = (0..50).map(|n| vec![check(&n.to_string(), 1, MINUTE), check("shared", 300, MINUTE)]).collect();
+    let lists = (0..50)
+        .map(|n| {
+            vec![
+                check(&n.to_string(), 1, MINUTE),
+                check("shared", 300, MINUTE),
+            ]
+        })
+        .collect();
     assert_eq!(store.check(lists).await.unwrap().len(), 50);
     assert_eq!(server.calls_of("evalsha") - before, 1);
 }
@@ -114,21 +161,36 @@ fn time(connection: &mut redis::Connection) -> i64 {
     seconds * 1_000_000 + micros
 }
 
-/// A key lives a period longer than its last call, and up to a quarter more so that not every call has to say so.
+/// A key lives a period longer than its last call, and up to a quarter more so that not every call
+/// has to say so.
 #[tokio::test]
 async fn a_key_expires_a_period_after_its_last_call_and_not_before() {
     let server = Redis::start();
     let (store, mut connection) = (connect(&server), server.connection());
     for calls in [15, 100, 1000, 5000] {
         let key = calls.to_string();
-        one(&store, Check { cost: calls - 1, ..check(&key, calls, MINUTE) }).await;
+        one(
+            &store,
+            Check {
+                cost: calls - 1,
+                ..check(&key, calls, MINUTE)
+            },
+        )
+        .await;
         let before = time(&mut connection);
         // A shorter limit on the same key does not shorten its life.
-        assert!(one(&store, check(&key, calls, Duration::from_secs(1))).await.allowed);
+        assert!(
+            one(&store, check(&key, calls, Duration::from_secs(1)))
+                .await
+                .allowed
+        );
         assert_expiry(&mut connection, &key, before, MINUTE);
     }
     one(&store, check("short", 1, Duration::from_millis(50))).await;
-    eventually(PATIENCE, || async { !server.connection().exists::<_, bool>("weir:short").unwrap() }).await;
+    eventually(PATIENCE, || async {
+        !server.connection().exists::<_, bool>("weir:short").unwrap()
+    })
+    .await;
     assert!(one(&store, check("short", 1, MINUTE)).await.allowed);
 }
 
@@ -139,39 +201,80 @@ async fn every_call_leaves_its_key_long_enough_to_live() {
     let (store, mut connection) = (connect(&server), server.connection());
     let period = Duration::from_millis(400);
     let start = time(&mut connection);
-    one(&store, Check { cost: 40, ..check("100", 100, period) }).await;
+    one(
+        &store,
+        Check {
+            cost: 40,
+            ..check("100", 100, period)
+        },
+    )
+    .await;
     let (mut admitted, mut longest) = ([0; 4], 0);
     while time(&mut connection) < start + 2_500_000 {
         for (calls, admitted) in [15, 100, 1000, 5000].into_iter().zip(&mut admitted) {
             let before = time(&mut connection);
-            if one(&store, check(&calls.to_string(), calls, period)).await.allowed {
+            if one(&store, check(&calls.to_string(), calls, period))
+                .await
+                .allowed
+            {
                 *admitted += 1;
                 assert_expiry(&mut connection, &calls.to_string(), before, period);
             }
         }
         longest = longest.max(connection.strlen::<_, usize>("weir:100").unwrap());
     }
-    assert!(admitted.iter().all(|admitted| *admitted > 20), "{admitted:?} were admitted");
-    assert!(longest > 300, "a long log was to be among them, not one of {longest} bytes");
+    assert!(
+        admitted.iter().all(|admitted| *admitted > 20),
+        "{admitted:?} were admitted"
+    );
+    assert!(
+        longest > 300,
+        "a long log was to be among them, not one of {longest} bytes"
+    );
 }
 
 /// After a call that was made since `before`, in microseconds of Redis.
 fn assert_expiry(connection: &mut redis::Connection, key: &str, before: i64, period: Duration) {
-    let expires: i64 = redis::cmd("PEXPIRETIME").arg(format!("weir:{key}")).query(connection).unwrap();
-    let (expires, after, period) = (expires * 1000, time(connection), i64::try_from(period.as_micros()).unwrap());
-    assert!(expires >= before + period, "{key} calls: {expires} us is before {before} us and {period} us");
+    let expires: i64 = redis::cmd("PEXPIRETIME")
+        .arg(format!("weir:{key}"))
+        .query(connection)
+        .unwrap();
+    let (expires, after, period) = (
+        expires * 1000,
+        time(connection),
+        i64::try_from(period.as_micros()).unwrap(),
+    );
+    assert!(
+        expires >= before + period,
+        "{key} calls: {expires} us is before {before} us and {period} us"
+    );
     let latest = after + period + period / 4 + 1000;
-    assert!(expires <= latest, "{key} calls: {expires} us is after {after} us and five quarters of {period} us");
+    assert!(
+        expires <= latest,
+        "{key} calls: {expires} us is after {after} us and five quarters of {period} us"
+    );
 }
 
 /// All the memory Redis uses for one more key that has counted `calls`, tables and expiry included.
 async fn bytes_per_key(server: &Redis, store: &RedisStore, keys: usize, calls: u64) -> usize {
     let used = || -> usize {
-        let info: String = redis::cmd("INFO").arg("memory").query(&mut server.connection()).unwrap();
-        info.lines().find_map(|line| line.strip_prefix("used_memory:")).unwrap().trim().parse().unwrap()
+        let info: String = redis::cmd("INFO")
+            .arg("memory")
+            .query(&mut server.connection())
+            .unwrap();
+        info.lines()
+            .find_map(|line| line.strip_prefix("used_memory:"))
+            .unwrap()
+            .trim()
+            .parse()
+            .unwrap()
     };
     let key = |n: usize| format!("user:{calls:05}:{n:011}"); // as long as an object id, 22 bytes
-    let lists = |first: usize| (first..first + 64).map(|n| vec![check(&key(n), calls, MINUTE * 60)]).collect();
+    let lists = |first: usize| {
+        (first..first + 64)
+            .map(|n| vec![check(&key(n), calls, MINUTE * 60)])
+            .collect()
+    };
     store.check(lists(keys)).await.unwrap(); // the script and the buffers are there before it is measured
     let before = used();
     for first in (0..keys).step_by(64) {
@@ -195,10 +298,17 @@ async fn fifteen_calls_take_at_most_260_bytes_and_a_thousand_at_most_nine_a_call
 #[tokio::test]
 async fn the_connections_are_few_and_shared() {
     let server = Redis::start();
-    let store = RedisStore::new(RedisConfig { connections: 3, ..config(&server) }).unwrap();
+    let store = RedisStore::new(RedisConfig {
+        connections: 3,
+        ..config(&server)
+    })
+    .unwrap();
     join_all((0..200).map(|n| ask(&store, check(&n.to_string(), 1, MINUTE)))).await;
     let clients = || {
-        let list: String = redis::cmd("CLIENT").arg("LIST").query(&mut server.connection()).unwrap();
+        let list: String = redis::cmd("CLIENT")
+            .arg("LIST")
+            .query(&mut server.connection())
+            .unwrap();
         list.lines().count() - 1 // the one that asks
     };
     eventually(PATIENCE, || async { clients() == 3 }).await;
@@ -208,16 +318,31 @@ async fn the_connections_are_few_and_shared() {
 async fn a_frozen_redis_is_a_timeout_and_a_thawed_one_serves_again() {
     let server = Redis::start();
     let timeout = Duration::from_millis(200);
-    let store = RedisStore::new(RedisConfig { timeout, ..config(&server) }).unwrap();
+    let store = RedisStore::new(RedisConfig {
+        timeout,
+        ..config(&server)
+    })
+    .unwrap();
     eventually(PATIENCE, || async { store.ping().await.is_ok() }).await;
     server.pause();
     let error = ask(&store, check("a", 9, MINUTE)).await.unwrap_err();
-    assert!(matches!(error, StoreError::Timeout(after) if after == timeout), "{error:?}");
+    assert!(
+        matches!(error, StoreError::Timeout(after) if after == timeout),
+        "{error:?}"
+    );
     for _ in 0..3 {
-        assert!(ask(&store, check("a", 9, MINUTE)).await.unwrap_err().is_transient());
+        assert!(
+            ask(&store, check("a", 9, MINUTE))
+                .await
+                .unwrap_err()
+                .is_transient()
+        );
     }
     server.resume();
-    eventually(PATIENCE, || async { ask(&store, check("b", 9, MINUTE)).await.is_ok() }).await;
+    eventually(PATIENCE, || async {
+        ask(&store, check("b", 9, MINUTE)).await.is_ok()
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -228,7 +353,10 @@ async fn a_redis_that_is_gone_is_unavailable_at_once_and_says_why() {
     server.kill();
     let _ = ask(&store, check("a", 9, MINUTE)).await; // finds the connections broken
     let error = ask(&store, check("a", 9, MINUTE)).await.unwrap_err();
-    assert!(matches!(error, StoreError::Unavailable(_)) && error.is_transient(), "{error:?}");
+    assert!(
+        matches!(error, StoreError::Unavailable(_)) && error.is_transient(),
+        "{error:?}"
+    );
     let cause = std::error::Error::source(&error).unwrap().to_string();
     assert!(cause.contains("refused"), "{cause}");
 }
@@ -241,7 +369,10 @@ async fn a_foreign_value_under_a_counters_name_is_an_error_and_stays() {
     let () = connection.set("weir:text", "x").unwrap();
     for key in ["list", "text"] {
         let error = ask(&store, check(key, 9, MINUTE)).await.unwrap_err();
-        assert!(matches!(error, StoreError::Protocol(_)) && !error.is_transient(), "{error:?}");
+        assert!(
+            matches!(error, StoreError::Protocol(_)) && !error.is_transient(),
+            "{error:?}"
+        );
     }
     assert_eq!(connection.get::<_, String>("weir:text").unwrap(), "x");
 }
@@ -251,18 +382,33 @@ async fn a_redis_out_of_memory_says_full() {
     let server = Redis::start();
     let store = connect(&server);
     one(&store, check("a", 9, MINUTE)).await;
-    let () = redis::cmd("CONFIG").arg(&["SET", "maxmemory", "1"]).query(&mut server.connection()).unwrap();
+    let () = redis::cmd("CONFIG")
+        .arg(&["SET", "maxmemory", "1"])
+        .query(&mut server.connection())
+        .unwrap();
     let error = ask(&store, check("a", 9, MINUTE)).await.unwrap_err();
-    assert!(matches!(error, StoreError::Full) && error.is_transient(), "{error:?}");
+    assert!(
+        matches!(error, StoreError::Full) && error.is_transient(),
+        "{error:?}"
+    );
 }
 
 #[tokio::test]
 async fn credentials_decide_and_are_never_printed() {
     let server = Redis::start();
-    let () = redis::cmd("CONFIG").arg(&["SET", "requirepass", "s3cret"]).query(&mut server.connection()).unwrap();
+    let () = redis::cmd("CONFIG")
+        .arg(&["SET", "requirepass", "s3cret"])
+        .query(&mut server.connection())
+        .unwrap();
     let with = |password: &str| {
-        let url = server.url().replace("redis://", &format!("redis://:{password}@"));
-        RedisStore::new(RedisConfig { url, ..config(&server) }).unwrap()
+        let url = server
+            .url()
+            .replace("redis://", &format!("redis://:{password}@"));
+        RedisStore::new(RedisConfig {
+            url,
+            ..config(&server)
+        })
+        .unwrap()
     };
     assert!(one(&with("s3cret"), check("a", 9, MINUTE)).await.allowed);
     for store in [with("wr0ng"), connect(&server)] {
@@ -270,15 +416,30 @@ async fn credentials_decide_and_are_never_printed() {
         assert!(matches!(error, StoreError::Refused(_)), "{error:?}");
         assert!(!format!("{error} {error:?} {store:?}").contains("wr0ng"));
     }
-    let config = RedisConfig { url: "redis://:s3cret@localhost".to_owned(), ..config(&server) };
+    let config = RedisConfig {
+        url: "redis://:s3cret@localhost".to_owned(),
+        ..config(&server)
+    };
     assert!(!format!("{config:?}").contains("s3cret"));
 }
 
 #[tokio::test]
 async fn settings_that_make_no_sense_are_refused() {
-    for (url, connections) in [("localhost:6379", 4), ("http://localhost", 4), ("", 4), ("redis://localhost", 0)] {
-        let config = RedisConfig { url: url.to_owned(), connections, ..RedisConfig::default() };
+    for (url, connections) in [
+        ("localhost:6379", 4),
+        ("http://localhost", 4),
+        ("", 4),
+        ("redis://localhost", 0),
+    ] {
+        let config = RedisConfig {
+            url: url.to_owned(),
+            connections,
+            ..RedisConfig::default()
+        };
         let error = RedisStore::new(config).unwrap_err();
-        assert!(matches!(error, StoreError::Config(_)) && !error.is_transient(), "{url}: {error:?}");
+        assert!(
+            matches!(error, StoreError::Config(_)) && !error.is_transient(),
+            "{url}: {error:?}"
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! The window against the brute-force oracle, and the oracle against windows that are wrong on purpose.
+//! The window against the brute-force oracle, and the oracle against windows that are wrong on
+//! purpose.
 #![allow(clippy::unwrap_used)]
 
 #[path = "support/oracle.rs"]
@@ -9,16 +10,34 @@ mod schedule;
 use oracle::{Answer, Rule};
 use proptest::prelude::*;
 use schedule::{
-    Schedule, Subject, any_calls, changing_schedules, exact_calls, few_calls, long_exact_schedules, long_schedules,
-    many_calls, refund_schedules, run, schedules,
+    Schedule, Subject, any_calls, changing_schedules, exact_calls, few_calls, long_exact_schedules,
+    long_schedules, many_calls, refund_schedules, run, schedules,
 };
 use weir_limiter::window::{Admitted, Terms, Verdict, Window};
 
 impl Subject for Window {
     fn check(&mut self, rule: Rule, cost: u64, clock: u64) -> Answer {
-        let verdict = Window::check(self, Terms { calls: rule.calls, period: rule.period }, cost, clock);
-        let Verdict { allowed, remaining, retry_after, reset_after } = verdict;
-        Answer { allowed, remaining, retry_after, reset_after }
+        let verdict = Window::check(
+            self,
+            Terms {
+                calls: rule.calls,
+                period: rule.period,
+            },
+            cost,
+            clock,
+        );
+        let Verdict {
+            allowed,
+            remaining,
+            retry_after,
+            reset_after,
+        } = verdict;
+        Answer {
+            allowed,
+            remaining,
+            retry_after,
+            reset_after,
+        }
     }
 
     fn reset(&mut self, clock: u64) -> bool {
@@ -106,10 +125,20 @@ proptest! {
 #[test]
 fn memory_is_bounded_by_the_limit() {
     for (calls, most) in [(15, 15 * 8), (1000, 1000 * 8), (1_000_000, 16 << 10)] {
-        let (mut window, terms) = (Window::default(), Terms { calls, period: 1_000_000 });
+        let (mut window, terms) = (
+            Window::default(),
+            Terms {
+                calls,
+                period: 1_000_000,
+            },
+        );
         for step in 0..20_000 {
             window.check(terms, 1, 1_000_000_000 + step * 97);
         }
-        assert!(window.heap_bytes() <= most, "{calls} calls take {} bytes", window.heap_bytes());
+        assert!(
+            window.heap_bytes() <= most,
+            "{calls} calls take {} bytes",
+            window.heap_bytes()
+        );
     }
 }

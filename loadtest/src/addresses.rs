@@ -1,10 +1,11 @@
 //! Many client addresses from one machine.
 //!
-//! - As **source addresses**: on Linux all of 127.0.0.0/8 is this machine, so connections to loopback can really come from
-//!   thousands of addresses. Nothing has to trust anything.
-//! - As a **claim** in a header or in a PROXY protocol preamble, for a target that trusts this machine as its load
-//!   balancer. Claimed addresses are those set aside for benchmarks (198.18.0.0/15, RFC 2544) and for documentation
-//!   (2001:db8::/32): they belong to nobody, and no list of trusted proxies holds them by accident.
+//! - As **source addresses**: on Linux all of 127.0.0.0/8 is this machine, so connections to
+//!   loopback can really come from thousands of addresses. Nothing has to trust anything.
+//! - As a **claim** in a header or in a PROXY protocol preamble, for a target that trusts this
+//!   machine as its load balancer. Claimed addresses are those set aside for benchmarks
+//!   (198.18.0.0/15, RFC 2544) and for documentation (2001:db8::/32): they belong to nobody, and no
+//!   list of trusted proxies holds them by accident.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -43,7 +44,11 @@ impl Addresses {
 
     /// How many there are: at least one.
     pub(crate) fn len(&self) -> u32 {
-        if self.mode == AddressMode::Own { 1 } else { self.count.max(1) }
+        if self.mode == AddressMode::Own {
+            1
+        } else {
+            self.count.max(1)
+        }
     }
 
     /// The address number `n`, for a target of this family; `None` if it is the machine's own.
@@ -56,7 +61,9 @@ impl Addresses {
             AddressMode::Proxy(_) if target.is_ipv4() => Some(IpAddr::V4(offset(CLAIMED, n))),
             AddressMode::Proxy(_) => {
                 let first = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
-                Some(IpAddr::V6(Ipv6Addr::from_bits(first.to_bits() + u128::from(n))))
+                Some(IpAddr::V6(Ipv6Addr::from_bits(
+                    first.to_bits() + u128::from(n),
+                )))
             }
         }
     }
@@ -74,8 +81,13 @@ mod tests {
     use crate::caps;
 
     fn all(mode: AddressMode, target: &str) -> Vec<IpAddr> {
-        let addresses = Addresses { count: caps::ADDRESSES, mode };
-        (0..addresses.len()).map(|n| addresses.nth(n, target.parse().unwrap()).unwrap()).collect()
+        let addresses = Addresses {
+            count: caps::ADDRESSES,
+            mode,
+        };
+        (0..addresses.len())
+            .map(|n| addresses.nth(n, target.parse().unwrap()).unwrap())
+            .collect()
     }
 
     #[test]
@@ -86,13 +98,29 @@ mod tests {
         let claimed = all(AddressMode::Proxy(ProxyVersion::V1), "127.0.0.1");
         assert!(claimed.iter().all(|a| a.to_string().starts_with("198.1")));
         let claimed = all(AddressMode::Proxy(ProxyVersion::V2), "::1");
-        assert!(claimed.iter().all(|a| a.to_string().starts_with("2001:db8:")));
-        assert_eq!(claimed.iter().collect::<std::collections::HashSet<_>>().len(), caps::ADDRESSES as usize);
+        assert!(
+            claimed
+                .iter()
+                .all(|a| a.to_string().starts_with("2001:db8:"))
+        );
+        assert_eq!(
+            claimed
+                .iter()
+                .collect::<std::collections::HashSet<_>>()
+                .len(),
+            caps::ADDRESSES as usize
+        );
     }
 
     #[test]
     fn without_a_mode_there_is_one_address() {
-        let own = Addresses { count: 9, mode: AddressMode::Own };
-        assert_eq!((own.len(), own.nth(0, IpAddr::V4(Ipv4Addr::LOCALHOST))), (1, None));
+        let own = Addresses {
+            count: 9,
+            mode: AddressMode::Own,
+        };
+        assert_eq!(
+            (own.len(), own.nth(0, IpAddr::V4(Ipv4Addr::LOCALHOST))),
+            (1, None)
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! The most that one run may ask for, and why. A load generator without bounds is a way to lose the machine it runs on.
+//! The most that one run may ask for, and why. A load generator without bounds is a way to lose the
+//! machine it runs on.
 
 use std::time::Duration;
 
@@ -23,7 +24,8 @@ pub(crate) const ADDRESSES: u32 = 65_536;
 /// Targets.
 pub(crate) const TARGETS: usize = 64;
 
-/// Requests under way, and connections: each is a socket, and a source address has some 28,000 ports.
+/// Requests under way, and connections: each is a socket, and a source address has some 28,000
+/// ports.
 pub(crate) const IN_FLIGHT: usize = 20_000;
 
 /// Bytes of a request's body.

@@ -1,7 +1,8 @@
 //! What happened, as it happens: counts, latencies, and where needed every call.
 //!
-//! One lock around all of it, held for a few additions per request. Memory is bounded: histograms have a fixed size,
-//! there are at most 120 slices of time, and calls are remembered only for limits to be judged by.
+//! One lock around all of it, held for a few additions per request. Memory is bounded: histograms
+//! have a fixed size, there are at most 120 slices of time, and calls are remembered only for
+//! limits to be judged by.
 
 mod slice;
 
@@ -122,7 +123,8 @@ impl Collected {
     pub(crate) fn add(&mut self, sample: &Sample<'_>) {
         let latency = micros(sample.ended.saturating_sub(sample.due));
         self.counts.sent += 1;
-        self.delay.saturating_record(micros(sample.sent.saturating_sub(sample.due)));
+        self.delay
+            .saturating_record(micros(sample.sent.saturating_sub(sample.due)));
         let outcome = match &sample.answer {
             Ok(answer) => {
                 self.answered(answer.status, sample, latency);
@@ -137,11 +139,26 @@ impl Collected {
                 Outcome::Unknown
             }
         };
-        self.slice(sample.due).add(sample.answer.as_ref().ok().map(|answer| (answer.status, latency)));
+        self.slice(sample.due).add(
+            sample
+                .answer
+                .as_ref()
+                .ok()
+                .map(|answer| (answer.status, latency)),
+        );
         if let Some(records) = &mut self.records {
-            let received = sample.answer.as_ref().map_or(NEVER, |answer| nanos(answer.received));
+            let received = sample
+                .answer
+                .as_ref()
+                .map_or(NEVER, |answer| nanos(answer.received));
             let (subject, address) = (sample.subject, sample.address);
-            records.push(Record { sent: nanos(sample.sent), received, subject, address, outcome });
+            records.push(Record {
+                sent: nanos(sample.sent),
+                received,
+                subject,
+                address,
+                outcome,
+            });
         }
     }
 
@@ -151,9 +168,13 @@ impl Collected {
         self.slice(due).not_sent += 1;
     }
 
-    /// p50 and p99 since this was last called, in microseconds; `None` if nothing was answered meanwhile.
+    /// p50 and p99 since this was last called, in microseconds; `None` if nothing was answered
+    /// meanwhile.
     pub(crate) fn take_recent(&mut self) -> Option<(u64, u64)> {
-        let quantiles = (self.recent.value_at_quantile(0.5), self.recent.value_at_quantile(0.99));
+        let quantiles = (
+            self.recent.value_at_quantile(0.5),
+            self.recent.value_at_quantile(0.99),
+        );
         let is_empty = self.recent.is_empty();
         self.recent.reset();
         (!is_empty).then_some(quantiles)
@@ -161,7 +182,11 @@ impl Collected {
 
     fn answered(&mut self, status: u16, sample: &Sample<'_>, latency: u64) {
         *self.statuses.entry(status).or_default() += 1;
-        let traced = Traced { trace: sample.trace, status, latency };
+        let traced = Traced {
+            trace: sample.trace,
+            status,
+            latency,
+        };
         match status {
             200..=299 => self.counts.served += 1,
             429 => {
@@ -174,7 +199,8 @@ impl Collected {
         }
         self.latency.saturating_record(latency);
         self.recent.saturating_record(latency);
-        self.service.saturating_record(micros(sample.ended.saturating_sub(sample.sent)));
+        self.service
+            .saturating_record(micros(sample.ended.saturating_sub(sample.sent)));
         let place = self.slowest.partition_point(|slow| slow.latency >= latency);
         if place < caps::LISTED_TRACES {
             self.slowest.insert(place, traced);
@@ -184,8 +210,14 @@ impl Collected {
 
     fn failed(&mut self, failure: &Failure) {
         self.counts.failed += 1;
-        let example = || Failures { count: 0, example: failure.to_string() };
-        self.failures.entry(failure.kind()).or_insert_with(example).count += 1;
+        let example = || Failures {
+            count: 0,
+            example: failure.to_string(),
+        };
+        self.failures
+            .entry(failure.kind())
+            .or_insert_with(example)
+            .count += 1;
     }
 
     fn slice(&mut self, due: Duration) -> &mut Slice {
@@ -200,7 +232,9 @@ impl Collected {
 }
 
 fn micros(duration: Duration) -> u64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX).max(1)
+    u64::try_from(duration.as_micros())
+        .unwrap_or(u64::MAX)
+        .max(1)
 }
 
 fn nanos(duration: Duration) -> u64 {
@@ -213,37 +247,74 @@ mod tests {
 
     fn sample(due: u64, sent: u64, ended: u64, answer: Result<Answer, &Failure>) -> Sample<'_> {
         let at = Duration::from_millis;
-        Sample { due: at(due), sent: at(sent), ended: at(ended), subject: 1, address: 2, trace: 3, answer }
+        Sample {
+            due: at(due),
+            sent: at(sent),
+            ended: at(ended),
+            subject: 1,
+            address: 2,
+            trace: 3,
+            answer,
+        }
     }
 
     fn ok(status: u16, received: u64) -> Result<Answer, &'static Failure> {
-        Ok(Answer { status, received: Duration::from_millis(received) })
+        Ok(Answer {
+            status,
+            received: Duration::from_millis(received),
+        })
     }
 
     #[test]
     fn latency_counts_from_when_a_request_was_due() {
         let mut collected = Collected::new(Duration::from_secs(10), 1_000, true);
         collected.add(&sample(0, 400, 500, ok(200, 450)));
-        let near = |histogram: &Histogram<u64>, millis: u64| histogram.max().abs_diff(millis * 1_000) <= millis;
-        assert!(near(&collected.latency, 500) && near(&collected.service, 100) && near(&collected.delay, 400));
+        let near = |histogram: &Histogram<u64>, millis: u64| {
+            histogram.max().abs_diff(millis * 1_000) <= millis
+        };
+        assert!(
+            near(&collected.latency, 500)
+                && near(&collected.service, 100)
+                && near(&collected.delay, 400)
+        );
         let record = collected.records.unwrap()[0];
-        assert_eq!((record.sent, record.received, record.outcome), (400_000_000, 450_000_000, Outcome::Admitted));
+        assert_eq!(
+            (record.sent, record.received, record.outcome),
+            (400_000_000, 450_000_000, Outcome::Admitted)
+        );
     }
 
     #[test]
     fn every_request_is_counted_once() {
         let mut collected = Collected::new(Duration::from_secs(10), 1_000, false);
         let timeout = Failure::Timeout(Duration::from_secs(1));
-        for answer in [ok(200, 1), ok(204, 1), ok(429, 1), ok(502, 1), Err(&timeout), Err(&timeout)] {
+        for answer in [
+            ok(200, 1),
+            ok(204, 1),
+            ok(429, 1),
+            ok(502, 1),
+            Err(&timeout),
+            Err(&timeout),
+        ] {
             collected.add(&sample(0, 0, 2, answer));
         }
         collected.not_sent(Duration::from_millis(9_999));
-        let expected = Counts { sent: 6, served: 2, refused: 1, other: 1, failed: 2, not_sent: 1 };
+        let expected = Counts {
+            sent: 6,
+            served: 2,
+            refused: 1,
+            other: 1,
+            failed: 2,
+            not_sent: 1,
+        };
         assert_eq!(collected.counts, expected);
         assert_eq!(collected.failures["timeout"].count, 2);
         assert!(collected.records.is_none());
-        let slices: u64 =
-            collected.slices.iter().map(|s| s.statuses.values().sum::<u64>() + s.failed + s.not_sent).sum();
+        let slices: u64 = collected
+            .slices
+            .iter()
+            .map(|s| s.statuses.values().sum::<u64>() + s.failed + s.not_sent)
+            .sum();
         assert_eq!(slices, 7);
     }
 
@@ -253,7 +324,11 @@ mod tests {
         for ended in [5, 900, 20, 700, 30, 40, 50, 800] {
             collected.add(&sample(0, 0, ended, ok(200, 1)));
         }
-        let slowest: Vec<u64> = collected.slowest.iter().map(|slow| slow.latency / 1_000).collect();
+        let slowest: Vec<u64> = collected
+            .slowest
+            .iter()
+            .map(|slow| slow.latency / 1_000)
+            .collect();
         assert_eq!(slowest, [900, 800, 700, 50, 40]);
         assert!(collected.take_recent().is_some() && collected.take_recent().is_none());
     }

@@ -83,39 +83,70 @@ impl Config {
         };
         at_most("targets", self.targets.len() as f64, caps::TARGETS as f64);
         at_most("--users", self.subjects.users() as f64, caps::USERS as f64);
-        at_most("--addresses", f64::from(self.addresses.count), f64::from(caps::ADDRESSES));
-        at_most("--connections", self.connections as f64, caps::IN_FLIGHT as f64);
-        at_most("--max-in-flight", self.max_in_flight as f64, caps::IN_FLIGHT as f64);
+        at_most(
+            "--addresses",
+            f64::from(self.addresses.count),
+            f64::from(caps::ADDRESSES),
+        );
+        at_most(
+            "--connections",
+            self.connections as f64,
+            caps::IN_FLIGHT as f64,
+        );
+        at_most(
+            "--max-in-flight",
+            self.max_in_flight as f64,
+            caps::IN_FLIGHT as f64,
+        );
         at_most("bytes of --body", self.body.len() as f64, caps::BODY as f64);
         at_most("--verify", self.limits.len() as f64, caps::LIMITS as f64);
         for stage in &self.stages {
             at_most("--rate (requests/s)", stage.rate, caps::RATE);
         }
         let schedule = Schedule::new(&self.stages);
-        at_most("all stages together (seconds)", schedule.duration().as_secs_f64(), caps::DURATION.as_secs_f64());
+        at_most(
+            "all stages together (seconds)",
+            schedule.duration().as_secs_f64(),
+            caps::DURATION.as_secs_f64(),
+        );
         self.check_sense(&schedule, &mut wrong);
-        if wrong.is_empty() { Ok(schedule) } else { Err(ConfigError(wrong)) }
+        if wrong.is_empty() {
+            Ok(schedule)
+        } else {
+            Err(ConfigError(wrong))
+        }
     }
 
     fn check_sense(&self, schedule: &Schedule, wrong: &mut Vec<String>) {
         if self.targets.is_empty() {
-            wrong.push("no target: name at least one URL, such as http://localhost:8080/hello".to_owned());
+            wrong.push(
+                "no target: name at least one URL, such as http://localhost:8080/hello".to_owned(),
+            );
         }
-        if self.stages.iter().any(|stage| !stage.rate.is_finite() || stage.rate < 0.0) {
-            wrong.push("--rate: write a number of requests per second, such as 50 or 0.5".to_owned());
+        if self
+            .stages
+            .iter()
+            .any(|stage| !stage.rate.is_finite() || stage.rate < 0.0)
+        {
+            wrong.push(
+                "--rate: write a number of requests per second, such as 50 or 0.5".to_owned(),
+            );
         }
         if self.stages.iter().any(|stage| stage.ramp > stage.duration) {
             wrong.push("a ramp is part of its stage and cannot be longer than it".to_owned());
         }
         if schedule.total() == 0 {
-            wrong.push("these stages send no request at all: raise a rate or a duration".to_owned());
+            wrong
+                .push("these stages send no request at all: raise a rate or a duration".to_owned());
         }
         if self.connections == 0 || self.max_in_flight == 0 {
             wrong.push("--connections and --max-in-flight: at least 1".to_owned());
         }
         if !self.limits.is_empty() && schedule.total() > caps::JUDGED_REQUESTS {
             let (most, total) = (caps::JUDGED_REQUESTS, schedule.total());
-            wrong.push(format!("--verify remembers every request, at most {most}; these stages send {total}"));
+            wrong.push(format!(
+                "--verify remembers every request, at most {most}; these stages send {total}"
+            ));
         }
         if self.addresses.mode == AddressMode::Own && self.addresses.count > 1 {
             wrong.push("--addresses needs a way to show them".to_owned());
@@ -130,7 +161,11 @@ impl Config {
 
     /// Connections to one target that cannot replace each other.
     pub(crate) fn lanes_per_target(&self) -> usize {
-        if self.addresses.are_per_connection() { self.addresses.len() as usize } else { 1 }
+        if self.addresses.are_per_connection() {
+            self.addresses.len() as usize
+        } else {
+            1
+        }
     }
 }
 
@@ -142,7 +177,11 @@ mod tests {
     fn config() -> Config {
         Config {
             targets: vec!["http://localhost:8080/hello".parse().unwrap()],
-            stages: vec![Stage { rate: 50.0, duration: Duration::from_secs(30), ramp: Duration::ZERO }],
+            stages: vec![Stage {
+                rate: 50.0,
+                duration: Duration::from_secs(30),
+                ramp: Duration::ZERO,
+            }],
             http: HttpVersion::Http1,
             method: Method::GET,
             headers: HeaderMap::new(),
@@ -175,9 +214,16 @@ mod tests {
         let message = refused(|c| {
             c.stages[0].rate = 1e9;
             c.connections = 1_000_000;
-            c.addresses = Addresses { count: 1_000_000, mode: AddressMode::Source };
+            c.addresses = Addresses {
+                count: 1_000_000,
+                mode: AddressMode::Source,
+            };
         });
-        for part in ["--rate (requests/s): at most 100000", "--connections: at most", "--addresses: at most 65536"] {
+        for part in [
+            "--rate (requests/s): at most 100000",
+            "--connections: at most",
+            "--addresses: at most 65536",
+        ] {
             assert!(message.contains(part), "{message}");
         }
         assert!(refused(|c| c.stages[0].duration = Duration::from_hours(25)).contains("86400"));
@@ -187,8 +233,12 @@ mod tests {
     fn what_sends_nothing_or_remembers_too_much_is_refused() {
         assert!(refused(|c| c.stages[0].rate = 0.0).contains("no request"));
         assert!(refused(|c| c.stages[0].rate = f64::NAN).contains("number"));
-        let limit =
-            Limit { calls: 1, period: Duration::from_secs(1), key: KeyKind::All, tolerance: Limit::DEFAULT_TOLERANCE };
+        let limit = Limit {
+            calls: 1,
+            period: Duration::from_secs(1),
+            key: KeyKind::All,
+            tolerance: Limit::DEFAULT_TOLERANCE,
+        };
         let message = refused(|c| {
             c.limits.push(limit);
             c.stages[0].rate = 50_000.0;
@@ -201,7 +251,10 @@ mod tests {
     fn http_2_keeps_a_connection_per_address() {
         let message = refused(|c| {
             c.http = HttpVersion::Http2;
-            c.addresses = Addresses { count: 200, mode: AddressMode::Source };
+            c.addresses = Addresses {
+                count: 200,
+                mode: AddressMode::Source,
+            };
         });
         assert!(message.contains("at least 200"), "{message}");
     }

@@ -81,7 +81,11 @@ impl Engine {
             }
         }
         drop(span);
-        let subject = self.requests.subjects.get(choice.subject).map_or(0, |subject| subject.number);
+        let subject = self
+            .requests
+            .subjects
+            .get(choice.subject)
+            .map_or(0, |subject| subject.number);
         self.collected.lock().add(&Sample {
             due: due.moment,
             sent: attempt.sent,
@@ -97,11 +101,15 @@ impl Engine {
         let choice = self.requests.choose(due.number);
         let mut request = self.requests.build(choice);
         let mut trace = traces::begin(span, self.sampling, request.headers_mut());
-        // If it breaks it is not known when it left, or whether it did: then this is the earliest it can have been.
+        // If it breaks it is not known when it left, or whether it did: then this is the earliest
+        // it can have been.
         let mut sent = self.start.elapsed();
         let exchange = async {
             let target = self.requests.target(choice);
-            let exchange = self.pool.exchange(self.requests.lane(choice), target, request).await?;
+            let exchange = self
+                .pool
+                .exchange(self.requests.lane(choice), target, request)
+                .await?;
             sent = exchange.sent.duration_since(self.start);
             let received = self.start.elapsed();
             if let Some(named) = traces::named(exchange.response.headers()) {
@@ -111,8 +119,14 @@ impl Engine {
             read_to_the_end(exchange).await?;
             Ok(Answer { status, received })
         };
-        let answer = timeout(self.timeout, exchange).await.unwrap_or(Err(Failure::Timeout(self.timeout)));
-        Attempt { sent, trace, answer }
+        let answer = timeout(self.timeout, exchange)
+            .await
+            .unwrap_or(Err(Failure::Timeout(self.timeout)));
+        Attempt {
+            sent,
+            trace,
+            answer,
+        }
     }
 }
 
@@ -121,9 +135,16 @@ async fn read_to_the_end(mut exchange: Exchange) -> Result<(), Failure> {
     let mut read = 0_usize;
     let response: &mut Response<Incoming> = &mut exchange.response;
     while let Some(frame) = response.frame().await {
-        read = read.saturating_add(frame.map_err(Failure::Broken)?.data_ref().map_or(0, bytes::Bytes::len));
+        read = read.saturating_add(
+            frame
+                .map_err(Failure::Broken)?
+                .data_ref()
+                .map_or(0, bytes::Bytes::len),
+        );
         if read > caps::ANSWER {
-            return Err(Failure::TooLong { limit: caps::ANSWER });
+            return Err(Failure::TooLong {
+                limit: caps::ANSWER,
+            });
         }
     }
     exchange.finish().await;

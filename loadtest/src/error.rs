@@ -30,7 +30,10 @@ impl Error {
     pub fn is_usage(&self) -> bool {
         match self {
             Self::Config(_) => true,
-            Self::Target(error) => !matches!(error, TargetError::Unreachable { .. } | TargetError::Unresolved { .. }),
+            Self::Target(error) => !matches!(
+                error,
+                TargetError::Unreachable { .. } | TargetError::Unresolved { .. }
+            ),
             Self::Subjects(error) => error.is_usage(),
             Self::Thread(_) | Self::EndedEarly => false,
         }

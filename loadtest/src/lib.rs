@@ -1,14 +1,16 @@
 //! An open-loop load generator for weir and for any other HTTP service, and a judge of its limits.
 //!
-//! Open loop: requests leave at the moments that the [stages](Stage) say, however slow the answers are. A closed loop
-//! would send less when the service slows down, and so hide the slowness. Latency counts from the moment a request
-//! *should* have left; the time from when it really left is reported beside it. What could not leave in time, because
-//! all places in flight were taken, is counted as not sent, never dropped in silence.
+//! Open loop: requests leave at the moments that the [stages](Stage) say, however slow the answers
+//! are. A closed loop would send less when the service slows down, and so hide the slowness.
+//! Latency counts from the moment a request *should* have left; the time from when it really left
+//! is reported beside it. What could not leave in time, because all places in flight were taken, is
+//! counted as not sent, never dropped in silence.
 //!
-//! The judge ([`Limit`]) sees only when each call was sent and answered. It reports an excess only if no order of
-//! events whatsoever could have kept the promise; the proof stands in its module.
+//! The judge ([`Limit`]) sees only when each call was sent and answered. It reports an excess only
+//! if no order of events whatsoever could have kept the promise; the proof stands in its module.
 //!
-//! It is for one's own services: every address of a target must be loopback or private unless the caller says otherwise.
+//! It is for one's own services: every address of a target must be loopback or private unless the
+//! caller says otherwise.
 
 mod addresses;
 mod caps;

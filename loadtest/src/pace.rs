@@ -1,6 +1,7 @@
 //! The clockwork: says when each request is due, on time, whatever the rest of the program does.
 //!
-//! A thread of its own, because the runtime's timers tick in milliseconds and share their threads with the work.
+//! A thread of its own, because the runtime's timers tick in milliseconds and share their threads
+//! with the work.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
@@ -9,7 +10,8 @@ use tokio::sync::mpsc;
 
 use crate::stages::Schedule;
 
-/// Due requests that wait to be picked up. When it is full the clockwork waits, and the moments stay what they are.
+/// Due requests that wait to be picked up. When it is full the clockwork waits, and the moments
+/// stay what they are.
 const WAITING: usize = 4_096;
 
 /// A request that is due.
@@ -28,10 +30,15 @@ pub(crate) struct Stop(#[expect(dead_code, reason = "dropping it is the signal")
 ///
 /// # Errors
 /// If there is no thread to be had.
-pub(crate) fn start(schedule: Schedule, start: Instant) -> std::io::Result<(mpsc::Receiver<Due>, Stop)> {
+pub(crate) fn start(
+    schedule: Schedule,
+    start: Instant,
+) -> std::io::Result<(mpsc::Receiver<Due>, Stop)> {
     let (sender, due) = mpsc::channel(WAITING);
     let (stop, stopped) = std::sync::mpsc::channel();
-    std::thread::Builder::new().name("pace".to_owned()).spawn(move || keep(&schedule, start, &sender, &stopped))?;
+    std::thread::Builder::new()
+        .name("pace".to_owned())
+        .spawn(move || keep(&schedule, start, &sender, &stopped))?;
     Ok((due, Stop(stop)))
 }
 
@@ -53,7 +60,11 @@ mod tests {
     use crate::stages::Stage;
 
     fn schedule(rate: f64, seconds: u64) -> Schedule {
-        Schedule::new(&[Stage { rate, duration: Duration::from_secs(seconds), ramp: Duration::ZERO }])
+        Schedule::new(&[Stage {
+            rate,
+            duration: Duration::from_secs(seconds),
+            ramp: Duration::ZERO,
+        }])
     }
 
     #[tokio::test]

@@ -1,8 +1,9 @@
 //! Connections that are used again.
 //!
-//! Requests of one *lane* (a target, and a client address where that belongs to the connection) share connections. Over
-//! HTTP/1.1 a connection serves one request at a time and waits here in between; when all places are taken, an idle
-//! connection of any other lane makes room. Over HTTP/2 each lane has a few connections, used in turn.
+//! Requests of one *lane* (a target, and a client address where that belongs to the connection)
+//! share connections. Over HTTP/1.1 a connection serves one request at a time and waits here in
+//! between; when all places are taken, an idle connection of any other lane makes room. Over HTTP/2
+//! each lane has a few connections, used in turn.
 
 mod http1;
 mod http2;
@@ -47,7 +48,12 @@ impl Exchange {
 
 impl Pool {
     /// `lanes` is how many there are.
-    pub(crate) fn new(http: HttpVersion, connections: usize, lanes: usize, mode: AddressMode) -> Self {
+    pub(crate) fn new(
+        http: HttpVersion,
+        connections: usize,
+        lanes: usize,
+        mode: AddressMode,
+    ) -> Self {
         match http {
             HttpVersion::Http1 => Self::Http1(http1::Pool::new(connections, mode)),
             HttpVersion::Http2 => Self::Http2(http2::Pool::new(connections / lanes.max(1), mode)),

@@ -1,5 +1,5 @@
-//! What is shown while it runs: a live view on a terminal, a line now and then elsewhere. Always on standard error, so
-//! that standard output holds the result alone.
+//! What is shown while it runs: a live view on a terminal, a line now and then elsewhere. Always on
+//! standard error, so that standard output holds the result alone.
 
 mod lines;
 mod live;
@@ -59,7 +59,12 @@ impl Progress {
     }
 
     /// Shows the run until it is dropped.
-    pub(crate) async fn show(&self, schedule: &Schedule, collected: &Mutex<Collected>, start: Instant) {
+    pub(crate) async fn show(
+        &self,
+        schedule: &Schedule,
+        collected: &Mutex<Collected>,
+        start: Instant,
+    ) {
         if matches!(self, Self::Off) {
             return std::future::pending().await;
         }
@@ -75,7 +80,14 @@ impl Progress {
                 (collected.counts, collected.take_recent())
             };
             let duration = schedule.duration();
-            let snapshot = Snapshot { elapsed, duration, counts, rate, stage: stage + 1, latency };
+            let snapshot = Snapshot {
+                elapsed,
+                duration,
+                counts,
+                rate,
+                stage: stage + 1,
+                latency,
+            };
             match self {
                 Self::Off => {}
                 Self::Lines(lines) => lines.show(&snapshot),

@@ -1,5 +1,5 @@
-//! The PROXY protocol header (versions 1 and 2 of haproxy's specification) that a load balancer writes before a
-//! connection's first byte, here written by us.
+//! The PROXY protocol header (versions 1 and 2 of haproxy's specification) that a load balancer
+//! writes before a connection's first byte, here written by us.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -25,7 +25,12 @@ pub(crate) fn header(version: ProxyVersion, client: SocketAddr, target: SocketAd
         ProxyVersion::V1 => {
             let family = if client.is_ipv4() { "TCP4" } else { "TCP6" };
             let (from, to) = (client.ip(), target.ip());
-            format!("PROXY {family} {from} {to} {} {}\r\n", client.port(), target.port()).into_bytes()
+            format!(
+                "PROXY {family} {from} {to} {} {}\r\n",
+                client.port(),
+                target.port()
+            )
+            .into_bytes()
         }
         ProxyVersion::V2 => {
             let mut addresses = Vec::with_capacity(36);
@@ -37,7 +42,11 @@ pub(crate) fn header(version: ProxyVersion, client: SocketAddr, target: SocketAd
             }
             addresses.extend(client.port().to_be_bytes());
             addresses.extend(target.port().to_be_bytes());
-            let family = if client.is_ipv4() { TCP_OVER_IPV4 } else { TCP_OVER_IPV6 };
+            let family = if client.is_ipv4() {
+                TCP_OVER_IPV4
+            } else {
+                TCP_OVER_IPV6
+            };
             let length = u16::try_from(addresses.len()).expect("at most 36 bytes");
             let mut header = SIGNATURE.to_vec();
             header.extend([VERSION_AND_COMMAND, family]);
@@ -67,7 +76,9 @@ mod tests {
     #[test]
     fn version_2_has_addresses_and_ports_in_network_order() {
         let bytes = of(ProxyVersion::V2, "198.18.0.9:4711", "127.0.0.1:8080");
-        let rest = [0x21, 0x11, 0, 12, 198, 18, 0, 9, 127, 0, 0, 1, 0x12, 0x67, 0x1f, 0x90];
+        let rest = [
+            0x21, 0x11, 0, 12, 198, 18, 0, 9, 127, 0, 0, 1, 0x12, 0x67, 0x1f, 0x90,
+        ];
         assert_eq!(bytes, [&SIGNATURE[..], &rest].concat());
         let bytes = of(ProxyVersion::V2, "[2001:db8::9]:1", "[::1]:2");
         assert_eq!((bytes.len(), bytes[13], bytes[15]), (16 + 36, 0x21, 36));

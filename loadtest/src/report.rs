@@ -56,7 +56,8 @@ struct StageReport {
     ramp_seconds: f64,
 }
 
-/// Every request of the run is in exactly one of `served`, `refused`, `other`, `failed` and `not_sent`.
+/// Every request of the run is in exactly one of `served`, `refused`, `other`, `failed` and
+/// `not_sent`.
 #[derive(Debug, Serialize)]
 struct RequestsReport {
     /// What the stages say for the whole run.
@@ -187,8 +188,12 @@ impl Report {
                 send_delay: Quantiles::of(&collected.delay),
             },
             timeline: timeline(collected),
-            verification: (!verdicts.is_empty()).then(|| Verification::of(verdicts, refused_early, requests)),
-            traces: TracesReport { slowest: traces(&collected.slowest), refused: traces(&collected.refused) },
+            verification: (!verdicts.is_empty())
+                .then(|| Verification::of(verdicts, refused_early, requests)),
+            traces: TracesReport {
+                slowest: traces(&collected.slowest),
+                refused: traces(&collected.refused),
+            },
             warnings: facts.warnings.clone(),
         }
     }
@@ -196,14 +201,25 @@ impl Report {
     /// Whether a limit was certainly broken.
     #[must_use]
     pub fn is_violated(&self) -> bool {
-        self.verification.as_ref().is_some_and(|verification| !verification.held)
+        self.verification
+            .as_ref()
+            .is_some_and(|verification| !verification.held)
     }
 
-    /// Whether everything asked for was sent, answered with 2xx or 429, and admitted where there was room.
+    /// Whether everything asked for was sent, answered with 2xx or 429, and admitted where there
+    /// was room.
     #[must_use]
     pub fn is_clean(&self) -> bool {
-        let RequestsReport { other, failed, not_sent, .. } = self.requests;
-        let early = self.verification.as_ref().map_or(0, |verification| verification.refused_early);
+        let RequestsReport {
+            other,
+            failed,
+            not_sent,
+            ..
+        } = self.requests;
+        let early = self
+            .verification
+            .as_ref()
+            .map_or(0, |verification| verification.refused_early);
         !self.is_violated() && other == 0 && failed == 0 && not_sent == 0 && early == 0
     }
 
@@ -271,24 +287,35 @@ fn failures(collected: &Collected) -> Vec<FailureReport> {
 
 fn timeline(collected: &Collected) -> Timeline {
     let width = collected.width.as_secs_f64();
-    let slices = collected.slices.iter().enumerate().map(|(n, slice)| SliceReport {
-        from_seconds: round(n as f64 * width),
-        served: answers(&slice.statuses, |status| matches!(status, 200..=299)),
-        refused: answers(&slice.statuses, |status| status == 429),
-        other: answers(&slice.statuses, |status| !matches!(status, 200..=299 | 429)),
-        failed: slice.failed,
-        not_sent: slice.not_sent,
-        statuses: slice.statuses.clone(),
-        p50_ms: slice.quantile(0.5).map(millis),
-        p90_ms: slice.quantile(0.9).map(millis),
-        p99_ms: slice.quantile(0.99).map(millis),
-    });
-    Timeline { slice_seconds: width, slices: slices.collect() }
+    let slices = collected
+        .slices
+        .iter()
+        .enumerate()
+        .map(|(n, slice)| SliceReport {
+            from_seconds: round(n as f64 * width),
+            served: answers(&slice.statuses, |status| matches!(status, 200..=299)),
+            refused: answers(&slice.statuses, |status| status == 429),
+            other: answers(&slice.statuses, |status| !matches!(status, 200..=299 | 429)),
+            failed: slice.failed,
+            not_sent: slice.not_sent,
+            statuses: slice.statuses.clone(),
+            p50_ms: slice.quantile(0.5).map(millis),
+            p90_ms: slice.quantile(0.9).map(millis),
+            p99_ms: slice.quantile(0.99).map(millis),
+        });
+    Timeline {
+        slice_seconds: width,
+        slices: slices.collect(),
+    }
 }
 
 /// How many answers have such a status.
 fn answers(statuses: &BTreeMap<u16, u64>, which: fn(u16) -> bool) -> u64 {
-    statuses.iter().filter(|(status, _)| which(**status)).map(|(_, count)| count).sum()
+    statuses
+        .iter()
+        .filter(|(status, _)| which(**status))
+        .map(|(_, count)| count)
+        .sum()
 }
 
 fn traces(traced: &[Traced]) -> Vec<TraceReport> {

@@ -33,13 +33,18 @@ pub(crate) struct Choice {
 }
 
 impl Requests {
-    /// Subjects take turns, and so do addresses: a subject stays at its address where there are enough subjects.
-    /// The target is chance (the same in every run), so that every subject meets every target, whatever the numbers.
+    /// Subjects take turns, and so do addresses: a subject stays at its address where there are
+    /// enough subjects. The target is chance (the same in every run), so that every subject meets
+    /// every target, whatever the numbers.
     pub(crate) fn choose(&self, n: u64) -> Choice {
         let turn = |of: u64| n % of.max(1);
         let subject = turn(self.subjects.len() as u64);
         let addresses = u64::from(self.addresses.len());
-        let address = if self.subjects.len() as u64 >= addresses { subject % addresses } else { turn(addresses) };
+        let address = if self.subjects.len() as u64 >= addresses {
+            subject % addresses
+        } else {
+            turn(addresses)
+        };
         Choice {
             target: (scatter(n) % self.targets.len().max(1) as u64) as usize,
             subject: subject as usize,
@@ -54,8 +59,13 @@ impl Requests {
 
     /// Which connections may carry it.
     pub(crate) fn lane(&self, choice: Choice) -> Lane {
-        let address = self.addresses.nth(choice.address, self.target(choice).address.ip());
-        (choice.target, address.filter(|_| self.addresses.are_per_connection()))
+        let address = self
+            .addresses
+            .nth(choice.address, self.target(choice).address.ip());
+        (
+            choice.target,
+            address.filter(|_| self.addresses.are_per_connection()),
+        )
     }
 
     /// The request, but for its trace.
@@ -70,7 +80,8 @@ impl Requests {
         if let AddressMode::Header(name) = &self.addresses.mode
             && let Some(address) = self.addresses.nth(choice.address, target.address.ip())
         {
-            let value = HeaderValue::from_str(&address.to_string()).expect("an address is plain text");
+            let value =
+                HeaderValue::from_str(&address.to_string()).expect("an address is plain text");
             headers.insert(name.clone(), value);
         }
         let mut parts = Uri::builder().path_and_query(target.path.clone());
@@ -79,13 +90,16 @@ impl Requests {
                 headers.entry(HOST).or_insert_with(|| target.host.clone());
             }
             HttpVersion::Http2 => {
-                // Over HTTP/2 the host is part of the URI; one that was given as a header goes there.
+                // Over HTTP/2 the host is part of the URI; one that was given as a header goes
+                // there.
                 let host = headers.remove(HOST).unwrap_or_else(|| target.host.clone());
                 parts = parts.scheme("http").authority(host.as_bytes());
                 *request.version_mut() = Version::HTTP_2;
             }
         }
-        *request.uri_mut() = parts.build().unwrap_or_else(|_| Uri::from(target.path.clone()));
+        *request.uri_mut() = parts
+            .build()
+            .unwrap_or_else(|_| Uri::from(target.path.clone()));
         *request.headers_mut() = headers;
         request
     }
@@ -105,7 +119,12 @@ mod tests {
 
     use super::*;
 
-    fn requests(targets: usize, subjects: usize, addresses: Addresses, http: HttpVersion) -> Requests {
+    fn requests(
+        targets: usize,
+        subjects: usize,
+        addresses: Addresses,
+        http: HttpVersion,
+    ) -> Requests {
         let target = |n: usize| Target {
             url: "http://localhost:8080/a?b".parse().unwrap(),
             address: format!("127.0.0.1:{}", 8080 + n).parse().unwrap(),
@@ -133,7 +152,10 @@ mod tests {
     fn every_subject_meets_every_target() {
         for (targets, subjects) in [(2, 100), (3, 2), (3, 5), (4, 8)] {
             let requests = requests(targets, subjects, Addresses::default(), HttpVersion::Http1);
-            let met: HashSet<_> = (0..4_000).map(|n| requests.choose(n)).map(|c| (c.subject, c.target)).collect();
+            let met: HashSet<_> = (0..4_000)
+                .map(|n| requests.choose(n))
+                .map(|c| (c.subject, c.target))
+                .collect();
             assert_eq!(met.len(), targets * subjects);
         }
     }
@@ -141,21 +163,43 @@ mod tests {
     #[test]
     fn subjects_stay_at_their_address_where_there_are_enough() {
         let header = AddressMode::Header(http::HeaderName::from_static("x-forwarded-for"));
-        let addresses = Addresses { count: 10, mode: header };
+        let addresses = Addresses {
+            count: 10,
+            mode: header,
+        };
         let many = requests(1, 25, addresses.clone(), HttpVersion::Http1);
-        let pairs: HashSet<_> = (0..1_000).map(|n| many.choose(n)).map(|c| (c.subject, c.address)).collect();
+        let pairs: HashSet<_> = (0..1_000)
+            .map(|n| many.choose(n))
+            .map(|c| (c.subject, c.address))
+            .collect();
         assert_eq!(pairs.len(), 25);
         let few = requests(1, 0, addresses, HttpVersion::Http1);
-        assert_eq!((0..1_000).map(|n| few.choose(n).address).collect::<HashSet<_>>().len(), 10);
-        assert_eq!(few.build(few.choose(3)).headers()["x-forwarded-for"], "198.18.0.4");
-        assert_eq!(few.lane(few.choose(3)), (0, None), "a header needs no connection of its own");
+        assert_eq!(
+            (0..1_000)
+                .map(|n| few.choose(n).address)
+                .collect::<HashSet<_>>()
+                .len(),
+            10
+        );
+        assert_eq!(
+            few.build(few.choose(3)).headers()["x-forwarded-for"],
+            "198.18.0.4"
+        );
+        assert_eq!(
+            few.lane(few.choose(3)),
+            (0, None),
+            "a header needs no connection of its own"
+        );
     }
 
     #[test]
     fn both_protocols_say_host_and_path() {
         let one = requests(1, 1, Addresses::default(), HttpVersion::Http1);
         let request = one.build(one.choose(0));
-        assert_eq!((request.uri().to_string(), &request.headers()[HOST]), ("/a?b".to_owned(), &one.targets[0].host));
+        assert_eq!(
+            (request.uri().to_string(), &request.headers()[HOST]),
+            ("/a?b".to_owned(), &one.targets[0].host)
+        );
         assert_eq!(request.headers()[AUTHORIZATION], "Bearer t0");
         let two = requests(1, 1, Addresses::default(), HttpVersion::Http2);
         let request = two.build(two.choose(0));

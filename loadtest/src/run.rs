@@ -24,13 +24,17 @@ use crate::verify;
 /// Runs the load to its end, or to `shutdown`, and judges it.
 ///
 /// # Errors
-/// If nothing could be sent: the command makes no sense, the target is not the caller's, nobody could sign in.
+/// If nothing could be sent: the command makes no sense, the target is not the caller's, nobody
+/// could sign in.
 pub async fn run(config: Config, shutdown: CancellationToken) -> Result<Report, Error> {
     let schedule = config.check()?;
     let progress = Progress::new(config.progress);
     let prepared = async {
         let targets = find_targets(&config).await?;
-        let subjects = config.subjects.prepare(config.own_targets, |done| progress.signed_in(done, &config)).await?;
+        let subjects = config
+            .subjects
+            .prepare(config.own_targets, |done| progress.signed_in(done, &config))
+            .await?;
         Ok::<_, Error>((targets, subjects))
     };
     let (targets, subjects) = tokio::select! {
@@ -39,20 +43,38 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<Report, 
     };
     let warnings = warnings(&subjects, &schedule);
     let begin = jiff::Timestamp::now();
-    let (engine, ended_early) = send_all(&config, &schedule, targets, subjects, &progress, &shutdown).await?;
+    let (engine, ended_early) =
+        send_all(&config, &schedule, targets, subjects, &progress, &shutdown).await?;
     let took = engine.start.elapsed();
     progress.finish();
 
     let mut collected = engine.collected.lock();
     let records = collected.records.take().unwrap_or_default();
-    let (verdicts, refused_early) = verify::judge_all(&config.limits, &records, config.subjects.are_new());
-    let facts = Facts { begin, took, planned: schedule.total(), ended_early, warnings, config: &config };
-    Ok(Report::of(&facts, &collected, &verdicts, refused_early, &engine.requests))
+    let (verdicts, refused_early) =
+        verify::judge_all(&config.limits, &records, config.subjects.are_new());
+    let facts = Facts {
+        begin,
+        took,
+        planned: schedule.total(),
+        ended_early,
+        warnings,
+        config: &config,
+    };
+    Ok(Report::of(
+        &facts,
+        &collected,
+        &verdicts,
+        refused_early,
+        &engine.requests,
+    ))
 }
 
 async fn find_targets(config: &Config) -> Result<Vec<Target>, Error> {
     let loopback_only = config.addresses.mode == crate::AddressMode::Source;
-    let demands = Demands { own: config.own_targets, loopback_only };
+    let demands = Demands {
+        own: config.own_targets,
+        loopback_only,
+    };
     // All are checked before the first is connected to.
     for url in &config.targets {
         target::checked_addresses(url, demands).await?;
@@ -78,8 +100,11 @@ async fn send_all(
         HttpVersion::Http1 => config.max_in_flight.min(config.connections),
         HttpVersion::Http2 => config.max_in_flight,
     };
-    let collected =
-        Arc::new(Mutex::new(Collected::new(schedule.duration(), schedule.total(), !config.limits.is_empty())));
+    let collected = Arc::new(Mutex::new(Collected::new(
+        schedule.duration(),
+        schedule.total(),
+        !config.limits.is_empty(),
+    )));
     let start = Instant::now();
     let engine = Arc::new(Engine {
         requests: Requests {
@@ -91,7 +116,12 @@ async fn send_all(
             headers: config.headers.clone(),
             body: config.body.clone(),
         },
-        pool: Pool::new(config.http, config.connections, lanes, config.addresses.mode.clone()),
+        pool: Pool::new(
+            config.http,
+            config.connections,
+            lanes,
+            config.addresses.mode.clone(),
+        ),
         collected: Arc::clone(&collected),
         start,
         in_flight,
@@ -116,11 +146,20 @@ async fn send_all(
 }
 
 fn warnings(subjects: &[Subject], schedule: &Schedule) -> Vec<String> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs();
     let end = now.saturating_add(schedule.duration().as_secs());
-    let ending = subjects.iter().filter(|subject| subject.expires.is_some_and(|expires| expires < end)).count();
+    let ending = subjects
+        .iter()
+        .filter(|subject| subject.expires.is_some_and(|expires| expires < end))
+        .count();
     if ending == 0 {
         return Vec::new();
     }
-    vec![format!("{ending} of {} tokens expire before the run ends; expect 401 from then on", subjects.len())]
+    vec![format!(
+        "{ending} of {} tokens expire before the run ends; expect 401 from then on",
+        subjects.len()
+    )]
 }

@@ -1,12 +1,14 @@
 //! When requests leave: stages of a constant rate, with a ramp at the start of each.
 //!
-//! The rate is a function of time made of straight lines; its integral `N(t)` is how many requests are due by `t`.
-//! Request `k` (from 0) leaves at the moment at which `N(t) = k`, so a run sends exactly what its stages say, evenly
-//! spaced, and the moments do not depend on how the machine keeps up.
+//! The rate is a function of time made of straight lines; its integral `N(t)` is how many requests
+//! are due by `t`. Request `k` (from 0) leaves at the moment at which `N(t) = k`, so a run sends
+//! exactly what its stages say, evenly spaced, and the moments do not depend on how the machine
+//! keeps up.
 
 use std::time::Duration;
 
-/// A constant rate for a time. The rate rises or falls evenly from that of the stage before over the first `ramp`.
+/// A constant rate for a time. The rate rises or falls evenly from that of the stage before over
+/// the first `ramp`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Stage {
     /// Requests a second; 0 is a pause.
@@ -38,7 +40,8 @@ struct Segment {
     stage: usize,
 }
 
-/// Sums of rates times durations are not exact in binary: 0.1 × 30 is a hair over 3 and still means three requests.
+/// Sums of rates times durations are not exact in binary: 0.1 × 30 is a hair over 3 and still means
+/// three requests.
 const ROUNDING: f64 = 1e-6;
 
 impl Segment {
@@ -51,8 +54,14 @@ impl Segment {
         let wanted = (due - self.before).max(0.0);
         let slope = (self.to - self.from) / self.length;
         // The root of from·t + slope/2·t² = wanted, in the form that does not cancel.
-        let root = (self.from * self.from + 2.0 * slope * wanted).max(0.0).sqrt();
-        let t = if wanted == 0.0 { 0.0 } else { 2.0 * wanted / (self.from + root) };
+        let root = (self.from * self.from + 2.0 * slope * wanted)
+            .max(0.0)
+            .sqrt();
+        let t = if wanted == 0.0 {
+            0.0
+        } else {
+            2.0 * wanted / (self.from + root)
+        };
         self.start + t.min(self.length)
     }
 }
@@ -61,11 +70,26 @@ impl Schedule {
     pub(crate) fn new(stages: &[Stage]) -> Self {
         let mut segments = Vec::new();
         let (mut start, mut before, mut rate) = (0.0, 0.0, 0.0);
-        for (stage, Stage { rate: next, duration, ramp }) in stages.iter().enumerate() {
+        for (
+            stage,
+            Stage {
+                rate: next,
+                duration,
+                ramp,
+            },
+        ) in stages.iter().enumerate()
+        {
             let ramp = ramp.min(duration).as_secs_f64();
             for (length, from) in [(ramp, rate), (duration.as_secs_f64() - ramp, *next)] {
                 if length > 0.0 {
-                    let segment = Segment { start, length, from, to: *next, before, stage };
+                    let segment = Segment {
+                        start,
+                        length,
+                        from,
+                        to: *next,
+                        before,
+                        stage,
+                    };
                     start += length;
                     before += segment.requests();
                     segments.push(segment);
@@ -75,7 +99,11 @@ impl Schedule {
         }
         let duration = stages.iter().map(|stage| stage.duration).sum();
         // More than the caps allow saturates, and is refused by them.
-        Self { segments, duration, total: (before - ROUNDING).ceil().max(0.0) as u64 }
+        Self {
+            segments,
+            duration,
+            total: (before - ROUNDING).ceil().max(0.0) as u64,
+        }
     }
 
     /// From the first moment to the end of the last stage.
@@ -103,7 +131,11 @@ impl Schedule {
     /// The rate at a moment, and the number (from 0) of its stage.
     pub(crate) fn at(&self, moment: Duration) -> (f64, usize) {
         let t = moment.as_secs_f64();
-        let segment = self.segments.iter().rfind(|segment| segment.start <= t).or(self.segments.last());
+        let segment = self
+            .segments
+            .iter()
+            .rfind(|segment| segment.start <= t)
+            .or(self.segments.last());
         segment.map_or((0.0, 0), |s| {
             let part = ((t - s.start) / s.length).clamp(0.0, 1.0);
             (s.from + (s.to - s.from) * part, s.stage)
@@ -118,17 +150,27 @@ mod tests {
     use super::*;
 
     fn stage(rate: f64, seconds: u64, ramp: u64) -> Stage {
-        Stage { rate, duration: Duration::from_secs(seconds), ramp: Duration::from_secs(ramp) }
+        Stage {
+            rate,
+            duration: Duration::from_secs(seconds),
+            ramp: Duration::from_secs(ramp),
+        }
     }
 
     fn seconds(schedule: &Schedule) -> Vec<f64> {
-        schedule.moments().map(|moment| moment.as_secs_f64()).collect()
+        schedule
+            .moments()
+            .map(|moment| moment.as_secs_f64())
+            .collect()
     }
 
     #[test]
     fn a_constant_rate_is_evenly_spaced_from_the_first_moment() {
         let schedule = Schedule::new(&[stage(4.0, 2, 0)]);
-        assert_eq!(seconds(&schedule), [0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75]);
+        assert_eq!(
+            seconds(&schedule),
+            [0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75]
+        );
         assert_eq!(schedule.duration(), Duration::from_secs(2));
     }
 
@@ -138,7 +180,10 @@ mod tests {
         assert_eq!(schedule.total(), 50);
         let moments = seconds(&schedule);
         // N(t) = t²/2
-        assert!((moments[8] - 4.0).abs() < 1e-6 && (moments[32] - 8.0).abs() < 1e-6, "{moments:?}");
+        assert!(
+            (moments[8] - 4.0).abs() < 1e-6 && (moments[32] - 8.0).abs() < 1e-6,
+            "{moments:?}"
+        );
     }
 
     #[test]

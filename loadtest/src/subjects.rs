@@ -1,4 +1,5 @@
-//! Whose requests they are: tokens from a file, or users that sign in at an identity before the run.
+//! Whose requests they are: tokens from a file, or users that sign in at an identity before the
+//! run.
 
 mod browser;
 mod development;
@@ -44,7 +45,8 @@ pub enum SignIn {
     /// The development identity mints a token for any name.
     #[default]
     DevelopmentToken,
-    /// Each signs up with a password, allows the application and redeems the code, as a person does in a browser.
+    /// Each signs up with a password, allows the application and redeems the code, as a person does
+    /// in a browser.
     SignUp,
 }
 
@@ -90,7 +92,9 @@ pub enum SubjectsError {
     #[error("--identity: {0}")]
     Identity(#[from] TargetError),
     /// The identity does not answer.
-    #[error("no identity answers at {url}: {source}\nStart one with `weir up`, or name it with --identity URL.")]
+    #[error(
+        "no identity answers at {url}: {source}\nStart one with `weir up`, or name it with --identity URL."
+    )]
     Unreachable {
         /// Where.
         url: Url,
@@ -120,7 +124,10 @@ pub enum SubjectsError {
 
 impl SubjectsError {
     pub(crate) fn is_usage(&self) -> bool {
-        matches!(self, Self::File { .. } | Self::Tokens { .. } | Self::Identity(_))
+        matches!(
+            self,
+            Self::File { .. } | Self::Tokens { .. } | Self::Identity(_)
+        )
     }
 }
 
@@ -140,7 +147,11 @@ pub(crate) struct Subject {
 impl Subjects {
     /// How many users sign in.
     pub(crate) fn users(&self) -> usize {
-        if let Self::SignIn { users, .. } = self { *users } else { 0 }
+        if let Self::SignIn { users, .. } = self {
+            *users
+        } else {
+            0
+        }
     }
 
     /// Whether nobody can have used these subjects before.
@@ -149,16 +160,31 @@ impl Subjects {
     }
 
     /// Reads or signs in all of them. `done` hears how many are.
-    pub(crate) async fn prepare(&self, own: bool, done: impl Fn(usize)) -> Result<Vec<Subject>, SubjectsError> {
+    pub(crate) async fn prepare(
+        &self,
+        own: bool,
+        done: impl Fn(usize),
+    ) -> Result<Vec<Subject>, SubjectsError> {
         let tokens = match self {
             Self::Anonymous => return Ok(Vec::new()),
             Self::Tokens(path) => token_file::read(path)?,
-            Self::SignIn { users, how, identity } => {
-                let demands = Demands { own, loopback_only: false };
+            Self::SignIn {
+                users,
+                how,
+                identity,
+            } => {
+                let demands = Demands {
+                    own,
+                    loopback_only: false,
+                };
                 target::checked_addresses(&identity.url, demands).await?;
                 let entrance = match how {
-                    SignIn::DevelopmentToken => Entrance::Development(development::Minter::new(identity)?),
-                    SignIn::SignUp => Entrance::SignUp(sign_up::Counter::open(identity, demands).await?),
+                    SignIn::DevelopmentToken => {
+                        Entrance::Development(development::Minter::new(identity)?)
+                    }
+                    SignIn::SignUp => {
+                        Entrance::SignUp(sign_up::Counter::open(identity, demands).await?)
+                    }
                 };
                 // New names each time: what an earlier run used up must not count against this one.
                 let run = format!("loadtest-{:08x}", rand::random::<u32>());
@@ -196,11 +222,13 @@ fn subjects_of(tokens: &[String], what: &str) -> Vec<Subject> {
     let subject = |(n, token): (usize, &String)| {
         let claims = claims(token);
         // A token that nobody but its issuer can read stands for itself.
-        let sub =
-            claims.as_ref().and_then(|claims| claims["sub"].as_str()).map_or_else(|| token.clone(), str::to_owned);
+        let sub = claims
+            .as_ref()
+            .and_then(|claims| claims["sub"].as_str())
+            .map_or_else(|| token.clone(), str::to_owned);
         let next = u32::try_from(numbers.len()).unwrap_or(u32::MAX);
-        let mut authorization =
-            HeaderValue::from_str(&format!("Bearer {token}")).expect("tokens have been checked to be visible ASCII");
+        let mut authorization = HeaderValue::from_str(&format!("Bearer {token}"))
+            .expect("tokens have been checked to be visible ASCII");
         authorization.set_sensitive(true);
         Subject {
             label: format!("{what} {}", n + 1),
@@ -240,9 +268,15 @@ mod tests {
             "opaque".to_owned(),
         ];
         let subjects = subjects_of(&tokens, "token");
-        assert_eq!(subjects.iter().map(|s| s.number).collect::<Vec<_>>(), [0, 1, 0, 2]);
+        assert_eq!(
+            subjects.iter().map(|s| s.number).collect::<Vec<_>>(),
+            [0, 1, 0, 2]
+        );
         assert_eq!(subjects[0].expires, Some(99));
         assert_eq!(subjects[2].label, "token 3");
-        assert!(!format!("{subjects:?}").contains("opaque"), "a token never shows");
+        assert!(
+            !format!("{subjects:?}").contains("opaque"),
+            "a token never shows"
+        );
     }
 }

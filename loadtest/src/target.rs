@@ -1,7 +1,8 @@
 //! What the load goes to, and the guard that it is the caller's own.
 //!
-//! A name is resolved once, before anything is sent, and all its addresses have to be loopback, private or link-local. The
-//! run then connects to an address that was looked at, so a name that changes later leads nowhere else.
+//! A name is resolved once, before anything is sent, and all its addresses have to be loopback,
+//! private or link-local. The run then connects to an address that was looked at, so a name that
+//! changes later leads nowhere else.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
@@ -28,7 +29,9 @@ pub(crate) struct Target {
 #[derive(Debug, thiserror::Error)]
 pub enum TargetError {
     /// Not `http://`.
-    #[error("{url}: the scheme is {scheme:?}; the load goes over plain http:// only (put it behind what ends TLS)")]
+    #[error(
+        "{url}: the scheme is {scheme:?}; the load goes over plain http:// only (put it behind what ends TLS)"
+    )]
     Scheme {
         /// The URL.
         url: String,
@@ -111,25 +114,50 @@ pub(crate) async fn find(url: &Url, demands: Demands) -> Result<Target, TargetEr
         last = Some((*address, reason));
     }
     let (address, reason) = last.expect("a checked target has an address");
-    Err(TargetError::Unreachable { url: url.to_string(), address, reason })
+    Err(TargetError::Unreachable {
+        url: url.to_string(),
+        address,
+        reason,
+    })
 }
 
 /// The addresses of `url`: at least one, and all of them allowed.
-pub(crate) async fn checked_addresses(url: &Url, demands: Demands) -> Result<Vec<SocketAddr>, TargetError> {
+pub(crate) async fn checked_addresses(
+    url: &Url,
+    demands: Demands,
+) -> Result<Vec<SocketAddr>, TargetError> {
     if url.scheme() != "http" {
-        return Err(TargetError::Scheme { url: url.to_string(), scheme: url.scheme().to_owned() });
+        return Err(TargetError::Scheme {
+            url: url.to_string(),
+            scheme: url.scheme().to_owned(),
+        });
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(TargetError::Credentials { host: url.host_str().unwrap_or_default().to_owned() });
+        return Err(TargetError::Credentials {
+            host: url.host_str().unwrap_or_default().to_owned(),
+        });
     }
-    let host = url.host_str().ok_or_else(|| TargetError::Host { url: url.to_string() })?;
-    let name = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+    let host = url.host_str().ok_or_else(|| TargetError::Host {
+        url: url.to_string(),
+    })?;
+    let name = host
+        .trim_start_matches('[')
+        .trim_end_matches(']')
+        .to_owned();
     let port = url.port_or_known_default().unwrap_or(80);
-    let unresolved = |reason: String| TargetError::Unresolved { url: url.to_string(), reason };
+    let unresolved = |reason: String| TargetError::Unresolved {
+        url: url.to_string(),
+        reason,
+    };
     let found = match timeout(FIRST_CONTACT, lookup_host((name, port))).await {
         Ok(Ok(found)) => found,
         Ok(Err(error)) => return Err(unresolved(error.to_string())),
-        Err(_) => return Err(unresolved(format!("no answer within {} s", FIRST_CONTACT.as_secs()))),
+        Err(_) => {
+            return Err(unresolved(format!(
+                "no answer within {} s",
+                FIRST_CONTACT.as_secs()
+            )));
+        }
     };
     let mut addresses: Vec<SocketAddr> = found.collect();
     if addresses.is_empty() {
@@ -138,23 +166,36 @@ pub(crate) async fn checked_addresses(url: &Url, demands: Demands) -> Result<Vec
     if !demands.own
         && let Some(foreign) = addresses.iter().find(|address| !is_local(address.ip()))
     {
-        return Err(TargetError::Foreign { url: url.to_string(), address: foreign.ip() });
+        return Err(TargetError::Foreign {
+            url: url.to_string(),
+            address: foreign.ip(),
+        });
     }
     if demands.loopback_only {
         let first = addresses[0].ip();
         addresses.retain(|address| address.is_ipv4() && address.ip().is_loopback());
         if addresses.is_empty() {
-            return Err(TargetError::NotLoopback { url: url.to_string(), address: first });
+            return Err(TargetError::NotLoopback {
+                url: url.to_string(),
+                address: first,
+            });
         }
     }
     Ok(addresses)
 }
 
 fn describe(url: &Url, address: SocketAddr) -> Result<Target, TargetError> {
-    let unusable = || TargetError::Host { url: url.to_string() };
+    let unusable = || TargetError::Host {
+        url: url.to_string(),
+    };
     let host = url.host_str().ok_or_else(unusable)?;
-    let host = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
-    let path = url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()));
+    let host = url
+        .port()
+        .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+    let path = url.query().map_or_else(
+        || url.path().to_owned(),
+        |query| format!("{}?{query}", url.path()),
+    );
     Ok(Target {
         url: url.clone(),
         address,
@@ -222,42 +263,88 @@ mod tests {
     }
 
     async fn refused(url: &str, demands: Demands) -> String {
-        checked_addresses(&url.parse().unwrap(), demands).await.unwrap_err().to_string()
+        checked_addresses(&url.parse().unwrap(), demands)
+            .await
+            .unwrap_err()
+            .to_string()
     }
 
-    const STRICT: Demands = Demands { own: false, loopback_only: false };
+    const STRICT: Demands = Demands {
+        own: false,
+        loopback_only: false,
+    };
 
     #[tokio::test]
     async fn what_may_be_somebody_elses_is_refused_unless_it_is_said_to_be_own() {
-        for url in
-            ["http://192.0.2.1/", "http://[2001:db8::1]:8080/", "http://[::ffff:192.0.2.1]/", "http://3221225985/"]
-        {
+        for url in [
+            "http://192.0.2.1/",
+            "http://[2001:db8::1]:8080/",
+            "http://[::ffff:192.0.2.1]/",
+            "http://3221225985/",
+        ] {
             let message = refused(url, STRICT).await;
             assert!(message.contains("--i-own-this-target"), "{url}: {message}");
-            assert!(checked_addresses(&url.parse().unwrap(), Demands { own: true, ..STRICT }).await.is_ok(), "{url}");
+            assert!(
+                checked_addresses(
+                    &url.parse().unwrap(),
+                    Demands {
+                        own: true,
+                        ..STRICT
+                    }
+                )
+                .await
+                .is_ok(),
+                "{url}"
+            );
         }
-        assert!(checked_addresses(&"http://localhost:1/".parse().unwrap(), STRICT).await.is_ok());
+        assert!(
+            checked_addresses(&"http://localhost:1/".parse().unwrap(), STRICT)
+                .await
+                .is_ok()
+        );
     }
 
     #[tokio::test]
     async fn other_schemes_and_credentials_are_refused_without_repeating_the_password() {
-        assert!(refused("https://localhost/", STRICT).await.contains("http:// only"));
+        assert!(
+            refused("https://localhost/", STRICT)
+                .await
+                .contains("http:// only")
+        );
         let message = refused("http://me:secret@localhost/", STRICT).await;
-        assert!(message.contains("--header") && !message.contains("secret"), "{message}");
+        assert!(
+            message.contains("--header") && !message.contains("secret"),
+            "{message}"
+        );
     }
 
     #[tokio::test]
     async fn source_addresses_reach_only_loopback() {
-        let demands = Demands { own: true, loopback_only: true };
-        assert!(refused("http://10.0.0.1/", demands).await.contains("--client-address-header"));
-        let addresses = checked_addresses(&"http://localhost:80/".parse().unwrap(), demands).await.unwrap();
+        let demands = Demands {
+            own: true,
+            loopback_only: true,
+        };
+        assert!(
+            refused("http://10.0.0.1/", demands)
+                .await
+                .contains("--client-address-header")
+        );
+        let addresses = checked_addresses(&"http://localhost:80/".parse().unwrap(), demands)
+            .await
+            .unwrap();
         assert!(addresses.iter().all(SocketAddr::is_ipv4));
     }
 
     #[test]
     fn the_host_has_its_port_and_the_path_its_query() {
-        let target =
-            describe(&"http://localhost:8080/a/b?c=d".parse().unwrap(), "127.0.0.1:8080".parse().unwrap()).unwrap();
-        assert_eq!((target.host.to_str().unwrap(), target.path.as_str()), ("localhost:8080", "/a/b?c=d"));
+        let target = describe(
+            &"http://localhost:8080/a/b?c=d".parse().unwrap(),
+            "127.0.0.1:8080".parse().unwrap(),
+        )
+        .unwrap();
+        assert_eq!(
+            (target.host.to_str().unwrap(), target.path.as_str()),
+            ("localhost:8080", "/a/b?c=d")
+        );
     }
 }

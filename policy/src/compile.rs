@@ -1,7 +1,8 @@
-//! From policy documents to plans: every `<base/>` replaced, every named value filled in, every value checked.
+//! From policy documents to plans: every `<base/>` replaced, every named value filled in, every
+//! value checked.
 //!
-//! A document that several operations inherit is compiled for each of them, so that every plan is whole. What is wrong
-//! with it is then found several times, and [`Collector`] keeps one of each.
+//! A document that several operations inherit is compiled for each of them, so that every plan is
+//! whole. What is wrong with it is then found several times, and [`Collector`] keeps one of each.
 
 mod document;
 mod element;
@@ -53,7 +54,12 @@ impl<'a> Compiler<'a> {
         backends: &'a BTreeSet<&'a str>,
         collector: &'a mut Collector,
     ) -> Self {
-        Self { named_values, backends, collector, jwt_indexes: BTreeMap::new() }
+        Self {
+            named_values,
+            backends,
+            collector,
+            jwt_indexes: BTreeMap::new(),
+        }
     }
 
     /// How many `validate-jwt` elements there were.
@@ -62,7 +68,11 @@ impl<'a> Compiler<'a> {
     }
 
     /// The effective policy of the documents that exist, from broad to narrow.
-    pub(crate) fn plan(&mut self, documents: &[&PolicyDocument], operation: Option<&OperationInfo>) -> Plan {
+    pub(crate) fn plan(
+        &mut self,
+        documents: &[&PolicyDocument],
+        operation: Option<&OperationInfo>,
+    ) -> Plan {
         let mut section = |section| self.section(documents, section, operation);
         let mut plan = Plan {
             inbound: section(Section::Inbound),
@@ -79,15 +89,20 @@ impl<'a> Compiler<'a> {
         plan
     }
 
-    /// The effective section: that of the narrowest document, with its parent's in place of `<base/>`.
+    /// The effective section: that of the narrowest document, with its parent's in place of
+    /// `<base/>`.
     fn section(
         &mut self,
         documents: &[&PolicyDocument],
         section: Section,
         operation: Option<&OperationInfo>,
     ) -> Vec<Step> {
-        let Some((document, parents)) = documents.split_last() else { return built_in(section) };
-        let Some(element) = document.section(section) else { return self.section(parents, section, operation) };
+        let Some((document, parents)) = documents.split_last() else {
+            return built_in(section);
+        };
+        let Some(element) = document.section(section) else {
+            return self.section(parents, section, operation);
+        };
         let place = Place {
             file: &document.file,
             document: &document.name,
@@ -97,23 +112,34 @@ impl<'a> Compiler<'a> {
             operation: operation.filter(|_| document.scope == Scope::Operation),
         };
         let mut inherited = Some(parents);
-        self.list(element, &place, &mut |compiler, base| match inherited.take() {
-            Some(parents) => compiler.section(parents, section, operation),
-            None => {
-                let message = format!("`<base/>` stands in `{}` twice", section.as_str());
-                let diagnostic = Diagnostic::new(&document.file, base.position, message);
-                compiler.collector.report(diagnostic.with_help("keep one: the parent's policies run once"));
-                Vec::new()
-            }
-        })
+        self.list(
+            element,
+            &place,
+            &mut |compiler, base| match inherited.take() {
+                Some(parents) => compiler.section(parents, section, operation),
+                None => {
+                    let message = format!("`<base/>` stands in `{}` twice", section.as_str());
+                    let diagnostic = Diagnostic::new(&document.file, base.position, message);
+                    compiler
+                        .collector
+                        .report(diagnostic.with_help("keep one: the parent's policies run once"));
+                    Vec::new()
+                }
+            },
+        )
     }
 
     /// The policies inside `when` or `otherwise`, where `<base/>` may not stand.
     fn branch(&mut self, element: &Element, place: &Place<'_>) -> Vec<Step> {
         self.list(element, place, &mut |compiler, base| {
-            let diagnostic =
-                Diagnostic::new(place.file, base.position, "`<base/>` may only stand directly in a section");
-            compiler.collector.report(diagnostic.with_help("move it out of `choose`"));
+            let diagnostic = Diagnostic::new(
+                place.file,
+                base.position,
+                "`<base/>` may only stand directly in a section",
+            );
+            compiler
+                .collector
+                .report(diagnostic.with_help("move it out of `choose`"));
             Vec::new()
         })
     }
@@ -138,7 +164,8 @@ impl<'a> Compiler<'a> {
             if *ordinal == 2 && element.name == "cors" {
                 let message = format!("`cors` stands in `{}` twice", place.section.as_str());
                 let diagnostic = Diagnostic::new(place.file, element.position, message);
-                self.collector.report(diagnostic.with_help("list all origins in one `cors`"));
+                self.collector
+                    .report(diagnostic.with_help("list all origins in one `cors`"));
             }
             let path = format!("{}{}[{ordinal}]", place.path, element.name);
             steps.extend(self.step(element, place, path));
@@ -153,7 +180,10 @@ impl<'a> Compiler<'a> {
             self.refuse(element, place, policy);
             return None;
         };
-        let inner = Place { path, ..place.clone() };
+        let inner = Place {
+            path,
+            ..place.clone()
+        };
         let mut reader = Reader::new(self, place.file, element);
         let id = reader.id();
         let action = (policy.compile)(&mut reader, &inner)?;
@@ -183,13 +213,20 @@ impl<'a> Compiler<'a> {
                     format!("it may stand in: {}", suggest::list(&sections)),
                 )
             }
-            None if policies::NOT_YET.contains(&name.as_str()) => (format!("`{name}` is not supported yet"), list),
+            None if policies::NOT_YET.contains(&name.as_str()) => {
+                (format!("`{name}` is not supported yet"), list)
+            }
             None => {
-                let near = suggest::closest(name, &supported).map(|near| format!("did you mean `{near}`? "));
-                (format!("`{name}` is not a policy"), format!("{}{list}", near.unwrap_or_default()))
+                let near = suggest::closest(name, &supported)
+                    .map(|near| format!("did you mean `{near}`? "));
+                (
+                    format!("`{name}` is not a policy"),
+                    format!("{}{list}", near.unwrap_or_default()),
+                )
             }
         };
-        self.collector.report(Diagnostic::new(place.file, element.position, message).with_help(help));
+        self.collector
+            .report(Diagnostic::new(place.file, element.position, message).with_help(help));
     }
 
     /// Reports a second `forward-request` on any way through the steps; gives the most on one way.
@@ -202,14 +239,23 @@ impl<'a> Compiler<'a> {
                         step.origin.position,
                         "the request would be forwarded a second time",
                     );
-                    self.collector
-                        .report(diagnostic.with_help("keep one `forward-request` on each way through `backend`"));
+                    self.collector.report(
+                        diagnostic
+                            .with_help("keep one `forward-request` on each way through `backend`"),
+                    );
                 }
                 count + 1
             }
             Action::Choose(choose) => {
-                let branches = choose.whens.iter().map(|when| &when.steps).chain([&choose.otherwise]);
-                branches.map(|branch| self.check_forwards(branch, count)).max().unwrap_or(count)
+                let branches = choose
+                    .whens
+                    .iter()
+                    .map(|when| &when.steps)
+                    .chain([&choose.otherwise]);
+                branches
+                    .map(|branch| self.check_forwards(branch, count))
+                    .max()
+                    .unwrap_or(count)
             }
             _ => count,
         })
@@ -218,7 +264,10 @@ impl<'a> Compiler<'a> {
     /// The number of the `validate-jwt` at a place.
     fn jwt_index(&mut self, file: &Arc<str>, position: Position) -> usize {
         let next = self.jwt_indexes.len();
-        *self.jwt_indexes.entry((Arc::clone(file), position)).or_insert(next)
+        *self
+            .jwt_indexes
+            .entry((Arc::clone(file), position))
+            .or_insert(next)
     }
 }
 
@@ -241,7 +290,10 @@ fn built_in(section: Section) -> Vec<Step> {
         file: "built-in".into(),
         position: Position { line: 1, column: 1 },
     };
-    vec![Step { action: Action::ForwardRequest(Box::new(forward)), origin }]
+    vec![Step {
+        action: Action::ForwardRequest(Box::new(forward)),
+        origin,
+    }]
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! A loaded configuration: APIs, their operations, the plan of each, and the backends. Everything in it has been
-//! checked; running it needs no file.
+//! A loaded configuration: APIs, their operations, the plan of each, and the backends. Everything
+//! in it has been checked; running it needs no file.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -60,7 +60,8 @@ pub struct Backend {
     pub url: Uri,
     /// Where `url` stands.
     pub url_at: Location,
-    /// `credentials.header`: set on every request to it (for example `x-functions-key`). Values are marked sensitive.
+    /// `credentials.header`: set on every request to it (for example `x-functions-key`). Values are
+    /// marked sensitive.
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// `credentials.query`: appended to every request to it. Secret: not shown by `Debug`.
     pub query: Vec<(String, secrecy::SecretString)>,
@@ -68,6 +69,9 @@ pub struct Backend {
 
 impl std::fmt::Debug for Backend {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Backend").field("id", &self.id).field("url", &self.url).finish_non_exhaustive()
+        f.debug_struct("Backend")
+            .field("id", &self.id)
+            .field("url", &self.url)
+            .finish_non_exhaustive()
     }
 }

@@ -1,8 +1,8 @@
 //! What a policy expression can see of a request in flight: `context` in the policy language.
 //!
-//! Plain data, owned by the caller (the gateway), read by expressions and changed by the steps of a plan. It uses the
-//! `http` crate's types so that nothing is converted per request; there is no I/O and no clock in here. Members follow
-//! section 2.4 of the APIM reference.
+//! Plain data, owned by the caller (the gateway), read by expressions and changed by the steps of a
+//! plan. It uses the `http` crate's types so that nothing is converted per request; there is no I/O
+//! and no clock in here. Members follow section 2.4 of the APIM reference.
 
 use std::fmt;
 use std::net::IpAddr;

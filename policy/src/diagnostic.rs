@@ -1,4 +1,5 @@
-//! What is wrong with a configuration, where, and what would work. All errors of a load are reported at once.
+//! What is wrong with a configuration, where, and what would work. All errors of a load are
+//! reported at once.
 
 use std::fmt;
 use std::sync::Arc;
@@ -75,8 +76,17 @@ impl fmt::Display for Diagnostics {
 impl Diagnostic {
     /// One without a fix; [`Self::with_help`] adds it.
     #[must_use]
-    pub fn new(file: &Arc<str>, position: impl Into<Option<Position>>, message: impl Into<String>) -> Self {
-        Self { file: Arc::clone(file), position: position.into(), message: message.into(), help: None }
+    pub fn new(
+        file: &Arc<str>,
+        position: impl Into<Option<Position>>,
+        message: impl Into<String>,
+    ) -> Self {
+        Self {
+            file: Arc::clone(file),
+            position: position.into(),
+            message: message.into(),
+            help: None,
+        }
     }
 
     /// The same with what would work.

@@ -1,12 +1,14 @@
 //! Policy expressions: the part of C# 7 that stands in `@( … )` and `@{ … }`.
 //!
-//! Text is cut into tokens, parsed to a tree, and bound: every name is looked up at load, so a misspelt or unsupported
-//! member is an error of the configuration, with its place, not of a request. What runs per request is a tree of
-//! function pointers over values that borrow from the [`Context`].
+//! Text is cut into tokens, parsed to a tree, and bound: every name is looked up at load, so a
+//! misspelt or unsupported member is an error of the configuration, with its place, not of a
+//! request. What runs per request is a tree of function pointers over values that borrow from the
+//! [`Context`].
 //!
-//! Where it differs from C#: `int` and `long` are one type of 64 bits that overflows with an error; `==` compares an
-//! `object` by value; strings compare by character whatever the culture; there is no type "or null", a null that comes
-//! out of `?.` is found when it is used. What an expression may build is bounded: texts of 1 MiB, lists of 10,000.
+//! Where it differs from C#: `int` and `long` are one type of 64 bits that overflows with an error;
+//! `==` compares an `object` by value; strings compare by character whatever the culture; there is
+//! no type "or null", a null that comes out of `?.` is found when it is used. What an expression
+//! may build is bounded: texts of 1 MiB, lists of 10,000.
 
 mod binder;
 mod fault;
@@ -32,7 +34,8 @@ use crate::diagnostic::{Diagnostic, Position};
 use crate::value::{FromValueError, Value};
 use crate::xml::RawValue;
 
-/// A compiled expression. Cloning is cheap. `Debug` shows its place, not its text, which may hold secrets.
+/// A compiled expression. Cloning is cheap. `Debug` shows its place, not its text, which may hold
+/// secrets.
 #[derive(Clone)]
 pub struct Expression {
     compiled: Arc<Compiled>,
@@ -46,8 +49,8 @@ struct Compiled {
     position: Position,
 }
 
-/// An expression threw, or its result is not what the policy needs. Says nothing of the values involved: they may be
-/// secrets.
+/// An expression threw, or its result is not what the policy needs. Says nothing of the values
+/// involved: they may be secrets.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{file}:{position}: {message}")]
 pub struct EvaluationError {
@@ -66,20 +69,37 @@ impl Expression {
     /// What is wrong, where, and what is supported there. Never empty.
     pub fn parse(raw: &RawValue, file: &Arc<str>) -> Result<Self, Vec<Diagnostic>> {
         if !raw.is_expression() {
-            let error = Diagnostic::new(file, raw.position(), format!("{} is no expression", raw.quoted()));
-            return Err(vec![error.with_help("an expression is written @( … ) or @{ … }")]);
+            let error = Diagnostic::new(
+                file,
+                raw.position(),
+                format!("{} is no expression", raw.quoted()),
+            );
+            return Err(vec![
+                error.with_help("an expression is written @( … ) or @{ … }"),
+            ]);
         }
         let code = parser::parse(raw).map_err(|refusal| vec![refusal.diagnostic(raw, file)])?;
         let bound = binder::bind(raw, &code).map_err(|refusals| {
-            refusals.into_iter().map(|refusal| refusal.diagnostic(raw, file)).collect::<Vec<_>>()
+            refusals
+                .into_iter()
+                .map(|refusal| refusal.diagnostic(raw, file))
+                .collect::<Vec<_>>()
         })?;
         let constant = match &bound.program {
             Program::Single(Node::Constant(value)) => Some(value.clone().into_value()),
             _ => None,
         };
         let (program, slots) = (bound.program, bound.slots);
-        let compiled = Compiled { program, slots, constant, file: Arc::clone(file), position: raw.position() };
-        Ok(Self { compiled: Arc::new(compiled) })
+        let compiled = Compiled {
+            program,
+            slots,
+            constant,
+            file: Arc::clone(file),
+            position: raw.position(),
+        };
+        Ok(Self {
+            compiled: Arc::new(compiled),
+        })
     }
 
     /// The value, if it is the same for every request.
@@ -113,12 +133,20 @@ impl Expression {
     }
 
     fn error(&self, position: Position, message: String) -> EvaluationError {
-        EvaluationError { file: Arc::clone(&self.compiled.file), position, message }
+        EvaluationError {
+            file: Arc::clone(&self.compiled.file),
+            position,
+            message,
+        }
     }
 }
 
 impl fmt::Debug for Expression {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Expression({}:{})", self.compiled.file, self.compiled.position)
+        write!(
+            f,
+            "Expression({}:{})",
+            self.compiled.file, self.compiled.position
+        )
     }
 }

@@ -1,8 +1,8 @@
 //! Reads Azure API Management policy XML as people have it and compiles it to a plan.
 //!
-//! Text goes in ([`artifacts`]), a [`Configuration`] of plans comes out, or every error at once ([`Diagnostics`]).
-//! Nothing here does I/O, knows a clock or speaks a protocol: the gateway reads the files, owns the [`context`] of each
-//! request and runs the [`plan`].
+//! Text goes in ([`artifacts`]), a [`Configuration`] of plans comes out, or every error at once
+//! ([`Diagnostics`]). Nothing here does I/O, knows a clock or speaks a protocol: the gateway reads
+//! the files, owns the [`context`] of each request and runs the [`plan`].
 
 pub mod artifacts;
 mod compile;

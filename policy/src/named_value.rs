@@ -82,7 +82,10 @@ pub(crate) fn in_literal(text: &str) -> Vec<Found<'_>> {
             }
             Some(_) => {
                 from = run.end;
-                found.push(Found::Mistake(run.start, Mistake::Nested(shown(&text[run.start..]))));
+                found.push(Found::Mistake(
+                    run.start,
+                    Mistake::Nested(shown(&text[run.start..])),
+                ));
             }
             None => {
                 from = run.end;
@@ -107,7 +110,9 @@ pub(crate) fn in_expression<'t>(text: &'t str, escapes: &[Range<usize>]) -> Vec<
             from = run.end + name.len() + 2;
             found.push(Found::Reference(start..from, name));
         } else if !escapes.iter().any(|string| string.contains(&start))
-            && inside.split_once("}}").is_some_and(|(content, _)| is_one_phrase(content))
+            && inside
+                .split_once("}}")
+                .is_some_and(|(content, _)| is_one_phrase(content))
         {
             found.push(Found::Mistake(start, mistake(inside)));
         }
@@ -118,7 +123,10 @@ pub(crate) fn in_expression<'t>(text: &'t str, escapes: &[Range<usize>]) -> Vec<
 /// The next two or more `{` in a row.
 fn next_run(text: &str, from: usize) -> Option<Range<usize>> {
     let start = from + text.get(from..)?.find("{{")?;
-    let length = text[start..].bytes().take_while(|byte| *byte == b'{').count();
+    let length = text[start..]
+        .bytes()
+        .take_while(|byte| *byte == b'{')
+        .count();
     Some(start..start + length)
 }
 
@@ -132,7 +140,8 @@ fn reference(inside: &str) -> Option<&str> {
 /// Whether code would hardly say this between doubled braces: no list, block, call, format or
 /// string.
 fn is_one_phrase(content: &str) -> bool {
-    !content.trim().is_empty() && !content.contains(['{', '}', '(', ')', '"', '\'', '\\', ';', ',', '=', '\n'])
+    !content.trim().is_empty()
+        && !content.contains(['{', '}', '(', ')', '"', '\'', '\\', ';', ',', '=', '\n'])
 }
 
 /// What is wrong with what follows `{{`.
@@ -153,7 +162,11 @@ fn mistake(inside: &str) -> Mistake {
 
 /// On one line and not too long.
 fn shown(text: &str) -> String {
-    let mut line: String = text.chars().take(MAX_SHOWN).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let mut line: String = text
+        .chars()
+        .take(MAX_SHOWN)
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
     if text.chars().nth(MAX_SHOWN).is_some() {
         line.push('…');
     }
@@ -178,10 +191,25 @@ mod tests {
 
     #[test]
     fn names_are_letters_and_digits_of_any_script() {
-        for name in ["a", "function-key.v2", "schlüssel", "鍵_1", &"x".repeat(256)] {
+        for name in [
+            "a",
+            "function-key.v2",
+            "schlüssel",
+            "鍵_1",
+            &"x".repeat(256),
+        ] {
             assert!(is_name(name), "{name}");
         }
-        for name in ["", " ", "a b", "a/b", "a:b", "ke\u{301}y", "a{b", &"x".repeat(257)] {
+        for name in [
+            "",
+            " ",
+            "a b",
+            "a/b",
+            "a:b",
+            "ke\u{301}y",
+            "a{b",
+            &"x".repeat(257),
+        ] {
             assert!(!is_name(name), "{name}");
         }
     }
@@ -229,13 +257,18 @@ mod tests {
             assert_eq!(code(text), found, "{text}");
         }
         let interpolated = r#"@($"{{ a }}" + "{{ b }}")"#;
-        assert_eq!(told(in_expression(interpolated, std::slice::from_ref(&(2..12)))), ["!blanks@16"]);
+        assert_eq!(
+            told(in_expression(interpolated, std::slice::from_ref(&(2..12)))),
+            ["!blanks@16"]
+        );
     }
 
     #[test]
     fn a_mistake_is_shown_on_one_line() {
         let text = format!("{{{{a\n{}", "x".repeat(100));
-        let [Found::Mistake(_, mistake)] = &in_literal(&text)[..] else { panic!() };
+        let [Found::Mistake(_, mistake)] = &in_literal(&text)[..] else {
+            panic!()
+        };
         assert_eq!(mistake.to_string().matches('\n').count(), 0);
         assert!(mistake.to_string().len() < 150);
         assert_eq!(

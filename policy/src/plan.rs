@@ -1,8 +1,9 @@
 //! The compiled form of a policy document: what the gateway runs per request.
 //!
-//! A plan is made once, at load, from the documents of all scopes with every `<base/>` already replaced, every named
-//! value filled in and every expression parsed. Running one is a single exhaustive `match` over [`Action`]; adding a
-//! policy adds a variant and the compiler then names every place that has to handle it.
+//! A plan is made once, at load, from the documents of all scopes with every `<base/>` already
+//! replaced, every named value filled in and every expression parsed. Running one is a single
+//! exhaustive `match` over [`Action`]; adding a policy adds a variant and the compiler then names
+//! every place that has to handle it.
 
 mod cors;
 mod rate_limit_by_key;
@@ -24,18 +25,21 @@ pub use validate_jwt::{KeyMaterial, RequiredClaim, SigningKey, TokenSource, Vali
 pub struct Plan {
     /// Before the backend is called.
     pub inbound: Vec<Step>,
-    /// Around the call of the backend. Empty of [`Action::ForwardRequest`] means: nothing is forwarded.
+    /// Around the call of the backend. Empty of [`Action::ForwardRequest`] means: nothing is
+    /// forwarded.
     pub backend: Vec<Step>,
     /// After the backend answered.
     pub outbound: Vec<Step>,
     /// After an error in any section.
     pub on_error: Vec<Step>,
-    /// The `cors` policy that answers preflights and decorates every response: the first one that is a direct child
-    /// of the effective `inbound`. The same policy also stands in `inbound` as a step.
+    /// The `cors` policy that answers preflights and decorates every response: the first one that
+    /// is a direct child of the effective `inbound`. The same policy also stands in `inbound` as a
+    /// step.
     pub cors: Option<Arc<Cors>>,
 }
 
-/// One policy element at its place. `Debug` shows the place only: what a step does may hold secret named values.
+/// One policy element at its place. `Debug` shows the place only: what a step does may hold secret
+/// named values.
 pub struct Step {
     /// What to do.
     pub action: Action,
@@ -45,7 +49,9 @@ pub struct Step {
 
 impl std::fmt::Debug for Step {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Step").field("origin", &self.origin).finish_non_exhaustive()
+        f.debug_struct("Step")
+            .field("origin", &self.origin)
+            .finish_non_exhaustive()
     }
 }
 
@@ -58,7 +64,8 @@ pub struct Origin {
     pub scope: Scope,
     /// The section of the document.
     pub section: Section,
-    /// The nesting as APIM writes it, e.g. `choose[3]/when[2]`; the element's own name and ordinal included.
+    /// The nesting as APIM writes it, e.g. `choose[3]/when[2]`; the element's own name and ordinal
+    /// included.
     pub path: Arc<str>,
     /// The element's `id`.
     pub id: Option<Arc<str>>,
@@ -134,7 +141,8 @@ pub enum Action {
     SetHeader(Box<SetHeader>),
     /// `set-status`
     SetStatus(Box<SetStatus>),
-    /// `set-body` (inside `return-response`, and in `outbound`/`on-error` where it replaces the body)
+    /// `set-body` (inside `return-response`, and in `outbound`/`on-error` where it replaces the
+    /// body)
     SetBody(Setting<String>),
     /// `set-variable`
     SetVariable(Box<SetVariable>),

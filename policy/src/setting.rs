@@ -1,4 +1,5 @@
-//! An attribute or text of a policy: a literal, checked at load, or an expression, evaluated per request.
+//! An attribute or text of a policy: a literal, checked at load, or an expression, evaluated per
+//! request.
 
 use std::borrow::Cow;
 
@@ -25,7 +26,9 @@ impl<T: FromValue + Clone> Setting<T> {
             Self::Literal(value) => Ok(Cow::Borrowed(value)),
             Self::Expression(expression) => {
                 let value: Value = expression.evaluate(context)?;
-                T::from_value(value).map(Cow::Owned).map_err(|e| expression.mismatch(e))
+                T::from_value(value)
+                    .map(Cow::Owned)
+                    .map_err(|e| expression.mismatch(e))
             }
         }
     }

@@ -1,10 +1,12 @@
 //! URL templates of operations: `/orders/{id}`, `/files/*`.
 //!
-//! `{name}` stands for one non-empty segment (or part of one), a final `*` for the rest of the path; literals compare
-//! as they are, without case folding. `/files/*` does not match `/files` (APIM behaves the same).
+//! `{name}` stands for one non-empty segment (or part of one), a final `*` for the rest of the
+//! path; literals compare as they are, without case folding. `/files/*` does not match `/files`
+//! (APIM behaves the same).
 //!
-//! A matched value is percent-decoded, and a path is matched by nothing if a decoded value could mean something else to
-//! the backend than it meant here: text that is not UTF-8, control characters, or a `.` or `..` between separators.
+//! A matched value is percent-decoded, and a path is matched by nothing if a decoded value could
+//! mean something else to the backend than it meant here: text that is not UTF-8, control
+//! characters, or a `.` or `..` between separators.
 
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -25,7 +27,8 @@ pub struct UrlTemplate {
 pub enum Segment {
     /// Must be equal.
     Literal(Arc<str>),
-    /// `report-{name}.csv`: a non-empty part of a segment, between fixed texts of which at least one is not empty.
+    /// `report-{name}.csv`: a non-empty part of a segment, between fixed texts of which at least
+    /// one is not empty.
     Part {
         /// What stands before the parameter.
         prefix: Arc<str>,
@@ -72,15 +75,28 @@ impl UrlTemplate {
     /// # Errors
     /// If the template cannot be matched, with what would work.
     pub fn parse(text: &str) -> Result<Self, TemplateError> {
-        let path = text.strip_prefix('/').ok_or(TemplateError::NoLeadingSlash)?;
+        let path = text
+            .strip_prefix('/')
+            .ok_or(TemplateError::NoLeadingSlash)?;
         if path.contains(['?', '#']) {
             return Err(TemplateError::NotAPath);
         }
-        let segments = path.split('/').map(Segment::parse).collect::<Result<Vec<_>, _>>()?;
-        if segments.iter().rev().skip(1).any(|s| *s == Segment::Wildcard) {
+        let segments = path
+            .split('/')
+            .map(Segment::parse)
+            .collect::<Result<Vec<_>, _>>()?;
+        if segments
+            .iter()
+            .rev()
+            .skip(1)
+            .any(|s| *s == Segment::Wildcard)
+        {
             return Err(TemplateError::Wildcard);
         }
-        let template = Self { text: text.into(), segments };
+        let template = Self {
+            text: text.into(),
+            segments,
+        };
         let names: Vec<_> = template.parameters().collect();
         for (i, name) in names.iter().enumerate() {
             if names[..i].contains(name) {
@@ -95,8 +111,8 @@ impl UrlTemplate {
         self.segments.iter().filter_map(Segment::name)
     }
 
-    /// The decoded values of the parameters if `path` fits, in the order of the template. `path` is relative to the
-    /// API's, still encoded, without the query; its leading slash may be missing.
+    /// The decoded values of the parameters if `path` fits, in the order of the template. `path` is
+    /// relative to the API's, still encoded, without the query; its leading slash may be missing.
     #[must_use]
     pub fn matches(&self, path: &str) -> Option<Vec<(Arc<str>, String)>> {
         let mut rest = Some(path.strip_prefix('/').unwrap_or(path));
@@ -116,19 +132,27 @@ impl UrlTemplate {
         rest.is_none().then_some(found)
     }
 
-    /// Which of two templates that fit the same path is asked first: a literal segment before part of one, that before
-    /// a whole parameter, that before a wildcard, decided by the first segment that differs. `Less` comes first.
+    /// Which of two templates that fit the same path is asked first: a literal segment before part
+    /// of one, that before a whole parameter, that before a wildcard, decided by the first segment
+    /// that differs. `Less` comes first.
     #[must_use]
     pub fn cmp_specificity(&self, other: &Self) -> Ordering {
         let ranks = |t: &Self| t.segments.iter().map(Segment::rank).collect::<Vec<_>>();
-        ranks(self).cmp(&ranks(other)).then_with(|| self.text.cmp(&other.text))
+        ranks(self)
+            .cmp(&ranks(other))
+            .then_with(|| self.text.cmp(&other.text))
     }
 
-    /// Whether both fit exactly the same paths: they differ at most in the names of their parameters.
+    /// Whether both fit exactly the same paths: they differ at most in the names of their
+    /// parameters.
     #[must_use]
     pub fn same_shape(&self, other: &Self) -> bool {
         self.segments.len() == other.segments.len()
-            && self.segments.iter().zip(&other.segments).all(|(a, b)| a.same_shape(b))
+            && self
+                .segments
+                .iter()
+                .zip(&other.segments)
+                .all(|(a, b)| a.same_shape(b))
     }
 }
 
@@ -149,10 +173,17 @@ impl Segment {
         if suffix.contains('{') && suffix.contains('}') {
             return Err(TemplateError::TwoParameters(text.to_owned()));
         }
-        if [prefix, name, suffix].iter().any(|part| part.contains(['{', '}'])) {
+        if [prefix, name, suffix]
+            .iter()
+            .any(|part| part.contains(['{', '}']))
+        {
             return Err(braces());
         }
-        if name.is_empty() || !name.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '-' | '_')) {
+        if name.is_empty()
+            || !name
+                .chars()
+                .all(|c| c.is_alphanumeric() || matches!(c, '.' | '-' | '_'))
+        {
             return Err(TemplateError::Name(name.to_owned()));
         }
         if prefix.contains('*') || suffix.contains('*') {
@@ -161,7 +192,11 @@ impl Segment {
         Ok(if prefix.is_empty() && suffix.is_empty() {
             Self::Parameter(name.into())
         } else {
-            Self::Part { prefix: prefix.into(), name: name.into(), suffix: suffix.into() }
+            Self::Part {
+                prefix: prefix.into(),
+                name: name.into(),
+                suffix: suffix.into(),
+            }
         })
     }
 
@@ -182,10 +217,15 @@ impl Segment {
                 let value = decode(text).filter(|value| !value.is_empty())?;
                 Some(Some((Arc::clone(name), value)))
             }
-            Self::Part { prefix, name, suffix } => {
+            Self::Part {
+                prefix,
+                name,
+                suffix,
+            } => {
                 let whole = decode(text)?;
                 let value = whole.strip_prefix(&**prefix)?.strip_suffix(&**suffix)?;
-                (!value.is_empty() && !climbs(value)).then(|| Some((Arc::clone(name), value.to_owned())))
+                (!value.is_empty() && !climbs(value))
+                    .then(|| Some((Arc::clone(name), value.to_owned())))
             }
             Self::Wildcard => Some(None),
         }
@@ -204,7 +244,18 @@ impl Segment {
     fn same_shape(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Literal(a), Self::Literal(b)) => a == b,
-            (Self::Part { prefix: p, suffix: s, .. }, Self::Part { prefix: q, suffix: t, .. }) => p == q && s == t,
+            (
+                Self::Part {
+                    prefix: p,
+                    suffix: s,
+                    ..
+                },
+                Self::Part {
+                    prefix: q,
+                    suffix: t,
+                    ..
+                },
+            ) => p == q && s == t,
             (Self::Parameter(_), Self::Parameter(_)) | (Self::Wildcard, Self::Wildcard) => true,
             _ => false,
         }
@@ -219,7 +270,8 @@ fn decode(text: &str) -> Option<String> {
 
 /// Whether a part of it would be taken for a step within or out of a folder.
 fn climbs(text: &str) -> bool {
-    text.split(['/', '\\']).any(|part| part == "." || part == "..")
+    text.split(['/', '\\'])
+        .any(|part| part == "." || part == "..")
 }
 
 #[cfg(test)]

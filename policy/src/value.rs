@@ -18,7 +18,8 @@ pub use convert::{FromValue, FromValueError};
 pub(crate) use text::{float_text, time_text};
 pub use weir_jwt::Jwt;
 
-/// A value. Cloning is cheap: what is long is shared. `Debug` shows no text: it may be a token or a password.
+/// A value. Cloning is cheap: what is long is shared. `Debug` shows no text: it may be a token or a
+/// password.
 #[derive(Clone, PartialEq, Default)]
 pub enum Value {
     /// `null`

@@ -1,9 +1,10 @@
 //! Reads policy documents as people write them.
 //!
-//! Policy files are XML except where a value holds an expression: there C# stands unescaped, quotes, `<` and `&`
-//! included, so an XML parser refuses most of them. This reader knows just enough C# to find where an expression ends.
-//! It promises exact positions (line and column of every character, also behind decoded entities and filled-in named
-//! values), bounded work, no document type definitions, and several errors per reading where it can recover.
+//! Policy files are XML except where a value holds an expression: there C# stands unescaped,
+//! quotes, `<` and `&` included, so an XML parser refuses most of them. This reader knows just
+//! enough C# to find where an expression ends. It promises exact positions (line and column of
+//! every character, also behind decoded entities and filled-in named values), bounded work, no
+//! document type definitions, and several errors per reading where it can recover.
 
 mod cursor;
 mod entity;
@@ -35,7 +36,9 @@ const MAX_DOCUMENT: usize = 256 * 1024;
 pub fn read(file: &Arc<str>, text: &str) -> Result<Document, Vec<Diagnostic>> {
     if text.len() > MAX_DOCUMENT {
         let error = Diagnostic::new(file, None, format!("the document has {} bytes", text.len()));
-        return Err(vec![error.with_help(format!("a policy document may have {MAX_DOCUMENT} bytes (256 KiB)"))]);
+        return Err(vec![error.with_help(format!(
+            "a policy document may have {MAX_DOCUMENT} bytes (256 KiB)"
+        ))]);
     }
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     scanner::scan(file, &with_plain_line_breaks(text))
@@ -43,5 +46,9 @@ pub fn read(file: &Arc<str>, text: &str) -> Result<Document, Vec<Diagnostic>> {
 
 /// Line breaks as XML has them: one `\n` each.
 fn with_plain_line_breaks(text: &str) -> Cow<'_, str> {
-    if text.contains('\r') { Cow::Owned(text.replace("\r\n", "\n").replace('\r', "\n")) } else { Cow::Borrowed(text) }
+    if text.contains('\r') {
+        Cow::Owned(text.replace("\r\n", "\n").replace('\r', "\n"))
+    } else {
+        Cow::Borrowed(text)
+    }
 }

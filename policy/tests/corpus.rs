@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used)]
-//! Every document in `corpus/` reads as the `.txt` beside it says: a tree with the place and text of each value, or the
-//! exact errors. `UPDATE_CORPUS=1` writes those files anew; look at the difference before keeping it.
+//! Every document in `corpus/` reads as the `.txt` beside it says: a tree with the place and text
+//! of each value, or the exact errors. `UPDATE_CORPUS=1` writes those files anew; look at the
+//! difference before keeping it.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -13,7 +14,10 @@ use weir_policy::{Diagnostic, Expression};
 fn named_value(name: &str) -> Option<NamedValue<'static>> {
     let (text, secret) = match name {
         "spa-origin" => ("http://localhost:3000", false),
-        "openid-config-url" => ("https://id.example.com/.well-known/openid-configuration", false),
+        "openid-config-url" => (
+            "https://id.example.com/.well-known/openid-configuration",
+            false,
+        ),
         "backend-client-id" => ("f8a5b3c1", false),
         "count" | "schlüssel" => ("15", false),
         "url" => ("https://api.example.com/", false),
@@ -27,11 +31,21 @@ fn named_value(name: &str) -> Option<NamedValue<'static>> {
 }
 
 fn documents(folder: &str) -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus").join(folder);
-    let entries = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
-    let mut found: Vec<_> = entries.filter(|path| path.extension().is_some_and(|ext| ext == "xml")).collect();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/corpus")
+        .join(folder);
+    let entries = std::fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let mut found: Vec<_> = entries
+        .filter(|path| path.extension().is_some_and(|ext| ext == "xml"))
+        .collect();
     found.sort();
-    assert!(found.len() > 10, "{} has lost its documents", folder.display());
+    assert!(
+        found.len() > 10,
+        "{} has lost its documents",
+        folder.display()
+    );
     found
 }
 
@@ -46,7 +60,12 @@ fn check(folder: &str, describe: fn(&str) -> String) {
         }
         let expected = std::fs::read_to_string(&expectation).unwrap_or_default();
         if expected != found {
-            writeln!(different, "{}\n--- expected\n{expected}--- found\n{found}", path.display()).unwrap();
+            writeln!(
+                different,
+                "{}\n--- expected\n{expected}--- found\n{found}",
+                path.display()
+            )
+            .unwrap();
         }
     }
     assert!(different.is_empty(), "\n{different}");
@@ -95,12 +114,25 @@ fn describe(element: &Element, depth: usize, out: &mut String) {
 }
 
 fn describe_value(name: &str, raw: &RawValue, indent: &str, out: &mut String) {
-    let kind = if raw.is_expression() { "expression" } else { "literal" };
-    writeln!(out, "{indent}  {name} {} {kind} {:?}", raw.position(), raw.text()).unwrap();
+    let kind = if raw.is_expression() {
+        "expression"
+    } else {
+        "literal"
+    };
+    writeln!(
+        out,
+        "{indent}  {name} {} {kind} {:?}",
+        raw.position(),
+        raw.text()
+    )
+    .unwrap();
     let filled = match raw.substitute(&named_value) {
         Ok(filled) => filled,
         Err(errors) => {
-            let errors: Vec<_> = errors.iter().map(|error| error.diagnostic(&Arc::from("p.xml"))).collect();
+            let errors: Vec<_> = errors
+                .iter()
+                .map(|error| error.diagnostic(&Arc::from("p.xml")))
+                .collect();
             return indented(&errors, indent, out);
         }
     };

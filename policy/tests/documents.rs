@@ -1,10 +1,13 @@
-//! Policy documents and configuration folders that load, and ones that do not with exactly what is said about them.
+//! Policy documents and configuration folders that load, and ones that do not with exactly what is
+//! said about them.
 //!
-//! `documents/good/*.xml` must load. `documents/bad/*.xml` must fail with the text beside it, and so must
-//! `documents/folders/*.folder`, which are several files in one, each after a line `=== path`. A document stands where
-//! the first part of its name says: `global-…`, `api-…` or `operation-…`.
+//! `documents/good/*.xml` must load. `documents/bad/*.xml` must fail with the text beside it, and
+//! so must `documents/folders/*.folder`, which are several files in one, each after a line
+//! `=== path`. A document stands where the first part of its name says: `global-…`, `api-…` or
+//! `operation-…`.
 //!
-//! `WEIR_UPDATE_EXPECTED=1 cargo test -p weir-policy --test documents` rewrites the expected texts; read the difference.
+//! `WEIR_UPDATE_EXPECTED=1 cargo test -p weir-policy --test documents` rewrites the expected texts;
+//! read the difference.
 #![allow(clippy::unwrap_used)]
 
 use std::fs;
@@ -53,9 +56,15 @@ fn with_document(path: &Path) -> Artifacts {
 }
 
 fn files(folder: &str, extension: &str) -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/documents").join(folder);
-    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let mut files: Vec<_> = entries.filter(|path| path.extension().is_some_and(|e| e == extension)).collect();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/documents")
+        .join(folder);
+    let entries = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let mut files: Vec<_> = entries
+        .filter(|path| path.extension().is_some_and(|e| e == extension))
+        .collect();
     files.sort();
     assert!(!files.is_empty());
     files
@@ -71,14 +80,21 @@ fn check(files: &[PathBuf], load: impl Fn(&Path) -> Artifacts) {
             continue;
         };
         let found = format!("{diagnostics}\n");
-        assert!(!found.contains("do-not-show-me"), "{}: a secret is shown:\n{found}", path.display());
+        assert!(
+            !found.contains("do-not-show-me"),
+            "{}: a secret is shown:\n{found}",
+            path.display()
+        );
         let beside = path.with_extension("txt");
         if update {
             fs::write(&beside, &found).unwrap();
         }
         let expected = fs::read_to_string(&beside).unwrap_or_default();
         if found != expected {
-            wrong.push(format!("{}\n--- expected\n{expected}--- found\n{found}", path.display()));
+            wrong.push(format!(
+                "{}\n--- expected\n{expected}--- found\n{found}",
+                path.display()
+            ));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -88,7 +104,12 @@ fn check(files: &[PathBuf], load: impl Fn(&Path) -> Artifacts) {
 fn good_documents_load() {
     for path in files("good", "xml") {
         let loaded = with_document(&path).compile(&NamedValueOverrides::new());
-        assert!(loaded.is_ok(), "{}:\n{}", path.display(), loaded.unwrap_err());
+        assert!(
+            loaded.is_ok(),
+            "{}:\n{}",
+            path.display(),
+            loaded.unwrap_err()
+        );
     }
 }
 
@@ -99,19 +120,30 @@ fn bad_documents_say_exactly_what_is_wrong() {
 
 #[test]
 fn bad_folders_say_exactly_what_is_wrong() {
-    check(&files("folders", "folder"), |path| folder(&fs::read_to_string(path).unwrap()));
+    check(&files("folders", "folder"), |path| {
+        folder(&fs::read_to_string(path).unwrap())
+    });
 }
 
 /// All documents and folders there are.
 fn corpus() -> Vec<(PathBuf, String)> {
-    let files = [files("good", "xml"), files("bad", "xml"), files("folders", "folder")].concat();
-    files.into_iter().map(|path| (path.clone(), fs::read_to_string(path).unwrap())).collect()
+    let files = [
+        files("good", "xml"),
+        files("bad", "xml"),
+        files("folders", "folder"),
+    ]
+    .concat();
+    files
+        .into_iter()
+        .map(|path| (path.clone(), fs::read_to_string(path).unwrap()))
+        .collect()
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
-    /// A text with a piece missing or doubled, or one that stops early, is read or refused; nothing panics.
+    /// A text with a piece missing or doubled, or one that stops early, is read or refused; nothing
+    /// panics.
     #[test]
     fn a_damaged_text_is_read_or_refused(which: usize, from: usize, length in 0..40_usize, doubled: bool) {
         let corpus = corpus();

@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used)]
-//! Rules that hold for every text the reader is given: arbitrary ones, and the corpus with mistakes made at random.
+//! Rules that hold for every text the reader is given: arbitrary ones, and the corpus with mistakes
+//! made at random.
 
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
@@ -10,11 +11,17 @@ use weir_policy::xml::{self, Element, NamedValue, Node, RawValue};
 
 static CORPUS: LazyLock<Vec<String>> = LazyLock::new(|| {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus");
-    let files = ["good", "bad"].into_iter().flat_map(|folder| std::fs::read_dir(root.join(folder)).unwrap());
+    let files = ["good", "bad"]
+        .into_iter()
+        .flat_map(|folder| std::fs::read_dir(root.join(folder)).unwrap());
     let mut paths: Vec<_> = files.map(|entry| entry.unwrap().path()).collect();
     paths.sort();
     paths.retain(|path| path.extension().is_some_and(|ext| ext == "xml"));
-    paths.iter().map(|path| std::fs::read_to_string(path).unwrap()).filter(|text| text.len() < 4096).collect()
+    paths
+        .iter()
+        .map(|path| std::fs::read_to_string(path).unwrap())
+        .filter(|text| text.len() < 4096)
+        .collect()
 });
 
 /// Reads and does with every value what a load does.
@@ -35,7 +42,10 @@ fn exercise(text: &str) {
 }
 
 fn visit(element: &Element, visitor: &mut dyn FnMut(&RawValue)) {
-    element.attributes.iter().for_each(|attribute| visitor(&attribute.value));
+    element
+        .attributes
+        .iter()
+        .for_each(|attribute| visitor(&attribute.value));
     for child in &element.children {
         match child {
             Node::Element(element) => visit(element, visitor),
@@ -46,14 +56,30 @@ fn visit(element: &Element, visitor: &mut dyn FnMut(&RawValue)) {
 
 fn use_value(raw: &RawValue, document: &str) {
     let document = document.strip_prefix('\u{feff}').unwrap_or(document);
-    let lines: Vec<Vec<char>> = document.split('\n').map(|line| line.chars().collect()).collect();
+    let lines: Vec<Vec<char>> = document
+        .split('\n')
+        .map(|line| line.chars().collect())
+        .collect();
     for (offset, character) in raw.text().char_indices() {
         let position = raw.position_at(offset);
         let line = &lines[position.line as usize - 1];
-        let found = line.get(position.column as usize - 1).copied().unwrap_or('\n');
-        assert!(found == character || found == '&', "{character:?} at {position} is {found:?}");
+        let found = line
+            .get(position.column as usize - 1)
+            .copied()
+            .unwrap_or('\n');
+        assert!(
+            found == character || found == '&',
+            "{character:?} at {position} is {found:?}"
+        );
     }
-    let Ok(filled) = raw.substitute(&|_| Some(NamedValue { text: "\"x\" + 1", secret: true })) else { return };
+    let Ok(filled) = raw.substitute(&|_| {
+        Some(NamedValue {
+            text: "\"x\" + 1",
+            secret: true,
+        })
+    }) else {
+        return;
+    };
     if filled.is_expression() {
         let _ = Expression::parse(&filled, &Arc::from("f"));
     }
@@ -98,16 +124,24 @@ fn mutated() -> impl Strategy<Value = String> {
         "<a>",
         "</a>",
     ]);
-    let edit = (any::<prop::sample::Index>(), 0..12_usize, prop::option::of(piece));
-    (any::<prop::sample::Index>(), prop::collection::vec(edit, 1..6)).prop_map(|(document, edits)| {
-        let mut text: Vec<char> = document.get(&CORPUS).chars().collect();
-        for (place, removed, inserted) in edits {
-            let start = place.index(text.len() + 1);
-            let end = (start + removed).min(text.len());
-            text.splice(start..end, inserted.unwrap_or("").chars());
-        }
-        text.into_iter().collect()
-    })
+    let edit = (
+        any::<prop::sample::Index>(),
+        0..12_usize,
+        prop::option::of(piece),
+    );
+    (
+        any::<prop::sample::Index>(),
+        prop::collection::vec(edit, 1..6),
+    )
+        .prop_map(|(document, edits)| {
+            let mut text: Vec<char> = document.get(&CORPUS).chars().collect();
+            for (place, removed, inserted) in edits {
+                let start = place.index(text.len() + 1);
+                let end = (start + removed).min(text.len());
+                text.splice(start..end, inserted.unwrap_or("").chars());
+            }
+            text.into_iter().collect()
+        })
 }
 
 proptest! {

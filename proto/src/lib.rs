@@ -1,7 +1,7 @@
 //! The limiter's wire contract, generated from `weir/limiter/v1/limiter.proto`.
 //!
-//! The generated code is committed, so building needs no `protoc`. `tests/generated.rs` writes it and fails when it is
-//! older than the `.proto`.
+//! The generated code is committed, so building needs no `protoc`. `tests/generated.rs` writes it
+//! and fails when it is older than the `.proto`.
 
 pub mod codec;
 pub mod limiter;

@@ -21,7 +21,10 @@ fn committed_code_is_current() {
     generate_into(&fresh);
     for name in [DESCRIPTOR, CODE] {
         let same = fs::read(committed.join(name)).ok() == fs::read(fresh.join(name)).ok();
-        assert!(same, "src/generated/{name} is stale: run WEIR_GENERATE=1 cargo test -p weir-proto");
+        assert!(
+            same,
+            "src/generated/{name} is stale: run WEIR_GENERATE=1 cargo test -p weir-proto"
+        );
     }
 }
 

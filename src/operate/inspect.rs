@@ -27,8 +27,8 @@ The gateway's keys are RENEWAL-PERIOD:VALUE, or RENEWAL-PERIOD#HASH if VALUE has
 pub(crate) struct Args {
     #[command(flatten)]
     key: KeyArgs,
-    /// Show the standing under this limit too, CALLS/PERIOD (repeatable). Needed only for limits under which nothing was
-    /// counted yet, or several on one key
+    /// Show the standing under this limit too, CALLS/PERIOD (repeatable). Needed only for limits
+    /// under which nothing was counted yet, or several on one key
     #[arg(long, value_name = "CALLS/PERIOD", env = "WEIR_LIMITER_LIMIT", value_delimiter = ',', value_parser = parse_limit)]
     limit: Vec<Limit>,
     #[command(flatten)]
@@ -39,7 +39,10 @@ fn parse_limit(text: &str) -> Result<Limit, String> {
     let usage = || "write CALLS/PERIOD, e.g. 15/60s".to_owned();
     let (calls, period) = text.split_once('/').ok_or_else(usage)?;
     let calls: NonZeroU64 = calls.parse().map_err(|_| usage())?;
-    Ok(Limit { calls, renewal_period: duration(period)? })
+    Ok(Limit {
+        calls,
+        renewal_period: duration(period)?,
+    })
 }
 
 pub(super) async fn run(args: Args) -> Result<(), OperateError> {
@@ -57,8 +60,12 @@ pub(super) async fn run(args: Args) -> Result<(), OperateError> {
 #[allow(clippy::print_stdout)] // the command's output
 fn print(key: &[u8], answers: &[(String, InspectResponse)], as_json: bool) {
     if as_json {
-        let limiters: Vec<Value> = answers.iter().map(|(address, answer)| to_json(address, answer)).collect();
-        let document = json!({ "key": key::text(key), "key_base64": key::base64(key), "limiters": limiters });
+        let limiters: Vec<Value> = answers
+            .iter()
+            .map(|(address, answer)| to_json(address, answer))
+            .collect();
+        let document =
+            json!({ "key": key::text(key), "key_base64": key::base64(key), "limiters": limiters });
         println!("{document:#}");
         return;
     }
@@ -75,21 +82,38 @@ fn describe(key: &[u8], address: &str, answer: &InspectResponse) -> String {
         used => format!("{} at {address}: {used} calls count\n", key::shown(key)),
     };
     if answer.mode() == Mode::Local {
-        text.push_str("  The store does not answer: this is what the limiter counted itself meanwhile.\n");
+        text.push_str(
+            "  The store does not answer: this is what the limiter counted itself meanwhile.\n",
+        );
     }
     if answer.used > 0 {
         let mut facts = vec![
-            vec!["first call".to_owned(), format!("{} ago", span(answer.first_age_ms))],
-            vec!["last call".to_owned(), format!("{} ago", span(answer.last_age_ms))],
+            vec![
+                "first call".to_owned(),
+                format!("{} ago", span(answer.first_age_ms)),
+            ],
+            vec![
+                "last call".to_owned(),
+                format!("{} ago", span(answer.last_age_ms)),
+            ],
             vec!["next slot free in".to_owned(), span(answer.next_slot_ms)],
             vec!["all free in".to_owned(), span(answer.empty_after_ms)],
         ];
         if answer.shortest_period_ms != answer.longest_period_ms {
-            let (shortest, longest) = (span(answer.shortest_period_ms), span(answer.longest_period_ms));
-            facts.push(vec!["limits".to_owned(), format!("several, over {shortest} to {longest}; see --limit")]);
+            let (shortest, longest) = (
+                span(answer.shortest_period_ms),
+                span(answer.longest_period_ms),
+            );
+            facts.push(vec![
+                "limits".to_owned(),
+                format!("several, over {shortest} to {longest}; see --limit"),
+            ]);
         }
         if answer.slotted {
-            facts.push(vec!["precision".to_owned(), "calls close together leave together".to_owned()]);
+            facts.push(vec![
+                "precision".to_owned(),
+                "calls close together leave together".to_owned(),
+            ]);
         }
         text.push_str(&table(&facts));
     }
@@ -97,10 +121,20 @@ fn describe(key: &[u8], address: &str, answer: &InspectResponse) -> String {
         text.push_str(&standings(&answer.standings));
     }
     for refusal in &answer.refusals {
-        let KnownRefusal { cost, retry_after_ms, .. } = refusal;
-        let what = if *cost > 1 { format!("calls of cost {cost} or more") } else { "calls".to_owned() };
+        let KnownRefusal {
+            cost,
+            retry_after_ms,
+            ..
+        } = refusal;
+        let what = if *cost > 1 {
+            format!("calls of cost {cost} or more")
+        } else {
+            "calls".to_owned()
+        };
         let (limit, wait) = (limit(refusal.limit.as_ref()), span(*retry_after_ms));
-        text.push_str(&format!("  Refused from this limiter's memory for {wait}: {what} under {limit}\n"));
+        text.push_str(&format!(
+            "  Refused from this limiter's memory for {wait}: {what} under {limit}\n"
+        ));
     }
     text
 }
@@ -109,10 +143,25 @@ fn standings(standings: &[Standing]) -> String {
     let heading = ["limit", "used", "left", "next call in", "all free in", ""];
     let mut rows = vec![heading.map(str::to_owned).to_vec()];
     for standing in standings {
-        let Standing { used, remaining, retry_after_ms, reset_after_ms, .. } = standing;
-        let next = if *retry_after_ms == 0 { "now".to_owned() } else { span(*retry_after_ms) };
-        let row =
-            [limit(standing.limit.as_ref()), used.to_string(), remaining.to_string(), next, span(*reset_after_ms)];
+        let Standing {
+            used,
+            remaining,
+            retry_after_ms,
+            reset_after_ms,
+            ..
+        } = standing;
+        let next = if *retry_after_ms == 0 {
+            "now".to_owned()
+        } else {
+            span(*retry_after_ms)
+        };
+        let row = [
+            limit(standing.limit.as_ref()),
+            used.to_string(),
+            remaining.to_string(),
+            next,
+            span(*reset_after_ms),
+        ];
         rows.push(row.into_iter().chain([String::new()]).collect());
     }
     format!("\n{}", table(&rows))
@@ -120,7 +169,9 @@ fn standings(standings: &[Standing]) -> String {
 
 fn to_json(address: &str, answer: &InspectResponse) -> Value {
     let limit = |limit: &Option<weir_proto::limiter::v1::Limit>| {
-        limit.map(|limit| json!({ "calls": limit.calls, "renewal_period_ms": limit.renewal_period_ms }))
+        limit.map(
+            |limit| json!({ "calls": limit.calls, "renewal_period_ms": limit.renewal_period_ms }),
+        )
     };
     let standings = answer.standings.iter().map(|standing| {
         json!({
@@ -152,7 +203,9 @@ fn to_json(address: &str, answer: &InspectResponse) -> Value {
             ("shortest_period_ms", answer.shortest_period_ms),
             ("longest_period_ms", answer.longest_period_ms),
         ];
-        facts.into_iter().for_each(|(name, value)| document[name] = value.into());
+        facts
+            .into_iter()
+            .for_each(|(name, value)| document[name] = value.into());
         document["slotted"] = answer.slotted.into();
     }
     document
@@ -170,7 +223,10 @@ mod tests {
     #[test]
     fn limits_are_calls_and_a_period() {
         let limit = parse_limit("15/60s").unwrap();
-        assert_eq!((limit.calls.get(), limit.renewal_period), (15, Duration::from_secs(60)));
+        assert_eq!(
+            (limit.calls.get(), limit.renewal_period),
+            (15, Duration::from_secs(60))
+        );
         for bad in ["15", "0/60s", "15/60", "x/60s", "15/0s"] {
             assert!(parse_limit(bad).is_err(), "{bad}");
         }
@@ -178,7 +234,10 @@ mod tests {
 
     #[test]
     fn an_answer_is_told_in_words() {
-        let limit = Some(v1::Limit { calls: 15, renewal_period_ms: 60_000 });
+        let limit = Some(v1::Limit {
+            calls: 15,
+            renewal_period_ms: 60_000,
+        });
         let answer = InspectResponse {
             used: 15,
             first_age_ms: 37_200,
@@ -196,7 +255,11 @@ mod tests {
                 next_slot_ms: 22_800,
                 reset_after_ms: 59_000,
             }],
-            refusals: vec![KnownRefusal { limit, cost: 1, retry_after_ms: 22_800 }],
+            refusals: vec![KnownRefusal {
+                limit,
+                cost: 1,
+                retry_after_ms: 22_800,
+            }],
             mode: Mode::Exact.into(),
             ..InspectResponse::default()
         };

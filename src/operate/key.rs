@@ -1,7 +1,8 @@
 //! Keys on the command line and on the screen.
 //!
-//! A key is bytes and comes from whoever sends requests. It is shown as text only if every character of it is harmless
-//! on a terminal; anything else is shown in base64, behind a mark, so that it can be given back with `--base64`.
+//! A key is bytes and comes from whoever sends requests. It is shown as text only if every
+//! character of it is harmless on a terminal; anything else is shown in base64, behind a mark, so
+//! that it can be given back with `--base64`.
 
 use std::io::Read as _;
 
@@ -18,8 +19,8 @@ const LONGEST_INPUT: u64 = 1024 * 1024;
 /// The key of a command.
 #[derive(Debug, ClapArgs)]
 pub(super) struct KeyArgs {
-    /// The key. The gateway's are RENEWAL-PERIOD:VALUE, e.g. 60:alice. `-` reads it from standard input, which keeps it out
-    /// of the process list
+    /// The key. The gateway's are RENEWAL-PERIOD:VALUE, e.g. 60:alice. `-` reads it from standard
+    /// input, which keeps it out of the process list
     #[arg(value_name = "KEY", allow_hyphen_values = true)]
     key: String,
     /// KEY is written in base64, for keys that are no text
@@ -41,20 +42,31 @@ pub(crate) enum KeyError {
 impl KeyArgs {
     /// Its bytes.
     pub(super) fn bytes(&self) -> Result<Vec<u8>, KeyError> {
-        let text = if self.key == "-" { from_input()? } else { self.key.clone().into_bytes() };
+        let text = if self.key == "-" {
+            from_input()?
+        } else {
+            self.key.clone().into_bytes()
+        };
         let key = match text.strip_prefix(MARK.as_bytes()) {
             // As `top` shows it: a key of that beginning is itself shown in base64.
             Some(encoded) => STANDARD.decode(encoded).map_err(KeyError::Base64)?,
             None if self.base64 => STANDARD.decode(&text).map_err(KeyError::Base64)?,
             None => text,
         };
-        if key.is_empty() { Err(KeyError::Empty) } else { Ok(key) }
+        if key.is_empty() {
+            Err(KeyError::Empty)
+        } else {
+            Ok(key)
+        }
     }
 }
 
 fn from_input() -> Result<Vec<u8>, KeyError> {
     let mut text = Vec::new();
-    std::io::stdin().take(LONGEST_INPUT).read_to_end(&mut text).map_err(KeyError::Input)?;
+    std::io::stdin()
+        .take(LONGEST_INPUT)
+        .read_to_end(&mut text)
+        .map_err(KeyError::Input)?;
     while text.last().is_some_and(|end| matches!(end, b'\n' | b'\r')) {
         text.pop();
     }
@@ -69,8 +81,14 @@ pub(super) fn shown(key: &[u8]) -> String {
 /// The key as text, if it is harmless text.
 pub(super) fn text(key: &[u8]) -> Option<&str> {
     let text = std::str::from_utf8(key).ok()?;
-    let harmless = text.chars().all(|c| c.is_alphanumeric() || c.is_ascii_graphic() || c == ' ');
-    let plain = harmless && !text.starts_with(MARK) && !text.starts_with(' ') && !text.ends_with(' ') && text != "-";
+    let harmless = text
+        .chars()
+        .all(|c| c.is_alphanumeric() || c.is_ascii_graphic() || c == ' ');
+    let plain = harmless
+        && !text.starts_with(MARK)
+        && !text.starts_with(' ')
+        && !text.ends_with(' ')
+        && text != "-";
     plain.then_some(text)
 }
 
@@ -84,7 +102,12 @@ mod tests {
     use super::*;
 
     fn bytes(key: &str, base64: bool) -> Result<Vec<u8>, String> {
-        KeyArgs { key: key.to_owned(), base64 }.bytes().map_err(|error| error.to_string())
+        KeyArgs {
+            key: key.to_owned(),
+            base64,
+        }
+        .bytes()
+        .map_err(|error| error.to_string())
     }
 
     #[test]
@@ -103,15 +126,26 @@ mod tests {
             assert_eq!(bytes(&shown(key), false).unwrap(), key, "{}", shown(key));
         }
         assert_eq!(shown(b"60:alice"), "60:alice");
-        assert_eq!(shown(b"\x1b[2J"), "base64:G1sySg==", "no control character reaches the terminal");
-        assert_eq!(shown("a\u{202e}b".as_bytes()), "base64:YeKArmI=", "nor one that turns the line around");
+        assert_eq!(
+            shown(b"\x1b[2J"),
+            "base64:G1sySg==",
+            "no control character reaches the terminal"
+        );
+        assert_eq!(
+            shown("a\u{202e}b".as_bytes()),
+            "base64:YeKArmI=",
+            "nor one that turns the line around"
+        );
     }
 
     #[test]
     fn what_is_no_key_says_why_and_does_not_repeat_it() {
         assert_eq!(bytes("YWxpY2U=", true).unwrap(), b"alice");
         let error = bytes("hunter2!", true).unwrap_err();
-        assert!(error.starts_with("the key is not base64") && !error.contains("hunter2"), "{error}");
+        assert!(
+            error.starts_with("the key is not base64") && !error.contains("hunter2"),
+            "{error}"
+        );
         assert!(bytes("", false).unwrap_err().contains("the key is empty"));
     }
 }

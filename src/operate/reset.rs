@@ -36,19 +36,31 @@ pub(super) async fn run(args: Args) -> Result<(), OperateError> {
     fail_on(errors)
 }
 
-/// The limiters share a store: whichever was first finds something there, the others confirm that it is gone.
+/// The limiters share a store: whichever was first finds something there, the others confirm that
+/// it is gone.
 #[allow(clippy::print_stdout)] // the command's output
 fn print(key: &[u8], confirmed: &[(String, bool)], as_json: bool) {
     let existed = confirmed.iter().any(|(_, existed)| *existed);
-    let addresses: Vec<&str> = confirmed.iter().map(|(address, _)| address.as_str()).collect();
+    let addresses: Vec<&str> = confirmed
+        .iter()
+        .map(|(address, _)| address.as_str())
+        .collect();
     if as_json {
         let document = json!({
             "key": key::text(key), "key_base64": key::base64(key), "existed": existed, "confirmed_by": addresses,
         });
         println!("{document:#}");
     } else if existed {
-        println!("{} is reset: nothing is counted any more. Confirmed by {}.", key::shown(key), addresses.join(", "));
+        println!(
+            "{} is reset: nothing is counted any more. Confirmed by {}.",
+            key::shown(key),
+            addresses.join(", ")
+        );
     } else {
-        println!("{}: nothing was counted. Confirmed by {}.", key::shown(key), addresses.join(", "));
+        println!(
+            "{}: nothing was counted. Confirmed by {}.",
+            key::shown(key),
+            addresses.join(", ")
+        );
     }
 }

@@ -44,7 +44,11 @@ pub(super) async fn run(args: Args) -> Result<(), OperateError> {
         Ok((operator.address().to_owned(), answer))
     });
     let (answers, errors) = answers(join_all(asked).await)?;
-    let shown = if args.each { answers } else { vec![sum(answers)] };
+    let shown = if args.each {
+        answers
+    } else {
+        vec![sum(answers)]
+    };
     print(&shown, args.keys as usize, args.target.json);
     fail_on(errors)
 }
@@ -52,7 +56,11 @@ pub(super) async fn run(args: Args) -> Result<(), OperateError> {
 /// All limiters together.
 fn sum(answers: Vec<(String, TopResponse)>) -> (String, TopResponse) {
     let names: Vec<String> = answers.iter().map(|(address, _)| address.clone()).collect();
-    let window_ms = answers.iter().map(|(_, answer)| answer.window_ms).max().unwrap_or(0);
+    let window_ms = answers
+        .iter()
+        .map(|(_, answer)| answer.window_ms)
+        .max()
+        .unwrap_or(0);
     let (mut busiest, mut most_refused) = (Vec::new(), Vec::new());
     for (_, answer) in answers {
         busiest.extend(answer.busiest);
@@ -61,7 +69,14 @@ fn sum(answers: Vec<(String, TopResponse)>) -> (String, TopResponse) {
     let (mut busiest, mut most_refused) = (merged(busiest), merged(most_refused));
     busiest.sort_by(|a, b| b.checks.cmp(&a.checks).then_with(|| a.key.cmp(&b.key)));
     most_refused.sort_by(|a, b| b.refused.cmp(&a.refused).then_with(|| a.key.cmp(&b.key)));
-    (names.join(", "), TopResponse { window_ms, busiest, most_refused })
+    (
+        names.join(", "),
+        TopResponse {
+            window_ms,
+            busiest,
+            most_refused,
+        },
+    )
 }
 
 fn merged(keys: Vec<TopKey>) -> Vec<TopKey> {
@@ -88,7 +103,10 @@ fn merged(keys: Vec<TopKey>) -> Vec<TopKey> {
 #[allow(clippy::print_stdout)] // the command's output
 fn print(answers: &[(String, TopResponse)], keys: usize, as_json: bool) {
     if as_json {
-        let documents: Vec<Value> = answers.iter().map(|(names, answer)| to_json(names, answer, keys)).collect();
+        let documents: Vec<Value> = answers
+            .iter()
+            .map(|(names, answer)| to_json(names, answer, keys))
+            .collect();
         println!("{:#}", Value::Array(documents));
         return;
     }
@@ -103,17 +121,30 @@ fn describe(names: &str, answer: &TopResponse, keys: usize) -> String {
         text.push_str("  Nothing was checked.\n");
         return text;
     }
-    for (title, listed) in [("most refused", &answer.most_refused), ("busiest", &answer.busiest)] {
+    for (title, listed) in [
+        ("most refused", &answer.most_refused),
+        ("busiest", &answer.busiest),
+    ] {
         text.push_str(&format!("\n{title}\n"));
         if listed.is_empty() {
             text.push_str("  none\n");
             continue;
         }
-        let mut rows = vec![["limit", "checks", "refused", "calls", "key"].map(str::to_owned).to_vec()];
+        let mut rows = vec![
+            ["limit", "checks", "refused", "calls", "key"]
+                .map(str::to_owned)
+                .to_vec(),
+        ];
         rows.extend(listed.iter().take(keys).map(|top| {
             let checks = number(top.checks, top.checks_missed);
             let refused = number(top.refused, top.refused_missed);
-            vec![printable(&top.limit_name), checks, refused, limit(top.limit.as_ref()), key::shown(&top.key)]
+            vec![
+                printable(&top.limit_name),
+                checks,
+                refused,
+                limit(top.limit.as_ref()),
+                key::shown(&top.key),
+            ]
         }));
         text.push_str(&table(&rows));
     }
@@ -122,16 +153,23 @@ fn describe(names: &str, answer: &TopResponse, keys: usize) -> String {
 
 /// `120`, or `120+3`: 3 more may have happened before the key was noticed.
 fn number(seen: u64, missed: u64) -> String {
-    if missed == 0 { seen.to_string() } else { format!("{seen}+{missed}") }
+    if missed == 0 {
+        seen.to_string()
+    } else {
+        format!("{seen}+{missed}")
+    }
 }
 
 /// Names come from configuration, but through whoever may call the limiter.
 fn printable(name: &str) -> String {
-    name.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
+    name.chars()
+        .map(|c| if c.is_control() { '?' } else { c })
+        .collect()
 }
 
 fn to_json(names: &str, answer: &TopResponse, keys: usize) -> Value {
-    let list = |listed: &[TopKey]| -> Vec<Value> { listed.iter().take(keys).map(key_to_json).collect() };
+    let list =
+        |listed: &[TopKey]| -> Vec<Value> { listed.iter().take(keys).map(key_to_json).collect() };
     json!({
         "limiters": names.split(", ").collect::<Vec<_>>(),
         "window_ms": answer.window_ms,
@@ -141,7 +179,9 @@ fn to_json(names: &str, answer: &TopResponse, keys: usize) -> Value {
 }
 
 fn key_to_json(top: &TopKey) -> Value {
-    let limit = top.limit.map(|limit| json!({ "calls": limit.calls, "renewal_period_ms": limit.renewal_period_ms }));
+    let limit = top
+        .limit
+        .map(|limit| json!({ "calls": limit.calls, "renewal_period_ms": limit.renewal_period_ms }));
     json!({
         "key": key::text(&top.key),
         "key_base64": key::base64(&top.key),
@@ -164,7 +204,10 @@ mod tests {
         TopKey {
             key: key.into(),
             limit_name: "per-subject".to_owned(),
-            limit: Some(v1::Limit { calls: 15, renewal_period_ms: 60_000 }),
+            limit: Some(v1::Limit {
+                calls: 15,
+                renewal_period_ms: 60_000,
+            }),
             checks,
             refused,
             ..TopKey::default()
@@ -178,8 +221,15 @@ mod tests {
             busiest: vec![top("a", 30, 0), top("b", 25, 5)],
             most_refused: vec![top("b", 25, 5)],
         };
-        let other = TopResponse { window_ms: 90_000, busiest: vec![top("b", 10, 0)], most_refused: Vec::new() };
-        let answer = sum(vec![("http://a:1".to_owned(), one), ("http://b:1".to_owned(), other)]);
+        let other = TopResponse {
+            window_ms: 90_000,
+            busiest: vec![top("b", 10, 0)],
+            most_refused: Vec::new(),
+        };
+        let answer = sum(vec![
+            ("http://a:1".to_owned(), one),
+            ("http://b:1".to_owned(), other),
+        ]);
         let expected = "\
 http://a:1, http://b:1, the last 90 s
 
@@ -193,13 +243,31 @@ busiest
   per-subject      30        0  15 in 60 s  a
 ";
         assert_eq!(describe(&answer.0, &answer.1, 10), expected);
-        assert_eq!(to_json(&answer.0, &answer.1, 1)["busiest"].as_array().map(Vec::len), Some(1));
+        assert_eq!(
+            to_json(&answer.0, &answer.1, 1)["busiest"]
+                .as_array()
+                .map(Vec::len),
+            Some(1)
+        );
     }
 
     #[test]
     fn what_may_be_missing_is_told() {
-        assert_eq!((number(120, 0).as_str(), number(120, 3).as_str()), ("120", "120+3"));
-        let nothing = describe("http://a:1", &TopResponse { window_ms: 5_000, ..TopResponse::default() }, 10);
-        assert_eq!(nothing, "http://a:1, the last 5 s\n  Nothing was checked.\n");
+        assert_eq!(
+            (number(120, 0).as_str(), number(120, 3).as_str()),
+            ("120", "120+3")
+        );
+        let nothing = describe(
+            "http://a:1",
+            &TopResponse {
+                window_ms: 5_000,
+                ..TopResponse::default()
+            },
+            10,
+        );
+        assert_eq!(
+            nothing,
+            "http://a:1, the last 5 s\n  Nothing was checked.\n"
+        );
     }
 }

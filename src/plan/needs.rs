@@ -4,14 +4,16 @@ use std::fmt::Write;
 
 use super::figures::{Figure, GATEWAY_REFUSED, GATEWAY_SERVED, LIMITER, LIMITER_MEMORY, REDIS};
 
-/// Bytes of a key in Redis besides its remembered calls: the entry, the name (up to 64 bytes), the log's head. Redis 7
-/// says (`MEMORY USAGE`) 168 bytes for a key with 3 calls and 8,296 for one with 1,000; this and the next are a little above.
+/// Bytes of a key in Redis besides its remembered calls: the entry, the name (up to 64 bytes), the
+/// log's head. Redis 7 says (`MEMORY USAGE`) 168 bytes for a key with 3 calls and 8,296 for one
+/// with 1,000; this and the next are a little above.
 const KEY_BYTES: f64 = 150.0;
 /// Bytes of one remembered call, with the room that a log has.
 const CALL_BYTES: f64 = 8.2;
 /// Above this, calls share slots (1/128 of the period each, and as many to spare).
 const MOST_SLOTS: u64 = 1_000;
-/// Bytes between gateway and limiter, and between limiter and Redis, for one request with two counters.
+/// Bytes between gateway and limiter, and between limiter and Redis, for one request with two
+/// counters.
 const LIMITER_BYTES: f64 = 300.0;
 
 /// What has to be carried.
@@ -84,12 +86,20 @@ impl Needs {
             (
                 "limiter",
                 cores(self.limiter_cores),
-                format!("{}; {} µs a request", bits(self.limiter_bits), LIMITER.micros),
+                format!(
+                    "{}; {} µs a request",
+                    bits(self.limiter_bits),
+                    LIMITER.micros
+                ),
             ),
             (
                 "Redis",
                 shards(self.redis_shards),
-                format!("{} of memory; {} µs a request", bytes(self.redis_bytes), REDIS.micros),
+                format!(
+                    "{} of memory; {} µs a request",
+                    bytes(self.redis_bytes),
+                    REDIS.micros
+                ),
             ),
         ];
         for (part, amount, why) in rows {
@@ -129,12 +139,27 @@ impl Needs {
 }
 
 fn cores(cores: f64) -> String {
-    let rounded = if cores < 10.0 { (cores * 10.0).ceil() / 10.0 } else { cores.ceil() };
-    format!("{rounded} core{}", if (rounded - 1.0).abs() < f64::EPSILON { "" } else { "s" })
+    let rounded = if cores < 10.0 {
+        (cores * 10.0).ceil() / 10.0
+    } else {
+        cores.ceil()
+    };
+    format!(
+        "{rounded} core{}",
+        if (rounded - 1.0).abs() < f64::EPSILON {
+            ""
+        } else {
+            "s"
+        }
+    )
 }
 
 fn shards(shards: f64) -> String {
-    if shards <= 1.0 { "1 server".to_owned() } else { format!("{} shards", grouped(shards)) }
+    if shards <= 1.0 {
+        "1 server".to_owned()
+    } else {
+        format!("{} shards", grouped(shards))
+    }
 }
 
 /// `1,234,567`
@@ -166,14 +191,25 @@ fn scaled(number: f64) -> String {
         n if n >= 1e6 => (n / 1e6, "M"),
         n => (n / 1e3, "k"),
     };
-    if value < 10.0 { format!("{value:.1} {prefix}") } else { format!("{value:.0} {prefix}") }
+    if value < 10.0 {
+        format!("{value:.1} {prefix}")
+    } else {
+        format!("{value:.0} {prefix}")
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const LOAD: Load = Load { rps: 100_000.0, keys: 1e6, calls: 15, refused: 0.0, busy: 0.5, bytes: 1_000.0 };
+    const LOAD: Load = Load {
+        rps: 100_000.0,
+        keys: 1e6,
+        calls: 15,
+        refused: 0.0,
+        busy: 0.5,
+        bytes: 1_000.0,
+    };
 
     fn near(a: f64, b: f64) -> bool {
         (a / b - 1.0).abs() < 1e-9
@@ -186,13 +222,22 @@ mod tests {
         assert!(near(needs.limiter_cores, 0.1 * LIMITER.micros / 0.5));
         assert!(near(needs.redis_shards, (0.1 * REDIS.micros / 0.5).ceil()));
         assert!(near(needs.gateway_bits, 2.0 * 100_000.0 * 8_000.0));
-        assert!(near(needs.redis_bytes, 1e6 * (KEY_BYTES + 15.0 * CALL_BYTES)));
+        assert!(near(
+            needs.redis_bytes,
+            1e6 * (KEY_BYTES + 15.0 * CALL_BYTES)
+        ));
     }
 
     #[test]
     fn refused_requests_cost_only_the_gateway() {
-        let needs = Needs::of(&Load { refused: 1.0, ..LOAD });
-        assert!(near(needs.gateway_cores, 0.1 * GATEWAY_REFUSED.micros / 0.5));
+        let needs = Needs::of(&Load {
+            refused: 1.0,
+            ..LOAD
+        });
+        assert!(near(
+            needs.gateway_cores,
+            0.1 * GATEWAY_REFUSED.micros / 0.5
+        ));
         assert_eq!((needs.limiter_cores, needs.redis_shards), (0.0, 1.0));
     }
 
@@ -209,17 +254,27 @@ mod tests {
         assert!(advice(10_000.0).contains("One Redis carries it"));
         let large = advice(1_000_000.0);
         assert!(
-            large.contains("1,000,000 requests/s") && large.contains("shards") && large.contains("gives first"),
+            large.contains("1,000,000 requests/s")
+                && large.contains("shards")
+                && large.contains("gives first"),
             "{large}"
         );
     }
 
     #[test]
     fn numbers_read_well() {
-        assert_eq!((grouped(1_234_567.0), grouped(12.0)), ("1,234,567".to_owned(), "12".to_owned()));
+        assert_eq!(
+            (grouped(1_234_567.0), grouped(12.0)),
+            ("1,234,567".to_owned(), "12".to_owned())
+        );
         assert_eq!(
             (bits(1.6e9), bytes(270e6), cores(0.01), cores(1.0)),
-            ("1.6 Gbit/s".into(), "270 MB".into(), "0.1 cores".into(), "1 core".into())
+            (
+                "1.6 Gbit/s".into(),
+                "270 MB".into(),
+                "0.1 cores".into(),
+                "1 core".into()
+            )
         );
     }
 }

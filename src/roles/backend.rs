@@ -68,10 +68,21 @@ pub(crate) async fn run(args: Args, shutdown: CancellationToken) -> Result<(), E
     if let Some(path) = &args.function_key_file {
         config.function_keys = vec![secret_file::read(path)?];
     }
-    development::guard("backend", args.listen, &config.development_secrets(), "--function-key-file FILE")?;
+    development::guard(
+        "backend",
+        args.listen,
+        &config.development_secrets(),
+        "--function-key-file FILE",
+    )?;
     let listeners = bind_both(
-        Address { at: args.listen, flag: "--listen" },
-        Address { at: args.ops_listen, flag: "--ops-listen" },
+        Address {
+            at: args.listen,
+            flag: "--listen",
+        },
+        Address {
+            at: args.ops_listen,
+            flag: "--ops-listen",
+        },
     )?;
     announce("backend", "http", &listeners);
     Ok(weir_backend::run(config, listeners, shutdown).await?)

@@ -35,7 +35,8 @@ pub(crate) fn run(args: &Args) -> Result<(), Error> {
     if overrides.get(FUNCTION_KEY_NAME).is_none() {
         overrides.insert(FUNCTION_KEY_NAME, SecretString::from(FUNCTION_KEY));
     }
-    let configuration = weir_gateway::load(&args.directory, &overrides).map_err(Error::Configuration)?;
+    let configuration =
+        weir_gateway::load(&args.directory, &overrides).map_err(Error::Configuration)?;
     println!("{} is valid.", args.directory.display());
     if weir_gateway::load(&args.directory, &given).is_err() {
         println!(
@@ -44,7 +45,9 @@ pub(crate) fn run(args: &Args) -> Result<(), Error> {
         );
     }
     if configuration.apis.is_empty() {
-        println!("  There is no API in it (apis/<name>/apiInformation.json): every request will get 404.");
+        println!(
+            "  There is no API in it (apis/<name>/apiInformation.json): every request will get 404."
+        );
     }
     for api in &configuration.apis {
         println!("  api {} at /{}", api.info.id, api.info.path);

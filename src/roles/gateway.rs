@@ -38,7 +38,12 @@ pub(crate) struct Args {
     #[arg(long, value_name = "ADDRESS:PORT", env = "WEIR_GATEWAY_OPS_LISTEN", default_value = address::GATEWAY_OPS)]
     ops_listen: SocketAddr,
     /// The configuration folder: policy.xml, apis/, backends/, named values/
-    #[arg(long, value_name = "DIR", env = "WEIR_GATEWAY_CONFIG", default_value = "config")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "WEIR_GATEWAY_CONFIG",
+        default_value = "config"
+    )]
     config: PathBuf,
     /// The limiters; a name stands for all its addresses
     #[arg(
@@ -49,8 +54,14 @@ pub(crate) struct Args {
         default_value = "http://127.0.0.1:8081"
     )]
     limiter: Vec<String>,
-    /// While no limiter answers: `local` enforces the limits in this replica's memory, `allow` admits, `deny` refuses
-    #[arg(long, value_name = "local|allow|deny", env = "WEIR_GATEWAY_ON_LIMITER_FAILURE", default_value = "local")]
+    /// While no limiter answers: `local` enforces the limits in this replica's memory, `allow`
+    /// admits, `deny` refuses
+    #[arg(
+        long,
+        value_name = "local|allow|deny",
+        env = "WEIR_GATEWAY_ON_LIMITER_FAILURE",
+        default_value = "local"
+    )]
     on_limiter_failure: FailureMode,
     /// How long asking the limiters may take before that holds, e.g. 250ms
     #[arg(long, value_name = "DURATION", env = "WEIR_GATEWAY_LIMITER_TIMEOUT", default_value = "250ms", value_parser = duration)]
@@ -65,17 +76,28 @@ pub(crate) struct Args {
     /// Load balancers whose X-Forwarded-For is believed
     #[arg(long, value_name = "CIDR,…", env = "WEIR_GATEWAY_TRUSTED_PROXIES", value_delimiter = ',', value_parser = network)]
     trusted_proxies: Vec<IpNet>,
-    /// The trusted proxies begin each connection with a PROXY protocol header, version 1 or 2; no other peer may
-    #[arg(long, env = "WEIR_GATEWAY_PROXY_PROTOCOL", requires = "trusted_proxies")]
+    /// The trusted proxies begin each connection with a PROXY protocol header, version 1 or 2; no
+    /// other peer may
+    #[arg(
+        long,
+        env = "WEIR_GATEWAY_PROXY_PROTOCOL",
+        requires = "trusted_proxies"
+    )]
     proxy_protocol: bool,
-    /// The URL clients reach this gateway at, for the OpenAPI document; default: what each request says
+    /// The URL clients reach this gateway at, for the OpenAPI document; default: what each request
+    /// says
     #[arg(long, value_name = "URL", env = "WEIR_GATEWAY_PUBLIC_URL")]
     public_url: Option<PublicUrl>,
     /// Do not serve /openapi.json
     #[arg(long, env = "WEIR_GATEWAY_NO_OPENAPI")]
     no_openapi: bool,
     /// How /live on the operations port shows refused keys: `hashed` as codes, `plain` as they are
-    #[arg(long, value_name = "hashed|plain", env = "WEIR_GATEWAY_LIVE_KEYS", default_value_t)]
+    #[arg(
+        long,
+        value_name = "hashed|plain",
+        env = "WEIR_GATEWAY_LIVE_KEYS",
+        default_value_t
+    )]
     live_keys: LiveKeys,
     /// Read the configuration again, and ask for keys, when a file of it changes, as on SIGHUP
     #[arg(long, env = "WEIR_GATEWAY_WATCH")]
@@ -86,7 +108,9 @@ pub(crate) struct Args {
 
 /// Runs the role until `shutdown`.
 pub(crate) async fn run(args: Args, shutdown: CancellationToken) -> Result<(), Error> {
-    let watched = args.watch.then(|| watched(&args.config, &args.named_values));
+    let watched = args
+        .watch
+        .then(|| watched(&args.config, &args.named_values));
     let requests = reload::requests(watched, &shutdown);
     let (directory, named_values, listen) = (args.config, args.named_values, args.listen);
     let load = move || load(&directory, &named_values, listen);
@@ -103,35 +127,58 @@ pub(crate) async fn run(args: Args, shutdown: CancellationToken) -> Result<(), E
         proxy_protocol: args.proxy_protocol,
         public_url: args.public_url,
         live_keys: args.live_keys,
-        reload: Some(Reload { load: reloading(load), requests }),
+        reload: Some(Reload {
+            load: reloading(load),
+            requests,
+        }),
         ..Config::new(configuration, limiter)
     };
     if args.no_openapi {
         config.openapi_path = None;
     }
     let listeners = bind_both(
-        Address { at: args.listen, flag: "--listen" },
-        Address { at: args.ops_listen, flag: "--ops-listen" },
+        Address {
+            at: args.listen,
+            flag: "--listen",
+        },
+        Address {
+            at: args.ops_listen,
+            flag: "--ops-listen",
+        },
     )?;
     announce("gateway", "http", &listeners);
     Ok(weir_gateway::run(config, listeners, shutdown).await?)
 }
 
 /// Reads the configuration as the flags say, at the start and whenever it is read again.
-fn load(directory: &Path, named_values: &NamedValueArgs, listen: SocketAddr) -> Result<Configuration, Error> {
+fn load(
+    directory: &Path,
+    named_values: &NamedValueArgs,
+    listen: SocketAddr,
+) -> Result<Configuration, Error> {
     let mut overrides = named_values.overrides()?;
     let secrets = fill_function_key(&mut overrides, listen);
-    development::guard("gateway", listen, &secrets, "--named-value-file function-key=FILE")?;
+    development::guard(
+        "gateway",
+        listen,
+        &secrets,
+        "--named-value-file function-key=FILE",
+    )?;
     weir_gateway::load(directory, &overrides).map_err(Error::Configuration)
 }
 
 /// What `--watch` looks at.
 pub(crate) fn watched(directory: &Path, named_values: &NamedValueArgs) -> Vec<PathBuf> {
-    [directory.to_owned()].into_iter().chain(named_values.paths()).collect()
+    [directory.to_owned()]
+        .into_iter()
+        .chain(named_values.paths())
+        .collect()
 }
 
 /// A command's way to load a configuration as the gateway's way to reload one.
-pub(crate) fn reloading(load: impl Fn() -> Result<Configuration, Error> + Send + Sync + 'static) -> weir_gateway::Load {
+pub(crate) fn reloading(
+    load: impl Fn() -> Result<Configuration, Error> + Send + Sync + 'static,
+) -> weir_gateway::Load {
     Arc::new(move || {
         load().map_err(|error| match error {
             Error::Configuration(problems) => ReloadError::Configuration(problems),
@@ -140,14 +187,19 @@ pub(crate) fn reloading(load: impl Fn() -> Result<Configuration, Error> + Send +
     })
 }
 
-/// On loopback the function key may be missing: the development key takes its place, so that the role fits together
-/// with `weir backend`. Returns the names of the secrets that are development ones.
-pub(crate) fn fill_function_key(overrides: &mut NamedValueOverrides, listen: SocketAddr) -> Vec<&'static str> {
+/// On loopback the function key may be missing: the development key takes its place, so that the
+/// role fits together with `weir backend`. Returns the names of the secrets that are development
+/// ones.
+pub(crate) fn fill_function_key(
+    overrides: &mut NamedValueOverrides,
+    listen: SocketAddr,
+) -> Vec<&'static str> {
     match overrides.get(FUNCTION_KEY_NAME) {
         None if listen.ip().to_canonical().is_loopback() => {
             overrides.insert(FUNCTION_KEY_NAME, SecretString::from(FUNCTION_KEY));
         }
-        // Beyond loopback the configuration's own check names the missing value and the flag that sets it.
+        // Beyond loopback the configuration's own check names the missing value and the flag that
+        // sets it.
         None => return Vec::new(),
         Some(key) if key.expose_secret() != FUNCTION_KEY => return Vec::new(),
         Some(_) => {}

@@ -34,18 +34,26 @@ pub(crate) struct Args {
     #[arg(long, value_name = "URL", env = "WEIR_IDENTITY_INTERNAL_URL")]
     internal_url: Option<String>,
     /// Where accounts live: memory, or sqlite:PATH
-    #[arg(long, value_name = "STORE", env = "WEIR_IDENTITY_ACCOUNTS", default_value = "memory")]
+    #[arg(
+        long,
+        value_name = "STORE",
+        env = "WEIR_IDENTITY_ACCOUNTS",
+        default_value = "memory"
+    )]
     accounts: Accounts,
-    /// The issuer of tokens: `tenant` as Azure AD B2C does unless told otherwise, or `policy`, which strict OpenID clients insist on
+    /// The issuer of tokens: `tenant` as Azure AD B2C does unless told otherwise, or `policy`,
+    /// which strict OpenID clients insist on
     #[arg(long, value_name = "tenant|policy", env = "WEIR_IDENTITY_ISSUER", default_value = "tenant", value_parser = issuer)]
     issuer: Issuer,
     /// The origins of the single-page apps that sign in here
     #[arg(long, value_name = "ORIGIN,…", env = "WEIR_IDENTITY_SPA_ORIGIN", value_delimiter = ',', default_value = weir_identity::development::SPA_ORIGIN)]
     spa_origin: Vec<String>,
-    /// Where the signing key is kept (PEM; made if missing); default: beside the SQLite file, or in memory
+    /// Where the signing key is kept (PEM; made if missing); default: beside the SQLite file, or in
+    /// memory
     #[arg(long, value_name = "FILE", env = "WEIR_IDENTITY_SIGNING_KEY_FILE")]
     signing_key_file: Option<PathBuf>,
-    /// A file with the backend application's client secret; without it the development secret is used, on loopback only
+    /// A file with the backend application's client secret; without it the development secret is
+    /// used, on loopback only
     #[arg(long, value_name = "FILE", env = "WEIR_IDENTITY_CLIENT_SECRET_FILE")]
     client_secret_file: Option<PathBuf>,
     /// Hand out access tokens to `weir token` on this machine without a sign-in
@@ -76,12 +84,25 @@ pub(crate) async fn run(args: Args, shutdown: CancellationToken) -> Result<(), E
     if let Some(path) = &args.client_secret_file {
         config.backend_client_secret = secret_file::read(path)?;
     }
-    development::guard("identity", args.listen, &config.development_secrets(), "--client-secret-file FILE")?;
-    let listeners = bind_both(
-        Address { at: args.listen, flag: "--listen" },
-        Address { at: args.ops_listen, flag: "--ops-listen" },
+    development::guard(
+        "identity",
+        args.listen,
+        &config.development_secrets(),
+        "--client-secret-file FILE",
     )?;
-    config.public_url = args.public_url.unwrap_or_else(|| localhost_url(address_of(&listeners.service)));
+    let listeners = bind_both(
+        Address {
+            at: args.listen,
+            flag: "--listen",
+        },
+        Address {
+            at: args.ops_listen,
+            flag: "--ops-listen",
+        },
+    )?;
+    config.public_url = args
+        .public_url
+        .unwrap_or_else(|| localhost_url(address_of(&listeners.service)));
     announce("identity", "http", &listeners);
     Ok(weir_identity::run(config, listeners, shutdown).await?)
 }

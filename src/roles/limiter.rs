@@ -42,13 +42,24 @@ pub(crate) struct Args {
     /// Where to serve /healthz, /readyz and /metrics
     #[arg(long, value_name = "ADDRESS:PORT", env = "WEIR_LIMITER_OPS_LISTEN", default_value = address::LIMITER_OPS)]
     ops_listen: SocketAddr,
-    /// Where counters live: memory, or redis://user:password@host:port/database (user and database are optional),
-    /// redis-cluster://…@host:port,…, redis-sentinel://…@host:port,…/master-name; with TLS rediss://, rediss-cluster://,
-    /// rediss-sentinel://
-    #[arg(long, value_name = "STORE", env = "WEIR_LIMITER_STORE", default_value = "memory", hide_env_values = true)]
+    /// Where counters live: memory, or redis://user:password@host:port/database (user and database
+    /// are optional), redis-cluster://…@host:port,…, redis-sentinel://…@host:port,…/master-name;
+    /// with TLS rediss://, rediss-cluster://, rediss-sentinel://
+    #[arg(
+        long,
+        value_name = "STORE",
+        env = "WEIR_LIMITER_STORE",
+        default_value = "memory",
+        hide_env_values = true
+    )]
     store: SecretString,
     /// Read the store's URL from a file, because it may hold a password
-    #[arg(long, value_name = "FILE", env = "WEIR_LIMITER_STORE_FILE", conflicts_with = "store")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "WEIR_LIMITER_STORE_FILE",
+        conflicts_with = "store"
+    )]
     store_file: Option<PathBuf>,
     /// Read --store-file again when it changes, as on SIGHUP
     #[arg(long, env = "WEIR_LIMITER_WATCH", requires = "store_file")]
@@ -56,20 +67,39 @@ pub(crate) struct Args {
     /// With TLS to the store: believe these authorities (PEM) instead of the machine's
     #[arg(long, value_name = "FILE", env = "WEIR_LIMITER_STORE_CA")]
     store_ca: Option<PathBuf>,
-    /// Replicas that must have a count before it is answered; with fewer in time, the store counts as not answering
-    #[arg(long, value_name = "NUMBER", env = "WEIR_LIMITER_STORE_WAIT_REPLICAS", default_value_t = 0)]
+    /// Replicas that must have a count before it is answered; with fewer in time, the store counts
+    /// as not answering
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        env = "WEIR_LIMITER_STORE_WAIT_REPLICAS",
+        default_value_t = 0
+    )]
     store_wait_replicas: u32,
-    /// While the store does not answer: `local` enforces the limits in this replica's memory, `allow` admits, `deny` refuses
-    #[arg(long, value_name = "local|allow|deny", env = "WEIR_LIMITER_ON_STORE_FAILURE", default_value = "local")]
+    /// While the store does not answer: `local` enforces the limits in this replica's memory,
+    /// `allow` admits, `deny` refuses
+    #[arg(
+        long,
+        value_name = "local|allow|deny",
+        env = "WEIR_LIMITER_ON_STORE_FAILURE",
+        default_value = "local"
+    )]
     on_store_failure: FailureMode,
     /// How long a store operation may take, e.g. 100ms
     #[arg(long, value_name = "DURATION", env = "WEIR_LIMITER_STORE_TIMEOUT", default_value = "100ms", value_parser = duration)]
     store_timeout: Duration,
-    /// How many keys may count in this process's memory at once; further ones are refused until one expires
-    #[arg(long, value_name = "N", env = "WEIR_LIMITER_MEMORY_KEYS", default_value = "1000000")]
+    /// How many keys may count in this process's memory at once; further ones are refused until one
+    /// expires
+    #[arg(
+        long,
+        value_name = "N",
+        env = "WEIR_LIMITER_MEMORY_KEYS",
+        default_value = "1000000"
+    )]
     memory_keys: NonZeroUsize,
-    /// Lease hot keys under limits of more calls than this: take calls ahead, many in one round trip. For keys that are
-    /// called thousands of times a second; limits of up to 1,000 calls, or a period below 10 s, are never leased
+    /// Lease hot keys under limits of more calls than this: take calls ahead, many in one round
+    /// trip. For keys that are called thousands of times a second; limits of up to 1,000 calls, or
+    /// a period below 10 s, are never leased
     #[arg(long, value_name = "CALLS", env = "WEIR_LIMITER_LEASE_CALLS_ABOVE")]
     lease_calls_above: Option<u64>,
     /// How many keys are counted for `weir limiter top`; 0 counts none
@@ -81,8 +111,14 @@ pub(crate) struct Args {
 const MOST_TOP_KEYS: usize = 100_000;
 
 fn top_keys(text: &str) -> Result<usize, String> {
-    let keys = text.parse().map_err(|_| "write a whole number".to_owned())?;
-    if keys <= MOST_TOP_KEYS { Ok(keys) } else { Err(format!("at most {MOST_TOP_KEYS}")) }
+    let keys = text
+        .parse()
+        .map_err(|_| "write a whole number".to_owned())?;
+    if keys <= MOST_TOP_KEYS {
+        Ok(keys)
+    } else {
+        Err(format!("at most {MOST_TOP_KEYS}"))
+    }
 }
 
 impl Args {
@@ -97,13 +133,20 @@ pub(crate) async fn run(args: Args, shutdown: CancellationToken) -> Result<(), E
     if let Some(command) = args.ask {
         return operate::run(command).await;
     }
-    // Parsed here and not by the command line, which would print a URL that it cannot read, password and all.
+    // Parsed here and not by the command line, which would print a URL that it cannot read,
+    // password and all.
     let (store, reload) = match args.store_file {
         Some(path) => {
             let requests = reload::requests(args.watch.then(|| vec![path.clone()]), &shutdown);
             let store = from_file(&path)?;
             let load = move || from_file(&path).map_err(Into::into);
-            (store, Some(StoreReload { load: Arc::new(load), requests }))
+            (
+                store,
+                Some(StoreReload {
+                    load: Arc::new(load),
+                    requests,
+                }),
+            )
         }
         None => {
             reload::nothing(&shutdown);
@@ -116,7 +159,10 @@ pub(crate) async fn run(args: Args, shutdown: CancellationToken) -> Result<(), E
         store,
         on_store_failure: args.on_store_failure,
         store_timeout: args.store_timeout,
-        memory: MemoryConfig { max_keys: args.memory_keys.get(), ..MemoryConfig::default() },
+        memory: MemoryConfig {
+            max_keys: args.memory_keys.get(),
+            ..MemoryConfig::default()
+        },
         top_keys: args.top_keys,
         store_authorities: args.store_ca.map(read_authorities).transpose()?,
         store_wait_replicas: args.store_wait_replicas,
@@ -124,8 +170,14 @@ pub(crate) async fn run(args: Args, shutdown: CancellationToken) -> Result<(), E
         ..Config::default()
     };
     let listeners = bind_both(
-        Address { at: args.listen, flag: "--listen" },
-        Address { at: args.ops_listen, flag: "--ops-listen" },
+        Address {
+            at: args.listen,
+            flag: "--listen",
+        },
+        Address {
+            at: args.ops_listen,
+            flag: "--ops-listen",
+        },
     )?;
     announce("limiter", "http", &listeners);
     Ok(weir_limiter::run(config, listeners, shutdown).await?)
@@ -136,7 +188,10 @@ fn from_file(path: &Path) -> Result<StoreConfig, Error> {
 }
 
 fn parse(store: &SecretString, flag: &'static str) -> Result<StoreConfig, Error> {
-    store.expose_secret().parse().map_err(|source| Error::Store { flag, source })
+    store
+        .expose_secret()
+        .parse()
+        .map_err(|source| Error::Store { flag, source })
 }
 
 fn read_authorities(path: PathBuf) -> Result<Vec<u8>, Error> {

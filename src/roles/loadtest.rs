@@ -13,7 +13,9 @@ use http::{HeaderMap, HeaderName, Method};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 use weir_identity::development as identity;
-use weir_loadtest::{Addresses, Config, HttpVersion, Identity, Limit, Report, SignIn, Stage, Subjects};
+use weir_loadtest::{
+    Addresses, Config, HttpVersion, Identity, Limit, Report, SignIn, Stage, Subjects,
+};
 
 use super::duration;
 use crate::development;
@@ -68,7 +70,13 @@ pub(crate) struct Args {
     #[arg(long, env = "WEIR_LOADTEST_HTTP2")]
     http2: bool,
     /// The method
-    #[arg(long, short = 'X', value_name = "METHOD", env = "WEIR_LOADTEST_METHOD", default_value = "GET")]
+    #[arg(
+        long,
+        short = 'X',
+        value_name = "METHOD",
+        env = "WEIR_LOADTEST_METHOD",
+        default_value = "GET"
+    )]
     method: Method,
     /// A header of every request; repeatable (in the variable, one a line)
     #[arg(
@@ -87,7 +95,8 @@ pub(crate) struct Args {
     /// So many new users sign in first, and take turns
     #[arg(long, value_name = "N", env = "WEIR_LOADTEST_USERS")]
     users: Option<usize>,
-    /// How they sign in: a development token for each name, or the whole way of a person in a browser
+    /// How they sign in: a development token for each name, or the whole way of a person in a
+    /// browser
     #[arg(long, value_name = "WAY", env = "WEIR_LOADTEST_SIGN_IN", value_enum, default_value_t = Way::Token)]
     sign_in: Way,
     /// The identity where they sign in
@@ -97,7 +106,12 @@ pub(crate) struct Args {
     #[arg(long, value_name = "URL", env = "WEIR_LOADTEST_SPA_ORIGIN", default_value = identity::SPA_ORIGIN)]
     spa_origin: String,
     /// Instead of --users: access tokens from a file, one a line
-    #[arg(long, value_name = "FILE", env = "WEIR_LOADTEST_TOKENS", conflicts_with = "users")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "WEIR_LOADTEST_TOKENS",
+        conflicts_with = "users"
+    )]
     tokens: Option<PathBuf>,
     /// So many client addresses: of 127.0.0.0/8, or those that one of the next two flags claims
     #[arg(long, value_name = "N", env = "WEIR_LOADTEST_ADDRESSES", value_parser = clap::value_parser!(u32).range(1..))]
@@ -112,9 +126,16 @@ pub(crate) struct Args {
     )]
     client_address_header: Option<HeaderName>,
     /// Name the client's address in a PROXY protocol header, for a target that trusts this machine
-    #[arg(long, value_name = "VERSION", env = "WEIR_LOADTEST_PROXY_PROTOCOL", value_enum, requires = "addresses")]
+    #[arg(
+        long,
+        value_name = "VERSION",
+        env = "WEIR_LOADTEST_PROXY_PROTOCOL",
+        value_enum,
+        requires = "addresses"
+    )]
     proxy_protocol: Option<address_mode::Proxy>,
-    /// Judge a limit, e.g. calls=15,period=60s,key=sub (or key=ip, key=all); repeatable (in the variable, one a line)
+    /// Judge a limit, e.g. calls=15,period=60s,key=sub (or key=ip, key=all); repeatable (in the
+    /// variable, one a line)
     #[arg(
         long,
         value_name = "LIMIT",
@@ -127,10 +148,20 @@ pub(crate) struct Args {
     #[arg(long, env = "WEIR_LOADTEST_STRICT")]
     strict: bool,
     /// The most connections open at once
-    #[arg(long, value_name = "N", env = "WEIR_LOADTEST_CONNECTIONS", default_value_t = 512)]
+    #[arg(
+        long,
+        value_name = "N",
+        env = "WEIR_LOADTEST_CONNECTIONS",
+        default_value_t = 512
+    )]
     connections: usize,
     /// The most requests under way at once; what finds no place in time is reported as not sent
-    #[arg(long, value_name = "N", env = "WEIR_LOADTEST_MAX_IN_FLIGHT", default_value_t = 512)]
+    #[arg(
+        long,
+        value_name = "N",
+        env = "WEIR_LOADTEST_MAX_IN_FLIGHT",
+        default_value_t = 512
+    )]
     max_in_flight: usize,
     /// How long one answer may take
     #[arg(long, value_name = "DURATION", env = "WEIR_LOADTEST_TIMEOUT", value_parser = duration, default_value = "10s")]
@@ -165,7 +196,9 @@ enum Way {
 #[allow(clippy::print_stdout)] // the summary is the command's output
 pub(crate) async fn run(args: Args, shutdown: CancellationToken) -> Result<(), Error> {
     let (json, html, strict) = (args.json.clone(), args.html.clone(), args.strict);
-    let report = weir_loadtest::run(config(args)?, shutdown).await.map_err(Box::new)?;
+    let report = weir_loadtest::run(config(args)?, shutdown)
+        .await
+        .map_err(Box::new)?;
     match json.as_deref() {
         Some(path) if path == Path::new("-") => print!("{}", report.to_json()),
         Some(path) => {
@@ -193,12 +226,19 @@ fn judge(report: &Report, strict: bool) -> Result<(), Error> {
 }
 
 fn write(path: &Path, text: &str) -> Result<(), Error> {
-    std::fs::write(path, text).map_err(|source| Error::ReportFile { path: path.to_owned(), source })
+    std::fs::write(path, text).map_err(|source| Error::ReportFile {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 fn config(args: Args) -> Result<Config, Error> {
     let stages = match (args.rate, args.for_) {
-        (Some(rate), Some(duration)) => vec![Stage { rate, duration, ramp: args.ramp.unwrap_or_default() }],
+        (Some(rate), Some(duration)) => vec![Stage {
+            rate,
+            duration,
+            ramp: args.ramp.unwrap_or_default(),
+        }],
         _ => args.stage,
     };
     let mut headers = HeaderMap::new();
@@ -212,20 +252,35 @@ fn config(args: Args) -> Result<Config, Error> {
                 Way::Token => SignIn::DevelopmentToken,
                 Way::SignUp => SignIn::SignUp,
             };
-            Subjects::SignIn { users, how, identity: Box::new(identity_at(args.identity, args.spa_origin)?) }
+            Subjects::SignIn {
+                users,
+                how,
+                identity: Box::new(identity_at(args.identity, args.spa_origin)?),
+            }
         }
         _ => Subjects::Anonymous,
     };
-    let mode = address_mode::of(args.addresses, args.client_address_header, args.proxy_protocol);
+    let mode = address_mode::of(
+        args.addresses,
+        args.client_address_header,
+        args.proxy_protocol,
+    );
     Ok(Config {
         targets: args.urls,
         stages,
-        http: if args.http2 { HttpVersion::Http2 } else { HttpVersion::Http1 },
+        http: if args.http2 {
+            HttpVersion::Http2
+        } else {
+            HttpVersion::Http1
+        },
         method: args.method,
         headers,
         body: body(args.body)?.into(),
         subjects,
-        addresses: Addresses { count: args.addresses.unwrap_or(1), mode },
+        addresses: Addresses {
+            count: args.addresses.unwrap_or(1),
+            mode,
+        },
         connections: args.connections,
         max_in_flight: args.max_in_flight,
         timeout: args.timeout,
@@ -237,9 +292,14 @@ fn config(args: Args) -> Result<Config, Error> {
 }
 
 fn body(given: Option<String>) -> Result<Vec<u8>, Error> {
-    let Some(text) = given else { return Ok(Vec::new()) };
+    let Some(text) = given else {
+        return Ok(Vec::new());
+    };
     match text.strip_prefix('@') {
-        Some(path) => std::fs::read(path).map_err(|source| Error::BodyFile { path: path.into(), source }),
+        Some(path) => std::fs::read(path).map_err(|source| Error::BodyFile {
+            path: path.into(),
+            source,
+        }),
         None => Ok(text.into_bytes()),
     }
 }

@@ -44,7 +44,8 @@ pub(crate) struct Args {
     /// Where to serve /healthz, /readyz and /metrics
     #[arg(long, value_name = "ADDRESS:PORT", env = "WEIR_WEB_OPS_LISTEN", default_value = address::WEB_OPS)]
     ops_listen: SocketAddr,
-    /// Which API and which OpenID provider the pages use (JSON, see below); default: those of `weir up` on this machine
+    /// Which API and which OpenID provider the pages use (JSON, see below); default: those of
+    /// `weir up` on this machine
     #[arg(long, value_name = "FILE", env = "WEIR_WEB_SETTINGS")]
     settings: Option<PathBuf>,
 }
@@ -60,21 +61,37 @@ pub(crate) async fn run(args: Args, shutdown: CancellationToken) -> Result<(), E
         }
     };
     let listeners = bind_both(
-        Address { at: args.listen, flag: "--listen" },
-        Address { at: args.ops_listen, flag: "--ops-listen" },
+        Address {
+            at: args.listen,
+            flag: "--listen",
+        },
+        Address {
+            at: args.ops_listen,
+            flag: "--ops-listen",
+        },
     )?;
     announce("web", "http", &listeners);
     if args.settings.is_none() {
         // The development provider sends people back to this name only.
-        tracing::info!("web: open {} in a browser", localhost_url(address_of(&listeners.service)));
+        tracing::info!(
+            "web: open {} in a browser",
+            localhost_url(address_of(&listeners.service))
+        );
     }
     Ok(weir_web::run(Config::new(settings), listeners, shutdown).await?)
 }
 
 /// The settings that fit the other roles of this machine: "Call API" asks for `call`.
-pub(crate) fn development_settings(call: &str, gateway: &str, identity_url: &str) -> Result<Settings, InvalidUrl> {
+pub(crate) fn development_settings(
+    call: &str,
+    gateway: &str,
+    identity_url: &str,
+) -> Result<Settings, InvalidUrl> {
     Ok(Settings {
-        api: Api { url: call.parse()?, traceparent: None },
+        api: Api {
+            url: call.parse()?,
+            traceparent: None,
+        },
         oidc: Oidc {
             provider: Provider::MetadataUrl(development::openid_config(identity_url).parse()?),
             client_id: identity::FRONTEND_CLIENT_ID.to_owned(),
@@ -82,7 +99,9 @@ pub(crate) fn development_settings(call: &str, gateway: &str, identity_url: &str
             redirect_uri: None,
             post_logout_redirect_uri: None,
         },
-        console: Console { openapi_url: format!("{gateway}/openapi.json").parse()? },
+        console: Console {
+            openapi_url: format!("{gateway}/openapi.json").parse()?,
+        },
     })
 }
 
@@ -106,7 +125,14 @@ mod tests {
         let json = serde_json::to_value(&settings).unwrap();
         assert_eq!(json["oidc"]["metadataUrl"], identity::DISCOVERY_URL);
         assert_eq!(json["api"]["url"], "http://localhost:8080/hello");
-        assert_eq!(json["console"]["openapiUrl"], "http://localhost:8080/openapi.json");
-        assert_eq!(json["oidc"].get("redirectUri"), None, "the page's own origin");
+        assert_eq!(
+            json["console"]["openapiUrl"],
+            "http://localhost:8080/openapi.json"
+        );
+        assert_eq!(
+            json["oidc"].get("redirectUri"),
+            None,
+            "the page's own origin"
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! Where the roles of `weir up` really are, as they tell each other and as a browser on this machine writes it.
+//! Where the roles of `weir up` really are, as they tell each other and as a browser on this
+//! machine writes it.
 
 use weir_policy::Configuration;
 
@@ -32,7 +33,10 @@ impl Addresses {
 
     /// Something to call: the first GET operation without parameters, at the gateway.
     pub(super) fn first_call(&self, configuration: &Configuration) -> String {
-        let operations = configuration.apis.iter().flat_map(|api| api.operations.iter().map(move |op| (api, op)));
+        let operations = configuration
+            .apis
+            .iter()
+            .flat_map(|api| api.operations.iter().map(move |op| (api, op)));
         let path = operations
             .filter(|(_, operation)| {
                 let has_parameters = operation.info.url_template.contains(['{', '*', '?']);

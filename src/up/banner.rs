@@ -31,8 +31,8 @@ pub(super) struct Banner {
 }
 
 impl Banner {
-    /// Takes what it needs before the roles take the listeners. `call` is a URL that the gateway serves; `has_pages`
-    /// says whether the browser app is part of this build.
+    /// Takes what it needs before the roles take the listeners. `call` is a URL that the gateway
+    /// serves; `has_pages` says whether the browser app is part of this build.
     pub(super) fn new(
         ports: &Ports,
         addresses: &Addresses,
@@ -40,18 +40,39 @@ impl Banner {
         call: String,
         has_pages: bool,
     ) -> Result<Self, Error> {
-        let store = if args.redis.is_some() { "counters in Redis" } else { "counters in memory" };
-        let pages = if has_pages { "open it in a browser" } else { "not in this build: make web" };
+        let store = if args.redis.is_some() {
+            "counters in Redis"
+        } else {
+            "counters in memory"
+        };
+        let pages = if has_pages {
+            "open it in a browser"
+        } else {
+            "not in this build: make web"
+        };
         let mut table = format!("\n  {:<10}{:<28}{:<28}\n", "role", "address", "operations");
         let rows: [(&str, &str, &Listeners, &str); 5] = [
             ("web", &addresses.web, &ports.web, pages),
-            ("gateway", &addresses.gateway, &ports.gateway, "live numbers: /live"),
+            (
+                "gateway",
+                &addresses.gateway,
+                &ports.gateway,
+                "live numbers: /live",
+            ),
             ("limiter", &addresses.limiter, &ports.limiter, store),
             ("backend", &addresses.backend, &ports.backend, ""),
-            ("identity", &addresses.identity, &ports.identity, "for development only"),
+            (
+                "identity",
+                &addresses.identity,
+                &ports.identity,
+                "for development only",
+            ),
         ];
         for (role, address, listeners, remark) in rows {
-            let line = format!("  {role:<10}{address:<28}{:<28}{remark}", operations(listeners));
+            let line = format!(
+                "  {role:<10}{address:<28}{:<28}{remark}",
+                operations(listeners)
+            );
             table.push_str(line.trim_end());
             table.push('\n');
         }
@@ -75,7 +96,8 @@ impl Banner {
         })
     }
 
-    /// Waits until a call would work, then prints. Gives up quietly when everything is told to stop.
+    /// Waits until a call would work, then prints. Gives up quietly when everything is told to
+    /// stop.
     #[allow(clippy::print_stdout)] // what the user of `weir up` reads
     pub(super) async fn print_when_ready(self, shutdown: &CancellationToken) {
         tokio::select! {
@@ -96,7 +118,14 @@ impl Banner {
     }
 
     fn text(&self, token: &str) -> String {
-        let Self { table, browser, call, spa_origin, identity, .. } = self;
+        let Self {
+            table,
+            browser,
+            call,
+            spa_origin,
+            identity,
+            ..
+        } = self;
         // Left out where `weir token` finds the identity by itself.
         let at = if identity == weir_identity::development::PUBLIC_URL {
             String::new()
@@ -117,5 +146,9 @@ impl Banner {
 }
 
 fn operations(listeners: &Listeners) -> String {
-    listeners.ops.as_ref().map(|ops| format!("http://{}", address_of(ops))).unwrap_or_default()
+    listeners
+        .ops
+        .as_ref()
+        .map(|ops| format!("http://{}", address_of(ops)))
+        .unwrap_or_default()
 }

@@ -22,10 +22,20 @@ Examples:
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Args {
     /// The configuration folder: policy.xml, apis/, backends/, named values/
-    #[arg(long, value_name = "DIR", env = "WEIR_UP_CONFIG", default_value = "config")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "WEIR_UP_CONFIG",
+        default_value = "config"
+    )]
     pub(crate) config: PathBuf,
     /// Keep the counters in this Redis instead of memory
-    #[arg(long, value_name = "URL", env = "WEIR_UP_REDIS", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "WEIR_UP_REDIS",
+        hide_env_values = true
+    )]
     pub(crate) redis: Option<SecretString>,
     /// How long the gateway waits for the limiter before it enforces the limits alone, e.g. 250ms
     #[arg(long, value_name = "DURATION", env = "WEIR_UP_LIMITER_TIMEOUT", default_value = "250ms", value_parser = duration)]
@@ -40,8 +50,8 @@ pub(crate) struct Args {
     /// How often tokens of an unknown key may have a provider asked for its keys, at most, e.g. 1m
     #[arg(long, value_name = "DURATION", env = "WEIR_UP_JWKS_UNKNOWN_KID", default_value = "5m", value_parser = jwks_interval)]
     pub(crate) jwks_unknown_kid: Duration,
-    /// The origin of the single-page app that may call the gateway and sign in; default: http://localhost and the port of
-    /// --web-listen
+    /// The origin of the single-page app that may call the gateway and sign in; default:
+    /// http://localhost and the port of --web-listen
     #[arg(long, value_name = "ORIGIN", env = "WEIR_UP_SPA_ORIGIN")]
     pub(crate) spa_origin: Option<String>,
     /// Read the gateway's configuration again when a file of it changes, as on SIGHUP

@@ -14,7 +14,8 @@ use tracing_subscriber::{Layer, Registry};
 use crate::log::{LineFormat, Lines};
 use crate::{otlp, propagation};
 
-/// How long the last spans may take to leave at the end. Shorter than what supervisors wait before they kill.
+/// How long the last spans may take to leave at the end. Shorter than what supervisors wait before
+/// they kill.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// What is logged unless `WEIR_LOG` or `RUST_LOG` says otherwise.
@@ -24,7 +25,9 @@ const DEFAULT_FILTER: &str = "info";
 #[derive(Debug, thiserror::Error)]
 pub enum InitError {
     /// The log filter cannot be read.
-    #[error("{variable}={given:?} is not a log filter ({source}); an example is {variable}=info,weir_gateway=debug")]
+    #[error(
+        "{variable}={given:?} is not a log filter ({source}); an example is {variable}=info,weir_gateway=debug"
+    )]
     Filter {
         /// The environment variable it came from.
         variable: &'static str,
@@ -40,13 +43,17 @@ pub enum InitError {
         given: String,
     },
     /// A transport other than gRPC was asked for.
-    #[error("OTEL_EXPORTER_OTLP_PROTOCOL={given:?} is not supported; use \"grpc\", or leave it unset")]
+    #[error(
+        "OTEL_EXPORTER_OTLP_PROTOCOL={given:?} is not supported; use \"grpc\", or leave it unset"
+    )]
     Protocol {
         /// What was asked for.
         given: String,
     },
     /// An exporter other than OTLP was asked for.
-    #[error("OTEL_TRACES_EXPORTER={given:?} is not supported; use \"otlp\", \"none\", or leave it unset")]
+    #[error(
+        "OTEL_TRACES_EXPORTER={given:?} is not supported; use \"otlp\", \"none\", or leave it unset"
+    )]
     Exporters {
         /// What was asked for.
         given: String,
@@ -61,7 +68,9 @@ pub enum InitError {
         given: String,
     },
     /// The sampler's ratio is missing or is none.
-    #[error("OTEL_TRACES_SAMPLER={sampler} needs OTEL_TRACES_SAMPLER_ARG from 0 to 1, e.g. 0.1; it is {given:?}")]
+    #[error(
+        "OTEL_TRACES_SAMPLER={sampler} needs OTEL_TRACES_SAMPLER_ARG from 0 to 1, e.g. 0.1; it is {given:?}"
+    )]
     SamplerArgument {
         /// The sampler.
         sampler: String,
@@ -96,10 +105,13 @@ pub struct Guard {
 }
 
 impl Guard {
-    /// Sends what is still queued and stops the exporter. Waits three seconds at most, and blocks its thread while it
-    /// waits: for the end of `main`, on a runtime of several threads.
+    /// Sends what is still queued and stops the exporter. Waits three seconds at most, and blocks
+    /// its thread while it waits: for the end of `main`, on a runtime of several threads.
     pub fn shutdown(self) {
-        if let Some(Err(error)) = self.provider.map(|provider| provider.shutdown_with_timeout(FLUSH_TIMEOUT)) {
+        if let Some(Err(error)) = self
+            .provider
+            .map(|provider| provider.shutdown_with_timeout(FLUSH_TIMEOUT))
+        {
             tracing::warn!(%error, "the last spans could not be exported");
         }
     }
@@ -107,18 +119,22 @@ impl Guard {
 
 /// Installs the process's logging and, if the environment names a collector, its trace exporter.
 ///
-/// Logs go to standard error: `WEIR_LOG` or else `RUST_LOG` is the filter (`info`), `WEIR_LOG_FORMAT=json` writes one
-/// JSON object per line. A line written inside a sampled span carries its trace and span id.
+/// Logs go to standard error: `WEIR_LOG` or else `RUST_LOG` is the filter (`info`),
+/// `WEIR_LOG_FORMAT=json` writes one JSON object per line. A line written inside a sampled span
+/// carries its trace and span id.
 ///
-/// Spans go to `OTEL_EXPORTER_OTLP_ENDPOINT` (or `…_TRACES_ENDPOINT`; the default one with `OTEL_TRACES_EXPORTER=otlp`)
-/// over gRPC, in batches. The other standard variables hold: `OTEL_SERVICE_NAME` (default `service_name`),
-/// `OTEL_RESOURCE_ATTRIBUTES`, `OTEL_TRACES_SAMPLER` with `_ARG`, `OTEL_BSP_*`, `OTEL_SPAN_*_COUNT_LIMIT`,
-/// `OTEL_EXPORTER_OTLP_HEADERS`, `_TIMEOUT`, `OTEL_SDK_DISABLED`, `OTEL_TRACES_EXPORTER=none`.
+/// Spans go to `OTEL_EXPORTER_OTLP_ENDPOINT` (or `…_TRACES_ENDPOINT`; the default one with
+/// `OTEL_TRACES_EXPORTER=otlp`) over gRPC, in batches. The other standard variables hold:
+/// `OTEL_SERVICE_NAME` (default `service_name`), `OTEL_RESOURCE_ATTRIBUTES`, `OTEL_TRACES_SAMPLER`
+/// with `_ARG`, `OTEL_BSP_*`, `OTEL_SPAN_*_COUNT_LIMIT`, `OTEL_EXPORTER_OTLP_HEADERS`, `_TIMEOUT`,
+/// `OTEL_SDK_DISABLED`, `OTEL_TRACES_EXPORTER=none`.
 ///
 /// # Errors
 /// If a variable makes no sense, or on the second call.
 pub fn init(service_name: &str) -> Result<Guard, InitError> {
-    let provider = otlp::is_wanted(&variable)?.then(|| otlp::provider(service_name, &variable)).transpose()?;
+    let provider = otlp::is_wanted(&variable)?
+        .then(|| otlp::provider(service_name, &variable))
+        .transpose()?;
     install(subscriber_of(&variable, provider.as_ref(), service_name)?)?;
     propagation::set_enabled(provider.is_some());
     Ok(Guard { provider })
@@ -126,15 +142,19 @@ pub fn init(service_name: &str) -> Result<Guard, InitError> {
 
 /// An environment variable; one that is set to nothing counts as unset.
 fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.trim().is_empty())
+    std::env::var(name)
+        .ok()
+        .filter(|value| !value.trim().is_empty())
 }
 
 fn install(subscriber: Box<dyn Subscriber + Send + Sync>) -> Result<(), InitError> {
-    subscriber.try_init().map_err(|_| InitError::AlreadyInitialised)
+    subscriber
+        .try_init()
+        .map_err(|_| InitError::AlreadyInitialised)
 }
 
-/// Two types of subscriber, not one with an optional layer: an absent layer beside a filtered one keeps every span's
-/// call site half enabled.
+/// Two types of subscriber, not one with an optional layer: an absent layer beside a filtered one
+/// keeps every span's call site half enabled.
 fn subscriber_of(
     variable: &dyn Fn(&str) -> Option<String>,
     provider: Option<&SdkTracerProvider>,
@@ -144,22 +164,34 @@ fn subscriber_of(
     Ok(match provider {
         None => Box::new(Registry::default().with(logs)),
         Some(provider) => {
-            let spans = tracing_opentelemetry::layer().with_tracer(provider.tracer(scope.to_owned()));
-            // The exporter talks about itself in log lines; as span events those would feed it its own words.
+            let spans =
+                tracing_opentelemetry::layer().with_tracer(provider.tracer(scope.to_owned()));
+            // The exporter talks about itself in log lines; as span events those would feed it its
+            // own words.
             let own = filter_fn(|metadata| !metadata.target().starts_with("opentelemetry"));
-            Box::new(Registry::default().with(logs).with(spans.with_filter(LevelFilter::INFO.and(own))))
+            Box::new(
+                Registry::default()
+                    .with(logs)
+                    .with(spans.with_filter(LevelFilter::INFO.and(own))),
+            )
         }
     })
 }
 
-fn log_layer<S>(variable: &dyn Fn(&str) -> Option<String>) -> Result<impl Layer<S> + use<S>, InitError>
+fn log_layer<S>(
+    variable: &dyn Fn(&str) -> Option<String>,
+) -> Result<impl Layer<S> + use<S>, InitError>
 where
     S: Subscriber + for<'span> LookupSpan<'span>,
 {
     let format = match variable("WEIR_LOG_FORMAT").as_deref() {
         None | Some("human") => LineFormat::Human,
         Some("json") => LineFormat::Json,
-        Some(given) => return Err(InitError::LogFormat { given: given.to_owned() }),
+        Some(given) => {
+            return Err(InitError::LogFormat {
+                given: given.to_owned(),
+            });
+        }
     };
     // Not `is_event`: a question such as `tracing::enabled!` is neither an event nor a span.
     let no_spans = filter_fn(|metadata| !metadata.is_span());
@@ -172,7 +204,11 @@ where
 fn log_filter(variable: &dyn Fn(&str) -> Option<String>) -> Result<EnvFilter, InitError> {
     for name in ["WEIR_LOG", "RUST_LOG"] {
         if let Some(given) = variable(name) {
-            return EnvFilter::try_new(&given).map_err(|source| InitError::Filter { variable: name, given, source });
+            return EnvFilter::try_new(&given).map_err(|source| InitError::Filter {
+                variable: name,
+                given,
+                source,
+            });
         }
     }
     Ok(EnvFilter::new(DEFAULT_FILTER))

@@ -1,14 +1,15 @@
 //! Logs, traces, metrics and the operations listener: what lets an operator see into a role.
 //!
-//! A process calls [`init`] once and [`Guard::shutdown`] at its end. Each role makes one [`Ops`], registers its metrics
-//! and readiness checks there, and serves it. [`propagation`] carries W3C trace context in and out of HTTP headers.
+//! A process calls [`init`] once and [`Guard::shutdown`] at its end. Each role makes one [`Ops`],
+//! registers its metrics and readiness checks there, and serves it. [`propagation`] carries W3C
+//! trace context in and out of HTTP headers.
 //!
 //! # What it costs when nobody listens
 //!
-//! Log lines never print spans, and only the trace exporter asks for them. So without an exporter every span's call
-//! site is switched off for good: making one is a load and a branch, its fields are not evaluated. With an exporter,
-//! spans of level `INFO` and above are recorded whatever the log filter says; finer ones (and those of the HTTP and
-//! gRPC libraries) never are.
+//! Log lines never print spans, and only the trace exporter asks for them. So without an exporter
+//! every span's call site is switched off for good: making one is a load and a branch, its fields
+//! are not evaluated. With an exporter, spans of level `INFO` and above are recorded whatever the
+//! log filter says; finer ones (and those of the HTTP and gRPC libraries) never are.
 
 pub mod buckets;
 mod init;

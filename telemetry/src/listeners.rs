@@ -2,7 +2,8 @@
 
 use tokio::net::TcpListener;
 
-/// Sockets that are bound already, so that a role never has to say which port was taken: whoever started it knows.
+/// Sockets that are bound already, so that a role never has to say which port was taken: whoever
+/// started it knows.
 #[derive(Debug)]
 pub struct Listeners {
     /// Where the role does its work.

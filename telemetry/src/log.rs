@@ -1,4 +1,5 @@
-//! Log lines: the library's human or JSON line, with the ids of the sampled span they were written in.
+//! Log lines: the library's human or JSON line, with the ids of the sampled span they were written
+//! in.
 
 use std::fmt;
 use std::io::IsTerminal;
@@ -29,14 +30,25 @@ impl Lines {
     /// `colour` is used on a terminal only.
     pub(crate) fn new(format: LineFormat, colour: bool) -> Self {
         match format {
-            LineFormat::Human => Self::Human(Format::default().with_ansi(colour && std::io::stderr().is_terminal())),
-            LineFormat::Json => {
-                Self::Json(Format::default().json().flatten_event(true).with_current_span(false).with_span_list(false))
+            LineFormat::Human => {
+                Self::Human(Format::default().with_ansi(colour && std::io::stderr().is_terminal()))
             }
+            LineFormat::Json => Self::Json(
+                Format::default()
+                    .json()
+                    .flatten_event(true)
+                    .with_current_span(false)
+                    .with_span_list(false),
+            ),
         }
     }
 
-    fn plain<S, N>(&self, context: &FmtContext<'_, S, N>, writer: Writer<'_>, event: &Event<'_>) -> fmt::Result
+    fn plain<S, N>(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result
     where
         S: Subscriber + for<'span> LookupSpan<'span>,
         N: for<'writer> FormatFields<'writer> + 'static,
@@ -53,7 +65,12 @@ where
     S: Subscriber + for<'span> LookupSpan<'span>,
     N: for<'writer> FormatFields<'writer> + 'static,
 {
-    fn format_event(&self, context: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
         let Some(span) = sampled_span() else {
             return self.plain(context, writer, event);
         };
@@ -61,7 +78,11 @@ where
         self.plain(context, Writer::new(&mut line), event)?;
         let (trace, id) = (span.trace_id(), span.span_id());
         match self {
-            Self::Human(_) => writeln!(writer, "{} trace_id={trace} span_id={id}", line.trim_end_matches('\n')),
+            Self::Human(_) => writeln!(
+                writer,
+                "{} trace_id={trace} span_id={id}",
+                line.trim_end_matches('\n')
+            ),
             Self::Json(_) => {
                 let open = line.trim_end_matches('\n');
                 let open = open.strip_suffix('}').unwrap_or(open);
@@ -71,8 +92,8 @@ where
     }
 }
 
-/// The span being entered, if it will be exported. Read from the exporter's context, not from the log layer's, which
-/// sees no spans.
+/// The span being entered, if it will be exported. Read from the exporter's context, not from the
+/// log layer's, which sees no spans.
 fn sampled_span() -> Option<SpanContext> {
     Context::map_current(|context| {
         let span = context.span();

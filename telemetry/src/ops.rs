@@ -25,7 +25,8 @@ pub struct Ops {
 
 struct Inner {
     role: &'static str,
-    /// Locked to register, at start, and to write the metrics out; the metrics themselves are atomics outside it.
+    /// Locked to register, at start, and to write the metrics out; the metrics themselves are
+    /// atomics outside it.
     registry: Mutex<Registry>,
     /// The process's own figures, whose names have no prefix.
     process: Registry,
@@ -37,19 +38,32 @@ impl Ops {
     pub fn new(role: &'static str) -> Self {
         let mut registry = Registry::with_prefix("weir");
         let build = [("role", role), ("version", env!("CARGO_PKG_VERSION"))];
-        registry.register("build", "The role and version of this process", Info::new(build.to_vec()));
+        registry.register(
+            "build",
+            "The role and version of this process",
+            Info::new(build.to_vec()),
+        );
         let components = Arc::new(Components::new(&mut registry));
         let mut process = Registry::default();
         process.register_collector(Box::new(Process));
-        Self { inner: Arc::new(Inner { role, registry: Mutex::new(registry), process, components }) }
+        Self {
+            inner: Arc::new(Inner {
+                role,
+                registry: Mutex::new(registry),
+                process,
+                components,
+            }),
+        }
     }
 
-    /// Registers metrics. Names get the prefix `weir_`. `register` must not call this `Ops`: its registry is locked.
+    /// Registers metrics. Names get the prefix `weir_`. `register` must not call this `Ops`: its
+    /// registry is locked.
     pub fn registry(&self, register: impl FnOnce(&mut Registry)) {
         register(&mut self.inner.registry.lock());
     }
 
-    /// A named part that must be ready for the role to be ready. It starts as not ready; asked for twice, the same part.
+    /// A named part that must be ready for the role to be ready. It starts as not ready; asked for
+    /// twice, the same part.
     pub fn readiness(&self, component: &'static str) -> ReadinessHandle {
         Components::handle(&self.inner.components, component)
     }
@@ -69,17 +83,22 @@ impl Ops {
         self.inner.components.is_ready()
     }
 
-    /// Answers `/healthz` (200 while the process runs), `/readyz` (200 or 503, with the parts as JSON) and `/metrics`
-    /// until `shutdown`. For operators: neither authenticated nor limited, so never on a public address.
+    /// Answers `/healthz` (200 while the process runs), `/readyz` (200 or 503, with the parts as
+    /// JSON) and `/metrics` until `shutdown`. For operators: neither authenticated nor limited, so
+    /// never on a public address.
     ///
     /// # Errors
     /// None at present: what fails is one connection, or passes by itself.
-    pub async fn serve(self, listener: TcpListener, shutdown: CancellationToken) -> std::io::Result<()> {
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        shutdown: CancellationToken,
+    ) -> std::io::Result<()> {
         self.serve_with(listener, Router::new(), shutdown).await
     }
 
-    /// Like [`serve`](Self::serve), with routes of the role's own beside. They must not be one of the three, and
-    /// `extra` must have no fallback.
+    /// Like [`serve`](Self::serve), with routes of the role's own beside. They must not be one of
+    /// the three, and `extra` must have no fallback.
     ///
     /// # Errors
     /// None at present: what fails is one connection, or passes by itself.
@@ -96,7 +115,10 @@ impl Ops {
 
 impl fmt::Debug for Ops {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Ops").field("role", &self.inner.role).field("ready", &self.is_ready()).finish_non_exhaustive()
+        f.debug_struct("Ops")
+            .field("role", &self.inner.role)
+            .field("ready", &self.is_ready())
+            .finish_non_exhaustive()
     }
 }
 

@@ -16,7 +16,8 @@ const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
 static ENABLED: AtomicBool = AtomicBool::new(false);
 
-/// Whether this process exports spans. If not, everything here is idle work that a hot path may skip.
+/// Whether this process exports spans. If not, everything here is idle work that a hot path may
+/// skip.
 pub fn enabled() -> bool {
     // Set once before any request; nothing else is published with it.
     ENABLED.load(Ordering::Relaxed)
@@ -31,8 +32,8 @@ pub fn extract(headers: &HeaderMap) -> Context {
     TraceContextPropagator::new().extract_with_context(&Context::new(), &Incoming::of(headers))
 }
 
-/// Makes the caller's span, if it sent one, the parent of `span`. Has to come before `span` is first entered: entering
-/// starts it, and a started span keeps the parent it has.
+/// Makes the caller's span, if it sent one, the parent of `span`. Has to come before `span` is
+/// first entered: entering starts it, and a started span keeps the parent it has.
 pub fn set_parent(span: &Span, headers: &HeaderMap) {
     if span.is_disabled() || !headers.contains_key(TRACEPARENT) {
         return;
@@ -44,7 +45,8 @@ pub fn set_parent(span: &Span, headers: &HeaderMap) {
     }
 }
 
-/// Writes the current span into `headers`, in place of what the caller sent. Outside a recorded span nothing changes.
+/// Writes the current span into `headers`, in place of what the caller sent. Outside a recorded
+/// span nothing changes.
 pub fn inject_current(headers: &mut HeaderMap) {
     let span = Span::current();
     if !span.is_disabled() {
@@ -72,7 +74,8 @@ pub fn trace_id(span: &Span) -> Option<String> {
     context.is_valid().then(|| context.trace_id().to_string())
 }
 
-/// The two headers as the specification wants them read: one `traceparent`, all `tracestate` lines as one list.
+/// The two headers as the specification wants them read: one `traceparent`, all `tracestate` lines
+/// as one list.
 struct Incoming<'a> {
     traceparent: Option<&'a str>,
     tracestate: Option<Cow<'a, str>>,
@@ -92,12 +95,15 @@ impl<'a> Incoming<'a> {
             [one] => Some(Cow::Borrowed(*one)),
             several => Some(Cow::Owned(several.join(","))),
         };
-        Self { traceparent, tracestate }
+        Self {
+            traceparent,
+            tracestate,
+        }
     }
 }
 
-/// `version "-" trace-id "-" parent-id "-" flags`, each of fixed width; a later version may append more. The library's
-/// reader also takes shorter numbers.
+/// `version "-" trace-id "-" parent-id "-" flags`, each of fixed width; a later version may append
+/// more. The library's reader also takes shorter numbers.
 fn is_traceparent(value: &str) -> bool {
     const LENGTH: usize = 55;
     let bytes = value.as_bytes();
@@ -105,7 +111,8 @@ fn is_traceparent(value: &str) -> bool {
         2 | 35 | 52 => *byte == b'-',
         _ => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
     };
-    let ends = bytes.len() == LENGTH || (!value.starts_with("00") && bytes.get(LENGTH) == Some(&b'-'));
+    let ends =
+        bytes.len() == LENGTH || (!value.starts_with("00") && bytes.get(LENGTH) == Some(&b'-'));
     ends && bytes.iter().take(LENGTH).enumerate().all(shape)
 }
 
@@ -127,7 +134,10 @@ struct Outgoing<'a>(&'a mut HeaderMap);
 
 impl Injector for Outgoing<'_> {
     fn set(&mut self, key: &str, value: String) {
-        let (Ok(name), Ok(header)) = (HeaderName::try_from(key), HeaderValue::try_from(value)) else { return };
+        let (Ok(name), Ok(header)) = (HeaderName::try_from(key), HeaderValue::try_from(value))
+        else {
+            return;
+        };
         // An empty tracestate says nothing; leaving the caller's would attribute it to our span.
         if header.is_empty() {
             self.0.remove(name);

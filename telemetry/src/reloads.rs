@@ -1,4 +1,5 @@
-//! What is counted of reading the configuration again, under the names that operators know from other servers.
+//! What is counted of reading the configuration again, under the names that operators know from
+//! other servers.
 
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, SystemTime};
@@ -17,15 +18,19 @@ pub struct Reloads {
 }
 
 impl Reloads {
-    /// Registers `<role>_config_…`; the configuration that was read at the start counts as the last success, but as no
-    /// reload.
+    /// Registers `<role>_config_…`; the configuration that was read at the start counts as the last
+    /// success, but as no reload.
     pub fn register(&self, registry: &mut Registry, role: &str) {
         for result in ["success", "failure"] {
             drop(self.results.get_or_create(&[("result", result)]));
         }
         self.succeeded_now();
         let registry = registry.sub_registry_with_prefix(role);
-        registry.register("config_reloads", "Times the configuration was read again, by result", self.results.clone());
+        registry.register(
+            "config_reloads",
+            "Times the configuration was read again, by result",
+            self.results.clone(),
+        );
         registry.register(
             "config_last_reload_successful",
             "1 if the configuration was good when it was last read; 0: an older one still holds",
@@ -51,7 +56,9 @@ impl Reloads {
     }
 
     fn succeeded_now(&self) {
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
+        let now = SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or(Duration::ZERO);
         self.last_success.set(now.as_secs_f64());
         self.last_successful.set(1);
     }

@@ -1,7 +1,7 @@
 //! Spans and log lines of a real process, sent to a real gRPC collector.
 //!
-//! Telemetry is set up once per process and from its environment, so each case runs [`child`] in a process of its own:
-//! this test binary again.
+//! Telemetry is set up once per process and from its environment, so each case runs [`child`] in a
+//! process of its own: this test binary again.
 
 #![allow(clippy::unwrap_used)]
 
@@ -9,8 +9,12 @@ use std::net::SocketAddr;
 use std::process::{Output, Stdio};
 use std::time::Duration;
 
-use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{TraceService, TraceServiceServer};
-use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
+use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{
+    TraceService, TraceServiceServer,
+};
+use opentelemetry_proto::tonic::collector::trace::v1::{
+    ExportTraceServiceRequest, ExportTraceServiceResponse,
+};
 use opentelemetry_proto::tonic::common::v1::{KeyValue, any_value};
 use opentelemetry_proto::tonic::trace::v1::Span;
 use tokio::net::TcpListener;
@@ -28,9 +32,15 @@ const PATIENCE: Duration = Duration::from_secs(60);
 fn child() {
     tokio::runtime::Runtime::new().unwrap().block_on(async {
         let guard = weir_telemetry::init("weir-default-name").unwrap();
-        assert!(matches!(weir_telemetry::init("twice"), Err(weir_telemetry::InitError::AlreadyInitialised)));
+        assert!(matches!(
+            weir_telemetry::init("twice"),
+            Err(weir_telemetry::InitError::AlreadyInitialised)
+        ));
         let mut headers = http::HeaderMap::new();
-        headers.insert("traceparent", format!("00-{TRACE}-00f067aa0ba902b7-01").parse().unwrap());
+        headers.insert(
+            "traceparent",
+            format!("00-{TRACE}-00f067aa0ba902b7-01").parse().unwrap(),
+        );
         let span = tracing::info_span!("request", otel.kind = "server", http.route = "/api/hello");
         weir_telemetry::propagation::set_parent(&span, &headers);
         span.in_scope(|| {
@@ -39,19 +49,30 @@ fn child() {
         });
         drop(span);
         let sent = headers["traceparent"].to_str().unwrap();
-        tracing::info!(enabled = weir_telemetry::propagation::enabled(), "outside, sent {sent}");
+        tracing::info!(
+            enabled = weir_telemetry::propagation::enabled(),
+            "outside, sent {sent}"
+        );
         guard.shutdown();
     });
 }
 
 async fn run_child(variables: &[(&str, &str)]) -> Output {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--ignored", "--exact", "child", "--nocapture"]).kill_on_drop(true).stdin(Stdio::null());
-    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("OTEL_") || name.contains("_LOG")) {
+    command
+        .args(["--ignored", "--exact", "child", "--nocapture"])
+        .kill_on_drop(true)
+        .stdin(Stdio::null());
+    for (name, _) in
+        std::env::vars().filter(|(name, _)| name.starts_with("OTEL_") || name.contains("_LOG"))
+    {
         command.env_remove(name);
     }
     command.envs(variables.iter().copied());
-    tokio::time::timeout(PATIENCE, command.output()).await.expect("the child ends by itself").unwrap()
+    tokio::time::timeout(PATIENCE, command.output())
+        .await
+        .expect("the child ends by itself")
+        .unwrap()
 }
 
 fn lines(output: &Output) -> Vec<String> {
@@ -68,22 +89,35 @@ impl TraceService for Collector {
         &self,
         request: Request<ExportTraceServiceRequest>,
     ) -> Result<Response<ExportTraceServiceResponse>, Status> {
-        self.0.send(request.into_inner()).map_err(|_| Status::unavailable("the test has ended"))?;
+        self.0
+            .send(request.into_inner())
+            .map_err(|_| Status::unavailable("the test has ended"))?;
         Ok(Response::new(ExportTraceServiceResponse::default()))
     }
 }
 
-async fn collector() -> (SocketAddr, mpsc::UnboundedReceiver<ExportTraceServiceRequest>) {
+async fn collector() -> (
+    SocketAddr,
+    mpsc::UnboundedReceiver<ExportTraceServiceRequest>,
+) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (sender, receiver) = mpsc::unbounded_channel();
-    let server = tonic::transport::Server::builder().add_service(TraceServiceServer::new(Collector(sender)));
+    let server =
+        tonic::transport::Server::builder().add_service(TraceServiceServer::new(Collector(sender)));
     tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
     (address, receiver)
 }
 
 fn text<'a>(attributes: &'a [KeyValue], key: &str) -> Option<&'a str> {
-    match attributes.iter().find(|attribute| attribute.key == key)?.value.as_ref()?.value.as_ref()? {
+    match attributes
+        .iter()
+        .find(|attribute| attribute.key == key)?
+        .value
+        .as_ref()?
+        .value
+        .as_ref()?
+    {
         any_value::Value::StringValue(text) => Some(text),
         _ => None,
     }
@@ -114,10 +148,19 @@ async fn a_span_reaches_the_collector_before_the_process_ends() {
 
     let id = hex(&span.span_id);
     let lines = lines(&output);
-    let inside = lines.iter().find(|line| line.contains("inside braces {}")).unwrap();
-    assert!(inside.ends_with(&format!("answer=42 trace_id={TRACE} span_id={id}")), "{inside}");
+    let inside = lines
+        .iter()
+        .find(|line| line.contains("inside braces {}"))
+        .unwrap();
+    assert!(
+        inside.ends_with(&format!("answer=42 trace_id={TRACE} span_id={id}")),
+        "{inside}"
+    );
     let outside = lines.iter().find(|line| line.contains("outside")).unwrap();
-    assert!(outside.contains(&format!("sent 00-{TRACE}-{id}-01")) && outside.contains("enabled=true"), "{outside}");
+    assert!(
+        outside.contains(&format!("sent 00-{TRACE}-{id}-01")) && outside.contains("enabled=true"),
+        "{outside}"
+    );
     assert!(!outside.contains("trace_id="), "{outside}");
 }
 
@@ -125,9 +168,15 @@ async fn a_span_reaches_the_collector_before_the_process_ends() {
 async fn json_lines_are_json_and_the_environment_names_the_service() {
     let (address, mut received) = collector().await;
     let output = run_child(&[
-        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", &format!("http://{address}")),
+        (
+            "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+            &format!("http://{address}"),
+        ),
         ("OTEL_SERVICE_NAME", "gateway-eu"),
-        ("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=test"),
+        (
+            "OTEL_RESOURCE_ATTRIBUTES",
+            "deployment.environment.name=test",
+        ),
         ("WEIR_LOG_FORMAT", "json"),
     ])
     .await;
@@ -135,9 +184,13 @@ async fn json_lines_are_json_and_the_environment_names_the_service() {
     assert_eq!(text(&resource, "service.name"), Some("gateway-eu"));
     assert_eq!(text(&resource, "deployment.environment.name"), Some("test"));
 
-    let lines: Vec<serde_json::Value> =
-        lines(&output).iter().filter_map(|line| serde_json::from_str(line).ok()).collect();
-    let [inside, outside] = lines.as_slice() else { panic!("two lines in {output:?}") };
+    let lines: Vec<serde_json::Value> = lines(&output)
+        .iter()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect();
+    let [inside, outside] = lines.as_slice() else {
+        panic!("two lines in {output:?}")
+    };
     assert_eq!(inside["message"], "inside braces {}");
     assert_eq!(inside["answer"], 42);
     assert_eq!(inside["level"], "INFO");
@@ -155,8 +208,18 @@ async fn an_unsampled_span_is_neither_exported_nor_named_in_logs() {
     ])
     .await;
     let lines = lines(&output);
-    assert!(lines.iter().any(|line| line.ends_with("inside braces {} answer=42")), "{lines:?}");
-    assert!(lines.iter().any(|line| line.contains(TRACE) && line.contains("-00")), "passed on as unsampled: {lines:?}");
+    assert!(
+        lines
+            .iter()
+            .any(|line| line.ends_with("inside braces {} answer=42")),
+        "{lines:?}"
+    );
+    assert!(
+        lines
+            .iter()
+            .any(|line| line.contains(TRACE) && line.contains("-00")),
+        "passed on as unsampled: {lines:?}"
+    );
     assert!(received.try_recv().is_err());
 }
 
@@ -164,7 +227,10 @@ async fn an_unsampled_span_is_neither_exported_nor_named_in_logs() {
 async fn without_a_collector_the_callers_trace_passes_untouched() {
     let lines = lines(&run_child(&[]).await);
     let outside = lines.iter().find(|line| line.contains("outside")).unwrap();
-    assert!(outside.contains(&format!("sent 00-{TRACE}-00f067aa0ba902b7-01")), "{outside}");
+    assert!(
+        outside.contains(&format!("sent 00-{TRACE}-00f067aa0ba902b7-01")),
+        "{outside}"
+    );
     assert!(outside.contains("enabled=false"), "{outside}");
 }
 
@@ -173,8 +239,16 @@ async fn a_collector_that_never_answers_does_not_hold_up_the_end() {
     // Accepted by the system, read by nobody.
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}", silent.local_addr().unwrap());
-    let output =
-        run_child(&[("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint), ("OTEL_EXPORTER_OTLP_TIMEOUT", "600000")]).await;
+    let output = run_child(&[
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint),
+        ("OTEL_EXPORTER_OTLP_TIMEOUT", "600000"),
+    ])
+    .await;
     let lines = lines(&output);
-    assert!(lines.iter().any(|line| line.contains("the last spans could not be exported")), "{lines:?}");
+    assert!(
+        lines
+            .iter()
+            .any(|line| line.contains("the last spans could not be exported")),
+        "{lines:?}"
+    );
 }

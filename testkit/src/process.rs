@@ -39,17 +39,22 @@ impl Signal {
 }
 
 impl Process {
-    /// Starts `program`. It is killed by the kernel if the thread that calls this ends, so a test that is itself
-    /// killed leaves nothing behind (`setpriv` is part of util-linux, which every Debian has).
+    /// Starts `program`. It is killed by the kernel if the thread that calls this ends, so a test
+    /// that is itself killed leaves nothing behind (`setpriv` is part of util-linux, which every
+    /// Debian has).
     ///
     /// # Panics
     /// If the program cannot be started.
     #[must_use]
     pub fn start(program: &str, configure: impl FnOnce(&mut Command)) -> Self {
         let mut command = Command::new("setpriv");
-        command.args(["--pdeathsig", "KILL", program]).stdin(Stdio::null());
+        command
+            .args(["--pdeathsig", "KILL", program])
+            .stdin(Stdio::null());
         configure(&mut command);
-        let child = command.spawn().unwrap_or_else(|e| panic!("cannot start {program}: {e}"));
+        let child = command
+            .spawn()
+            .unwrap_or_else(|e| panic!("cannot start {program}: {e}"));
         Self { child }
     }
 
@@ -69,8 +74,14 @@ impl Process {
     /// # Panics
     /// If the signal cannot be sent.
     pub fn signal(&self, signal: Signal) {
-        let status = Command::new("kill").args([signal.flag(), &self.id().to_string()]).status();
-        assert!(status.is_ok_and(|s| s.success()), "cannot send {signal:?} to {}", self.id());
+        let status = Command::new("kill")
+            .args([signal.flag(), &self.id().to_string()])
+            .status();
+        assert!(
+            status.is_ok_and(|s| s.success()),
+            "cannot send {signal:?} to {}",
+            self.id()
+        );
     }
 
     /// Whether it has ended.

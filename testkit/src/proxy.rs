@@ -1,4 +1,5 @@
-//! A network between a client and a server that can be slow, swallow everything, or forget the connections it carries.
+//! A network between a client and a server that can be slow, swallow everything, or forget the
+//! connections it carries.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -21,7 +22,8 @@ pub enum Network {
     Swallow,
 }
 
-/// What becomes of a connection that the network has forgotten, as load balancers and NAT gateways forget idle ones.
+/// What becomes of a connection that the network has forgotten, as load balancers and NAT gateways
+/// forget idle ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Forgotten {
     /// Whatever is sent on it disappears, and nobody is told.
@@ -59,9 +61,16 @@ impl Proxy {
     /// # Panics
     /// If no port is free.
     pub async fn start(server: SocketAddr) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a loopback port is free");
-        let address = listener.local_addr().expect("a bound socket has an address");
-        let fresh = State { network: Network::Forward, forgotten: (0, Forgotten::Swallows) };
+        let listener = TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("a loopback port is free");
+        let address = listener
+            .local_addr()
+            .expect("a bound socket has an address");
+        let fresh = State {
+            network: Network::Forward,
+            forgotten: (0, Forgotten::Swallows),
+        };
         let (state, accepted) = (watch::Sender::new(fresh), Arc::new(AtomicU64::new(0)));
         let (states, count) = (state.subscribe(), Arc::clone(&accepted));
         let accepting = tokio::spawn(async move {
@@ -70,7 +79,12 @@ impl Proxy {
                 tokio::spawn(carry(client, server, connection, states.clone()));
             }
         });
-        Self { address, state, accepted, accepting }
+        Self {
+            address,
+            state,
+            accepted,
+            accepting,
+        }
     }
 
     /// Where it listens.
@@ -79,15 +93,16 @@ impl Proxy {
         self.address
     }
 
-    /// Changes what becomes of everything sent from now on. What was swallowed does not come back: its connection ends
-    /// when the network forwards again.
+    /// Changes what becomes of everything sent from now on. What was swallowed does not come back:
+    /// its connection ends when the network forwards again.
     pub fn set(&self, network: Network) {
         self.state.send_modify(|state| state.network = network);
     }
 
     /// Forgets every connection it carries. New ones are carried as ever.
     pub fn forget_connections(&self, how: Forgotten) {
-        self.state.send_modify(|state| state.forgotten = (self.accepted(), how));
+        self.state
+            .send_modify(|state| state.forgotten = (self.accepted(), how));
     }
 
     /// Connections it has accepted so far.
@@ -103,11 +118,22 @@ impl Drop for Proxy {
     }
 }
 
-async fn carry(client: TcpStream, server: SocketAddr, connection: u64, mut states: watch::Receiver<State>) {
-    if states.wait_for(|state| state.network != Network::Swallow).await.is_err() {
+async fn carry(
+    client: TcpStream,
+    server: SocketAddr,
+    connection: u64,
+    mut states: watch::Receiver<State>,
+) {
+    if states
+        .wait_for(|state| state.network != Network::Swallow)
+        .await
+        .is_err()
+    {
         return;
     }
-    let Ok(server) = TcpStream::connect(server).await else { return };
+    let Ok(server) = TcpStream::connect(server).await else {
+        return;
+    };
     let (mut from_client, mut to_client) = client.into_split();
     let (mut from_server, mut to_server) = server.into_split();
     // Both ends go when one does, unless the network has forgotten that they belong together.
@@ -118,7 +144,8 @@ async fn carry(client: TcpStream, server: SocketAddr, connection: u64, mut state
     let forgotten = states.borrow().forgets(connection);
     match forgotten {
         None => {}
-        // Nothing closes: that would tell the client. It ends with the proxy, whose state nobody changes any more.
+        // Nothing closes: that would tell the client. It ends with the proxy, whose state nobody
+        // changes any more.
         Some(Forgotten::Swallows) => while states.changed().await.is_ok() {},
         Some(Forgotten::Resets) => {
             if !client_spoke {
@@ -149,7 +176,9 @@ async fn copy(
             Network::Forward => {}
             Network::Delay(time) => tokio::time::sleep(time).await,
             Network::Swallow => {
-                let _ = states.wait_for(|state| state.network != Network::Swallow).await;
+                let _ = states
+                    .wait_for(|state| state.network != Network::Swallow)
+                    .await;
                 return;
             }
         }
@@ -198,7 +227,10 @@ mod tests {
         assert_eq!(echo(&mut client).await.unwrap(), *b"hello");
         proxy.forget_connections(Forgotten::Swallows);
         let silent = tokio::time::timeout(Duration::from_millis(100), echo(&mut client)).await;
-        assert!(silent.is_err(), "nothing comes back, not even an end: {silent:?}");
+        assert!(
+            silent.is_err(),
+            "nothing comes back, not even an end: {silent:?}"
+        );
         let mut client = TcpStream::connect(proxy.address()).await.unwrap();
         assert_eq!(echo(&mut client).await.unwrap(), *b"hello");
         assert_eq!(proxy.accepted(), 3);

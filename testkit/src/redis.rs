@@ -70,7 +70,11 @@ impl Redis {
     /// `redis://127.0.0.1:PORT`, or `rediss://…`.
     #[must_use]
     pub fn url(&self) -> String {
-        let scheme = if self.certificates.is_some() { "rediss" } else { "redis" };
+        let scheme = if self.certificates.is_some() {
+            "rediss"
+        } else {
+            "redis"
+        };
         format!("{scheme}://127.0.0.1:{}", self.port)
     }
 
@@ -105,14 +109,19 @@ impl Redis {
         self.restart_unready();
         let start = Instant::now();
         while !self.wait_until_ready() {
-            assert!(start.elapsed() < START_LIMIT, "redis-server did not come back on port {}", self.port);
+            assert!(
+                start.elapsed() < START_LIMIT,
+                "redis-server did not come back on port {}",
+                self.port
+            );
             self.restart_unready();
         }
     }
 
     /// As [`Redis::restart`], with more arguments from now on, and without waiting for an answer.
     pub fn restart_unready_with(&mut self, arguments: &[&str]) {
-        self.arguments.extend(arguments.iter().map(|&argument| argument.to_owned()));
+        self.arguments
+            .extend(arguments.iter().map(|&argument| argument.to_owned()));
         self.restart_unready();
     }
 
@@ -133,7 +142,8 @@ impl Redis {
     #[must_use]
     pub fn calls_of(&self, command: &str) -> u64 {
         let line = self.info("commandstats", &format!("cmdstat_{command}"));
-        let calls = line.and_then(|rest| rest.strip_prefix("calls=")?.split(',').next()?.parse().ok());
+        let calls =
+            line.and_then(|rest| rest.strip_prefix("calls=")?.split(',').next()?.parse().ok());
         calls.unwrap_or(0)
     }
 
@@ -144,9 +154,15 @@ impl Redis {
     #[must_use]
     pub fn info(&self, section: &str, field: &str) -> Option<String> {
         // A server that changes its role hangs up on its clients once.
-        let ask = || redis::cmd("INFO").arg(section).query::<String>(&mut self.connection());
+        let ask = || {
+            redis::cmd("INFO")
+                .arg(section)
+                .query::<String>(&mut self.connection())
+        };
         let info = ask().or_else(|_| ask()).expect("INFO answers");
-        let value = info.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+        let value = info
+            .lines()
+            .find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
         value.map(|value| value.trim().to_owned())
     }
 
@@ -158,7 +174,9 @@ impl Redis {
         let words: Vec<&str> = command.split_whitespace().collect();
         let mut command = redis::cmd(words[0]);
         command.arg(&words[1..]);
-        command.query(&mut self.connection()).unwrap_or_else(|error| panic!("{words:?}: {error}"))
+        command
+            .query(&mut self.connection())
+            .unwrap_or_else(|error| panic!("{words:?}: {error}"))
     }
 
     /// A blocking connection of its own.
@@ -167,14 +185,22 @@ impl Redis {
     /// If the server does not accept.
     #[must_use]
     pub fn connection(&self) -> redis::Connection {
-        self.client().get_connection_with_timeout(START_LIMIT).expect("redis-server accepts connections")
+        self.client()
+            .get_connection_with_timeout(START_LIMIT)
+            .expect("redis-server accepts connections")
     }
 
     fn client(&self) -> Client {
         let client = match &self.certificates {
             Some(certificates) => {
                 let root_cert = Some(certificates.authority().to_vec());
-                Client::build_with_tls(self.url(), TlsCertificates { client_tls: None, root_cert })
+                Client::build_with_tls(
+                    self.url(),
+                    TlsCertificates {
+                        client_tls: None,
+                        root_cert,
+                    },
+                )
             }
             None => Client::open(self.url()),
         };
@@ -183,12 +209,22 @@ impl Redis {
 
     fn launch(arguments: &[&str], certificates: Option<Certificates>) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory can be made");
-        let arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
+        let arguments: Vec<String> = arguments
+            .iter()
+            .map(|&argument| argument.to_owned())
+            .collect();
         let start = Instant::now();
         let port = free_port();
         let process = spawn(port, &arguments, certificates.as_ref(), &directory);
-        let mut server = Self { process, port, arguments, certificates, directory };
-        // Another test may take the port first: then the server ends at once and the next port is tried.
+        let mut server = Self {
+            process,
+            port,
+            arguments,
+            certificates,
+            directory,
+        };
+        // Another test may take the port first: then the server ends at once and the next port is
+        // tried.
         while !server.wait_until_ready() {
             assert!(
                 start.elapsed() < START_LIMIT,
@@ -202,7 +238,12 @@ impl Redis {
 
     fn restart_unready(&mut self) {
         self.process.kill();
-        self.process = spawn(self.port, &self.arguments, self.certificates.as_ref(), &self.directory);
+        self.process = spawn(
+            self.port,
+            &self.arguments,
+            self.certificates.as_ref(),
+            &self.directory,
+        );
     }
 
     /// Whether *this* server answers (and not another one that owns the port).
@@ -212,9 +253,17 @@ impl Redis {
         while start.elapsed() < START_LIMIT && !self.process.has_ended() {
             let answer = client
                 .get_connection_with_timeout(Duration::from_secs(1))
-                .and_then(|mut connection| redis::cmd("INFO").arg("server").query::<String>(&mut connection));
+                .and_then(|mut connection| {
+                    redis::cmd("INFO")
+                        .arg("server")
+                        .query::<String>(&mut connection)
+                });
             match answer {
-                Ok(info) => return info.lines().any(|line| line.trim() == format!("process_id:{}", self.process.id())),
+                Ok(info) => {
+                    return info
+                        .lines()
+                        .any(|line| line.trim() == format!("process_id:{}", self.process.id()));
+                }
                 Err(_) => std::thread::sleep(Duration::from_millis(10)),
             }
         }
@@ -222,23 +271,44 @@ impl Redis {
     }
 }
 
-fn spawn(port: u16, arguments: &[String], certificates: Option<&Certificates>, directory: &TempDir) -> Process {
+fn spawn(
+    port: u16,
+    arguments: &[String],
+    certificates: Option<&Certificates>,
+    directory: &TempDir,
+) -> Process {
     Process::start("redis-server", |command| {
         let listen = port.to_string();
         command.args(["--bind", "127.0.0.1", "--save", "", "--loglevel", "warning"]);
         match certificates {
             Some(certificates) => {
-                command.args(["--port", "0", "--tls-port", &listen, "--tls-auth-clients", "no"]);
-                command.arg("--tls-cert-file").arg(certificates.certificate_file());
+                command.args([
+                    "--port",
+                    "0",
+                    "--tls-port",
+                    &listen,
+                    "--tls-auth-clients",
+                    "no",
+                ]);
+                command
+                    .arg("--tls-cert-file")
+                    .arg(certificates.certificate_file());
                 command.arg("--tls-key-file").arg(certificates.key_file());
-                command.arg("--tls-ca-cert-file").arg(certificates.authority_file());
+                command
+                    .arg("--tls-ca-cert-file")
+                    .arg(certificates.authority_file());
                 command.args(["--tls-replication", "yes", "--tls-cluster", "yes"]);
             }
             None => {
                 command.args(["--port", &listen]);
             }
         }
-        command.arg("--dir").arg(directory.path()).args(arguments).stdout(Stdio::null()).stderr(Stdio::null());
+        command
+            .arg("--dir")
+            .arg(directory.path())
+            .args(arguments)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
     })
 }
 

@@ -11,7 +11,14 @@ async fn path(redis: &Redis, store_failure: &str, limiter_failure: &str) -> (Pro
     let provider = Provider::start().await;
     let backend = backend(&provider).await;
     // Long enough that a machine under load does not look like a Redis that is away.
-    let arguments = ["--store", &redis.url(), "--on-store-failure", store_failure, "--store-timeout", "3s"];
+    let arguments = [
+        "--store",
+        &redis.url(),
+        "--on-store-failure",
+        store_failure,
+        "--store-timeout",
+        "3s",
+    ];
     let limiter = Role::start("limiter", &arguments).await;
     let arguments = ["--on-limiter-failure", limiter_failure];
     let gateway = gateway(&config, &[&limiter], &backend, &provider, &arguments).await;
@@ -19,7 +26,13 @@ async fn path(redis: &Redis, store_failure: &str, limiter_failure: &str) -> (Pro
 }
 
 async fn served(hello: &str, provider: &Provider, user: &str, n: usize) -> usize {
-    flood(&[hello.to_owned()], &provider.sign(&provider.claims(user)), n).await.0
+    flood(
+        &[hello.to_owned()],
+        &provider.sign(&provider.claims(user)),
+        n,
+    )
+    .await
+    .0
 }
 
 /// Calls as fresh subjects until Redis decides again: the answer names nobody else who did.
@@ -81,7 +94,8 @@ async fn a_frozen_redis_delays_nobody_for_long() {
     let (provider, roles) = path(&redis, "local", "deny").await;
     let hello = format!("{}/hello", roles[0].url());
     redis.pause();
-    // Every call is answered (with `deny` behind it, a limiter that hung would show as zero served).
+    // Every call is answered (with `deny` behind it, a limiter that hung would show as zero
+    // served).
     assert_eq!(served(&hello, &provider, "during", 60).await, 15);
     redis.resume();
     until_redis_decides(&hello, &provider).await;
@@ -94,11 +108,23 @@ async fn without_a_limiter_each_mode_of_the_gateway_does_what_it_says() {
     for (mode, expected) in [("local", 15), ("allow", 40), ("deny", 0)] {
         let (provider, mut roles) = path(&redis, "deny", mode).await;
         let hello = format!("{}/hello", roles[0].url());
-        assert_eq!(served(&hello, &provider, &format!("before {mode}"), 40).await, 15, "{mode}");
+        assert_eq!(
+            served(&hello, &provider, &format!("before {mode}"), 40).await,
+            15,
+            "{mode}"
+        );
         roles[1].kill();
-        assert_eq!(served(&hello, &provider, &format!("during {mode}"), 40).await, expected, "{mode}");
+        assert_eq!(
+            served(&hello, &provider, &format!("during {mode}"), 40).await,
+            expected,
+            "{mode}"
+        );
         roles[1].restart().await;
         until_redis_decides(&hello, &provider).await;
-        assert_eq!(served(&hello, &provider, &format!("after {mode}"), 40).await, 15, "{mode}");
+        assert_eq!(
+            served(&hello, &provider, &format!("after {mode}"), 40).await,
+            15,
+            "{mode}"
+        );
     }
 }

@@ -18,7 +18,10 @@ pub async fn gateway(
     let discovery = format!("--named-value=openid-config-url={}", provider.discovery());
     let mut arguments = vec!["--config", config.as_str(), &limiters, &backend, &discovery];
     // A machine under load must not look like a limiter that is away.
-    if !more.iter().any(|argument| argument.starts_with("--limiter-timeout")) {
+    if !more
+        .iter()
+        .any(|argument| argument.starts_with("--limiter-timeout"))
+    {
         arguments.push("--limiter-timeout=30s");
     }
     arguments.extend(more);
@@ -52,7 +55,9 @@ async fn two_gateways_and_two_limiters_on_one_redis_admit_exactly_fifteen_of_400
     assert_eq!((served, refused), (15, 385));
     for limiter in &limiters {
         let metrics = limiter.metrics().await;
-        let decided = metrics.lines().any(|l| l.starts_with("weir_limiter_decisions") && !l.ends_with(" 0"));
+        let decided = metrics
+            .lines()
+            .any(|l| l.starts_with("weir_limiter_decisions") && !l.ends_with(" 0"));
         assert!(decided, "both limiters took part: {metrics}");
     }
 }

@@ -45,7 +45,10 @@ async fn weir_up_talks_to_itself_without_a_proxy() {
     let (proxy, connections) = silent_proxy().await;
     // Returns when the banner is printed: every role is ready by then, and a token was made.
     let up = Up::start_in(&variables(&proxy)).await;
-    assert_eq!(status_of(&client(), &up.hello(), &up.token("alice")).await, 200);
+    assert_eq!(
+        status_of(&client(), &up.hello(), &up.token("alice")).await,
+        200
+    );
     assert_eq!(connections.load(Ordering::SeqCst), 0, "{}", up.log());
 }
 
@@ -70,7 +73,10 @@ async fn answer_for_the_provider(mut stream: TcpStream) {
         other => panic!("the proxy was asked for {other}"),
     };
     let body = body.to_string();
-    let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+    let answer = format!(
+        "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
     let _ = stream.write_all(answer.as_bytes()).await;
 }
 
@@ -85,7 +91,12 @@ async fn a_provider_elsewhere_is_asked_through_the_proxy() {
     });
     let discovery = "http://login.example/.well-known/openid-configuration";
     // Ready when the keys have come, and nobody but the proxy has them.
-    let role = Role::start_with("backend", &["--openid-config", discovery], &variables(&proxy)).await;
+    let role = Role::start_with(
+        "backend",
+        &["--openid-config", discovery],
+        &variables(&proxy),
+    )
+    .await;
     assert!(role.metrics().await.contains(r#"result="ok""#));
 }
 
@@ -93,10 +104,16 @@ async fn a_provider_elsewhere_is_asked_through_the_proxy() {
 fn providers_may_not_be_asked_all_the_time() {
     for role in ["gateway", "backend", "up"] {
         for flag in ["--jwks-refresh", "--jwks-unknown-kid"] {
-            let output = Command::new(env!("CARGO_BIN_EXE_weir")).args([role, flag, "100ms"]).output().unwrap();
+            let output = Command::new(env!("CARGO_BIN_EXE_weir"))
+                .args([role, flag, "100ms"])
+                .output()
+                .unwrap();
             let text = String::from_utf8_lossy(&output.stderr).into_owned();
             assert_eq!(output.status.code(), Some(2), "{role}: {text}");
-            assert!(text.contains(flag) && text.contains("providers are asked every 1s at most"), "{role}: {text}");
+            assert!(
+                text.contains(flag) && text.contains("providers are asked every 1s at most"),
+                "{role}: {text}"
+            );
         }
     }
 }

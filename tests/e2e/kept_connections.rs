@@ -1,5 +1,5 @@
-//! Connections that a role keeps are watched by the kernel: networks do not forget them, and one that was cut off ends
-//! though nobody uses it.
+//! Connections that a role keeps are watched by the kernel: networks do not forget them, and one
+//! that was cut off ends though nobody uses it.
 
 use std::time::Duration;
 
@@ -17,7 +17,9 @@ const ESTABLISHED: &str = "01";
 fn timers_to(port: u16) -> Vec<String> {
     let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
     let remote = format!("0100007F:{port:04X}");
-    let rows = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let rows = table
+        .lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>());
     let to_port = rows.filter(|row| row.len() > 5 && row[2] == remote && row[3] == ESTABLISHED);
     to_port.map(|row| row[5][..2].to_owned()).collect()
 }
@@ -26,9 +28,19 @@ fn timers_to(port: u16) -> Vec<String> {
 async fn the_kernel_watches_connections_to_redis_and_to_the_collector() {
     let (receiver, collector) = Receiver::start().await;
     let redis = Redis::start();
-    let environment = [("OTEL_EXPORTER_OTLP_ENDPOINT", &*collector), ("OTEL_BSP_SCHEDULE_DELAY", "100")];
-    let limiter = Role::start_with("limiter", &["--store", &redis.url(), "--store-timeout=30s"], &environment).await;
-    let mut client = LimiterClient::connect(limiter.url().to_owned()).await.unwrap();
+    let environment = [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", &*collector),
+        ("OTEL_BSP_SCHEDULE_DELAY", "100"),
+    ];
+    let limiter = Role::start_with(
+        "limiter",
+        &["--store", &redis.url(), "--store-timeout=30s"],
+        &environment,
+    )
+    .await;
+    let mut client = LimiterClient::connect(limiter.url().to_owned())
+        .await
+        .unwrap();
     let check = v1::Check {
         limit_name: "test".to_owned(),
         key: "k".into(),
@@ -36,7 +48,16 @@ async fn the_kernel_watches_connections_to_redis_and_to_the_collector() {
         renewal_period_ms: u64::try_from(Duration::from_secs(60).as_millis()).unwrap(),
         cost: None,
     };
-    assert!(client.check(v1::CheckRequest { checks: vec![check] }).await.unwrap().into_inner().allowed);
+    assert!(
+        client
+            .check(v1::CheckRequest {
+                checks: vec![check]
+            })
+            .await
+            .unwrap()
+            .into_inner()
+            .allowed
+    );
     eventually(PATIENCE, || async { receiver.has_any() }).await;
     let collector_port = collector.rsplit_once(':').unwrap().1.parse().unwrap();
     for (name, port) in [("redis", redis.port()), ("collector", collector_port)] {

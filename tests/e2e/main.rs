@@ -2,7 +2,13 @@
 //!
 //! Every test starts what it needs on free ports and ends it. Names are claims about the product.
 // Figures that a test found stand in its output; everything is public to the tests beside it.
-#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::disallowed_methods, unreachable_pub, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    unreachable_pub,
+    missing_docs
+)]
 
 mod backend_direct;
 mod check;

@@ -16,7 +16,12 @@ fn request(n: usize, calls: u64) -> v1::CheckRequest {
         renewal_period_ms: 60_000,
         cost: None,
     };
-    v1::CheckRequest { checks: vec![check(format!("60:10.0.0.{n}")), check(format!("60:subject-{n}"))] }
+    v1::CheckRequest {
+        checks: vec![
+            check(format!("60:10.0.0.{n}")),
+            check(format!("60:subject-{n}")),
+        ],
+    }
 }
 
 /// Memory in huge pages comes 2 MiB at a time, and calls wait while the kernel clears it.
@@ -26,14 +31,21 @@ async fn memory_comes_in_small_pages() {
     assert_eq!(limiter.status_of_process("THP_enabled"), 0);
 }
 
-/// A standstill of Redis makes thousands of calls wait; each is to cost what it says, not the buffers it might have filled.
+/// A standstill of Redis makes thousands of calls wait; each is to cost what it says, not the
+/// buffers it might have filled.
 #[tokio::test]
 async fn calls_that_wait_take_little_memory() {
     const CALLS: usize = 2_000;
     let redis = Redis::start();
     let store = format!("--store={}", redis.url());
-    let limiter = Role::start("limiter", &[&store, "--store-timeout=60s", "--on-store-failure=deny"]).await;
-    let client = LimiterClient::connect(limiter.url().to_owned()).await.unwrap();
+    let limiter = Role::start(
+        "limiter",
+        &[&store, "--store-timeout=60s", "--on-store-failure=deny"],
+    )
+    .await;
+    let client = LimiterClient::connect(limiter.url().to_owned())
+        .await
+        .unwrap();
     let check = |n, calls| {
         let mut client = client.clone();
         async move { client.check(request(n, calls)).await }
@@ -52,5 +64,8 @@ async fn calls_that_wait_take_little_memory() {
     }
     let each = (limiter.status_of_process("VmHWM") - before) * 1_024 / CALLS as u64;
     println!("a call that waits takes {each} bytes");
-    assert!(each < 9_500, "{each} bytes; with tonic's own buffers it is 11,000");
+    assert!(
+        each < 9_500,
+        "{each} bytes; with tonic's own buffers it is 11,000"
+    );
 }

@@ -1,4 +1,5 @@
-//! `docs/metrics.md` lists exactly what the roles serve, and what is built upon the metrics uses none that is not there.
+//! `docs/metrics.md` lists exactly what the roles serve, and what is built upon the metrics uses
+//! none that is not there.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -21,14 +22,25 @@ fn page() -> String {
 /// The tables of one section of the page.
 fn documented(section: &str) -> Families {
     let page = page();
-    let (_, text) = page.split_once(&format!("\n## {section}\n")).unwrap_or_else(|| panic!("no section {section}"));
+    let (_, text) = page
+        .split_once(&format!("\n## {section}\n"))
+        .unwrap_or_else(|| panic!("no section {section}"));
     let text = text.split_once("\n## ").map_or(text, |(text, _)| text);
-    let quoted = |cell: &str| cell.split('`').skip(1).step_by(2).map(str::to_owned).collect::<BTreeSet<_>>();
+    let quoted = |cell: &str| {
+        cell.split('`')
+            .skip(1)
+            .step_by(2)
+            .map(str::to_owned)
+            .collect::<BTreeSet<_>>()
+    };
     text.lines()
         .filter(|line| line.starts_with("| `"))
         .map(|line| {
             let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
-            (cells[0].trim_matches('`').to_owned(), (cells[1].to_owned(), quoted(cells[2])))
+            (
+                cells[0].trim_matches('`').to_owned(),
+                (cells[1].to_owned(), quoted(cells[2])),
+            )
         })
         .collect()
 }
@@ -38,7 +50,10 @@ fn served(text: &str) -> Families {
     let mut families = Families::new();
     let mut types: BTreeMap<&str, &str> = BTreeMap::new();
     for line in text.lines() {
-        if let Some((name, kind)) = line.strip_prefix("# TYPE ").and_then(|rest| rest.split_once(' ')) {
+        if let Some((name, kind)) = line
+            .strip_prefix("# TYPE ")
+            .and_then(|rest| rest.split_once(' '))
+        {
             types.insert(name, kind);
         }
         if line.starts_with('#') {
@@ -50,12 +65,23 @@ fn served(text: &str) -> Families {
             .filter(|(name, _)| sample.starts_with(**name))
             .max_by_key(|(name, _)| name.len())
             .unwrap_or_else(|| panic!("{sample} has no type"));
-        let name = if *kind == "histogram" { *family } else { sample };
-        let labels = line.split_once('{').map_or("", |(_, rest)| rest.rsplit_once('}').unwrap().0);
+        let name = if *kind == "histogram" {
+            *family
+        } else {
+            sample
+        };
+        let labels = line
+            .split_once('{')
+            .map_or("", |(_, rest)| rest.rsplit_once('}').unwrap().0);
         // No value of a label holds `="`.
-        let labels = labels.split("=\"").filter_map(|part| part.rsplit([',', '"']).next()).map(str::to_owned);
+        let labels = labels
+            .split("=\"")
+            .filter_map(|part| part.rsplit([',', '"']).next())
+            .map(str::to_owned);
         let labels = labels.filter(|label| !label.is_empty() && label != "le");
-        let entry = families.entry(name.to_owned()).or_insert_with(|| ((*kind).to_owned(), BTreeSet::new()));
+        let entry = families
+            .entry(name.to_owned())
+            .or_insert_with(|| ((*kind).to_owned(), BTreeSet::new()));
         entry.1.extend(labels);
     }
     families
@@ -63,12 +89,27 @@ fn served(text: &str) -> Families {
 
 async fn matches(role: &Role, sections: &[&str]) {
     let text = role.metrics().await;
-    let documented: Families = sections.iter().flat_map(|section| documented(section)).collect();
+    let documented: Families = sections
+        .iter()
+        .flat_map(|section| documented(section))
+        .collect();
     let served = served(&text);
-    let missing: Vec<_> = served.iter().filter(|(name, family)| documented.get(*name) != Some(family)).collect();
-    assert!(missing.is_empty(), "served, and not like that in docs/metrics.md under {sections:?}: {missing:#?}");
-    let gone: Vec<_> = documented.keys().filter(|name| !served.contains_key(*name)).collect();
-    assert!(gone.is_empty(), "in docs/metrics.md under {sections:?}, and not served: {gone:?}\n{text}");
+    let missing: Vec<_> = served
+        .iter()
+        .filter(|(name, family)| documented.get(*name) != Some(family))
+        .collect();
+    assert!(
+        missing.is_empty(),
+        "served, and not like that in docs/metrics.md under {sections:?}: {missing:#?}"
+    );
+    let gone: Vec<_> = documented
+        .keys()
+        .filter(|name| !served.contains_key(*name))
+        .collect();
+    assert!(
+        gone.is_empty(),
+        "in docs/metrics.md under {sections:?}, and not served: {gone:?}\n{text}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -78,7 +119,11 @@ async fn the_page_lists_what_every_role_serves() {
     let provider = Provider::start().await;
     let discovery = provider.discovery();
     let config = ConfigDir::scenario().with(r#"calls="15""#, r#"calls="1""#);
-    let limiter = Role::start("limiter", &["--store", &redis.url(), "--store-timeout", "30s"]).await;
+    let limiter = Role::start(
+        "limiter",
+        &["--store", &redis.url(), "--store-timeout", "30s"],
+    )
+    .await;
     let backend = Role::start("backend", &["--openid-config", &discovery]).await;
     let gateway = |limiter: &Role| {
         let arguments = [
@@ -103,16 +148,33 @@ async fn the_page_lists_what_every_role_serves() {
 
     let url = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(url.path(), redis.url()).unwrap();
-    let leasing = ["--store-file", url.path().to_str().unwrap(), "--lease-calls-above", "10000"];
+    let leasing = [
+        "--store-file",
+        url.path().to_str().unwrap(),
+        "--lease-calls-above",
+        "10000",
+    ];
     let limiter = Role::start("limiter", &leasing).await;
     let through = gateway(&limiter).await;
-    assert_eq!(status_of(&client(), &format!("{}/hello", through.url()), &token).await, 429);
-    let sections = [ALL, "Limiter", "Limiter with Redis", "Limiter with --store-file", "Limiter with leases"];
+    assert_eq!(
+        status_of(&client(), &format!("{}/hello", through.url()), &token).await,
+        429
+    );
+    let sections = [
+        ALL,
+        "Limiter",
+        "Limiter with Redis",
+        "Limiter with --store-file",
+        "Limiter with leases",
+    ];
     matches(&limiter, &sections).await;
 
     let limiter = Role::start("limiter", &[]).await;
     let through = gateway(&limiter).await;
-    assert_eq!(status_of(&client(), &format!("{}/hello", through.url()), &token).await, 200);
+    assert_eq!(
+        status_of(&client(), &format!("{}/hello", through.url()), &token).await,
+        200
+    );
     matches(&limiter, &[ALL, "Limiter"]).await;
     matches(&Role::start("identity", &[]).await, &[ALL, "Identity"]).await;
     // A build without the pages is never ready, and counts all the same.
@@ -122,7 +184,10 @@ async fn the_page_lists_what_every_role_serves() {
 /// Every word of `text` that looks like a metric of weir.
 fn used(text: &str) -> BTreeSet<String> {
     let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
-    words.filter(|word| word.starts_with("weir_") || word.starts_with("process_")).map(str::to_owned).collect()
+    words
+        .filter(|word| word.starts_with("weir_") || word.starts_with("process_"))
+        .map(str::to_owned)
+        .collect()
 }
 
 #[test]
@@ -130,10 +195,17 @@ fn dashboard_and_alerts_use_metrics_that_exist() {
     let page = page();
     let known: BTreeSet<&str> = page.split('`').skip(1).step_by(2).collect();
     let mut found = 0;
-    for file in ["alerts.yml", "alerts.test.yml", "grafana/dashboards/weir.json"] {
+    for file in [
+        "alerts.yml",
+        "alerts.test.yml",
+        "grafana/dashboards/weir.json",
+    ] {
         let text = std::fs::read_to_string(root().join("deploy/observability").join(file)).unwrap();
         for name in used(&text) {
-            let family = ["_bucket", "_sum", "_count"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(&name);
+            let family = ["_bucket", "_sum", "_count"]
+                .iter()
+                .find_map(|end| name.strip_suffix(end))
+                .unwrap_or(&name);
             assert!(
                 known.contains(family) || known.contains(&*name),
                 "{file} uses {name}, which docs/metrics.md does not list"
@@ -152,25 +224,47 @@ fn dashboard() -> serde_json::Value {
 #[test]
 fn the_dashboard_is_laid_out_without_gaps_and_asks_the_provisioned_source() {
     let dashboard = dashboard();
-    let source =
-        std::fs::read_to_string(root().join("deploy/observability/grafana/provisioning/datasources/weir.yaml"));
+    let source = std::fs::read_to_string(
+        root().join("deploy/observability/grafana/provisioning/datasources/weir.yaml"),
+    );
     let source = source.unwrap();
     let panels = dashboard["panels"].as_array().unwrap();
     let (mut ids, mut cells) = (BTreeSet::new(), BTreeSet::new());
     for panel in panels {
-        assert!(ids.insert(panel["id"].as_u64().unwrap()), "two panels have one id: {panel}");
+        assert!(
+            ids.insert(panel["id"].as_u64().unwrap()),
+            "two panels have one id: {panel}"
+        );
         let at = |side: &str| panel["gridPos"][side].as_u64().unwrap();
-        for (x, y) in (at("x")..at("x") + at("w")).flat_map(|x| (at("y")..at("y") + at("h")).map(move |y| (x, y))) {
-            assert!(x < 24 && cells.insert((x, y)), "{} lies over another panel or the edge", panel["title"]);
+        for (x, y) in (at("x")..at("x") + at("w"))
+            .flat_map(|x| (at("y")..at("y") + at("h")).map(move |y| (x, y)))
+        {
+            assert!(
+                x < 24 && cells.insert((x, y)),
+                "{} lies over another panel or the edge",
+                panel["title"]
+            );
         }
         if panel["type"] == "row" {
             continue;
         }
-        assert!(!panel["description"].as_str().unwrap().is_empty(), "{} says not what it shows", panel["title"]);
+        assert!(
+            !panel["description"].as_str().unwrap().is_empty(),
+            "{} says not what it shows",
+            panel["title"]
+        );
         let uid = panel["datasource"]["uid"].as_str().unwrap();
-        assert!(source.contains(&format!("uid: {uid}\n")), "{uid} is not provisioned");
+        assert!(
+            source.contains(&format!("uid: {uid}\n")),
+            "{uid} is not provisioned"
+        );
         let targets = panel["targets"].as_array().unwrap();
-        assert!(!targets.is_empty() && targets.iter().all(|target| target["datasource"]["uid"] == uid));
+        assert!(
+            !targets.is_empty()
+                && targets
+                    .iter()
+                    .all(|target| target["datasource"]["uid"] == uid)
+        );
     }
     let rows = cells.iter().map(|(_, y)| y + 1).max().unwrap();
     assert_eq!(cells.len() as u64, 24 * rows, "there is a hole");
@@ -185,7 +279,10 @@ fn the_dashboards_questions_are_promql() {
     let rules: Vec<_> = targets
         .enumerate()
         .map(|(index, target)| {
-            let expr = target["expr"].as_str().unwrap().replace("$__rate_interval", "1m");
+            let expr = target["expr"]
+                .as_str()
+                .unwrap()
+                .replace("$__rate_interval", "1m");
             serde_json::json!({ "record": format!("dashboard:{index}"), "expr": expr })
         })
         .collect();
@@ -193,9 +290,19 @@ fn the_dashboards_questions_are_promql() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("dashboard.yml");
     // JSON is YAML.
-    std::fs::write(&file, serde_json::json!({ "groups": [{ "name": "dashboard", "rules": rules }] }).to_string())
-        .unwrap();
-    let checked = std::process::Command::new("promtool").args(["check", "rules"]).arg(&file).output();
+    std::fs::write(
+        &file,
+        serde_json::json!({ "groups": [{ "name": "dashboard", "rules": rules }] }).to_string(),
+    )
+    .unwrap();
+    let checked = std::process::Command::new("promtool")
+        .args(["check", "rules"])
+        .arg(&file)
+        .output();
     let checked = checked.expect("promtool is installed by scripts/prerequisites test");
-    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
+    assert!(
+        checked.status.success(),
+        "{}",
+        String::from_utf8_lossy(&checked.stderr)
+    );
 }

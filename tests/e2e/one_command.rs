@@ -7,7 +7,10 @@ use weir_identity::development::DISCOVERY_URL;
 use crate::support::{ConfigDir, Role, Up, client, flood, token_of};
 
 fn weir(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_weir")).args(arguments).output().unwrap()
+    Command::new(env!("CARGO_BIN_EXE_weir"))
+        .args(arguments)
+        .output()
+        .unwrap()
 }
 
 fn stderr(output: &Output) -> String {
@@ -21,28 +24,54 @@ async fn it_prints_addresses_and_calls_that_work_as_printed() {
     let output = up.output();
     for role in ["gateway", "limiter", "backend", "identity"] {
         assert!(up.address(role).starts_with("http://"), "{output}");
-        let ready = client().get(format!("{}/readyz", up.operations(role))).send().await.unwrap();
+        let ready = client()
+            .get(format!("{}/readyz", up.operations(role)))
+            .send()
+            .await
+            .unwrap();
         assert_eq!(ready.status(), 200, "{role}");
     }
 
-    let token = output.lines().find(|line| line.trim_start().starts_with("TOKEN=")).expect("a token is printed");
-    let curls: Vec<&str> = output.lines().filter(|line| line.contains("curl ")).collect();
+    let token = output
+        .lines()
+        .find(|line| line.trim_start().starts_with("TOKEN="))
+        .expect("a token is printed");
+    let curls: Vec<&str> = output
+        .lines()
+        .filter(|line| line.contains("curl "))
+        .collect();
     assert_eq!(curls.len(), 3, "{output}");
     // This identity is not where `weir token` looks for one.
-    let hint = format!("`weir token --user NAME --identity {}`", up.address("identity"));
+    let hint = format!(
+        "`weir token --user NAME --identity {}`",
+        up.address("identity")
+    );
     assert!(output.contains(&hint), "{output}");
     let run = |line: &str| {
         let script = format!("{}\n{}", token.trim(), line.trim());
-        String::from_utf8(Command::new("bash").args(["-c", &script]).output().unwrap().stdout).unwrap()
+        String::from_utf8(
+            Command::new("bash")
+                .args(["-c", &script])
+                .output()
+                .unwrap()
+                .stdout,
+        )
+        .unwrap()
     };
     let served = run(curls[0]);
-    assert!(served.starts_with("HTTP/1.1 200") && served.contains("Hello World, time and date are "), "{served}");
+    assert!(
+        served.starts_with("HTTP/1.1 200") && served.contains("Hello World, time and date are "),
+        "{served}"
+    );
     // The first call took one of the 15.
     let statuses = run(curls[1]);
     assert_eq!(statuses.matches("200").count(), 14, "{statuses}");
     assert_eq!(statuses.matches("429").count(), 6, "{statuses}");
     let preflight = run(curls[2]).to_lowercase();
-    assert!(preflight.contains(&format!("access-control-allow-origin: {origin}")), "{preflight}");
+    assert!(
+        preflight.contains(&format!("access-control-allow-origin: {origin}")),
+        "{preflight}"
+    );
 }
 
 #[tokio::test]
@@ -51,7 +80,10 @@ async fn ctrl_c_stops_it_cleanly() {
     let hello = up.hello();
     let status = up.interrupt().await;
     assert!(status.success(), "{status}");
-    assert!(client().get(hello).send().await.is_err(), "nothing listens any more");
+    assert!(
+        client().get(hello).send().await.is_err(),
+        "nothing listens any more"
+    );
 }
 
 #[tokio::test]
@@ -59,7 +91,10 @@ async fn it_says_loudly_that_its_secrets_are_development_ones() {
     let up = Up::start(&[]).await;
     let log = up.log();
     for role in ["gateway", "backend", "identity"] {
-        assert!(log.contains(&format!("{role}: DEVELOPMENT SECRETS IN USE")), "{log}");
+        assert!(
+            log.contains(&format!("{role}: DEVELOPMENT SECRETS IN USE")),
+            "{log}"
+        );
     }
 }
 
@@ -75,7 +110,10 @@ fn a_taken_port_is_named_with_its_flag_and_nothing_is_started() {
     let output = weir(&arguments);
     let text = stderr(&output);
     assert_eq!(output.status.code(), Some(2), "{text}");
-    assert!(text.contains(&format!("port {}", address.port())) && text.contains("--identity-listen"), "{text}");
+    assert!(
+        text.contains(&format!("port {}", address.port())) && text.contains("--identity-listen"),
+        "{text}"
+    );
     assert!(output.stdout.is_empty(), "nothing was announced");
 }
 
@@ -89,33 +127,59 @@ fn a_role_beyond_loopback_refuses_development_secrets() {
         let config = crate::support::ConfigDir::scenario();
         let mut arguments = vec![role, "--listen=0.0.0.0:0", "--ops-listen=127.0.0.1:0"];
         if role == "gateway" {
-            arguments.extend(["--config", config.as_str(), "--named-value=function-key=weir-development-function-key"]);
+            arguments.extend([
+                "--config",
+                config.as_str(),
+                "--named-value=function-key=weir-development-function-key",
+            ]);
         }
         let output = weir(&arguments);
         let text = stderr(&output);
         assert_eq!(output.status.code(), Some(2), "{role}: {text}");
-        assert!(text.contains(fix) && text.contains("development"), "{role}: {text}");
+        assert!(
+            text.contains(fix) && text.contains("development"),
+            "{role}: {text}"
+        );
     }
 }
 
 #[test]
 fn a_gateway_beyond_loopback_without_the_function_key_says_how_to_set_it() {
     let config = crate::support::ConfigDir::scenario();
-    let output = weir(&["gateway", "--listen=0.0.0.0:0", "--ops-listen=127.0.0.1:0", "--config", config.as_str()]);
+    let output = weir(&[
+        "gateway",
+        "--listen=0.0.0.0:0",
+        "--ops-listen=127.0.0.1:0",
+        "--config",
+        config.as_str(),
+    ]);
     let text = stderr(&output);
     assert_eq!(output.status.code(), Some(2), "{text}");
-    assert!(text.contains("function-key") && text.contains("--named-value"), "{text}");
+    assert!(
+        text.contains("function-key") && text.contains("--named-value"),
+        "{text}"
+    );
 }
 
 #[test]
 fn a_token_without_an_identity_says_what_to_start() {
-    let output = weir(&["token", "--user", "alice", "--identity", "http://127.0.0.1:1"]);
+    let output = weir(&[
+        "token",
+        "--user",
+        "alice",
+        "--identity",
+        "http://127.0.0.1:1",
+    ]);
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("weir up"), "{}", stderr(&output));
 
     let output = weir(&["token", "--user", "alice", "--identity", "localhost:8090"]);
     assert_eq!(output.status.code(), Some(2));
-    assert!(stderr(&output).contains("http://HOST:PORT"), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("http://HOST:PORT"),
+        "{}",
+        stderr(&output)
+    );
 }
 
 #[test]
@@ -124,10 +188,16 @@ fn ctrl_c_ends_a_token_that_does_not_come() {
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let identity = format!("http://{}", silent.local_addr().unwrap());
     let mut arguments = Command::new(env!("CARGO_BIN_EXE_weir"));
-    let mut weir = arguments.args(["token", "--user", "alice", "--identity", &identity]).spawn().unwrap();
+    let mut weir = arguments
+        .args(["token", "--user", "alice", "--identity", &identity])
+        .spawn()
+        .unwrap();
     let (mut call, _) = silent.accept().unwrap();
     call.read_exact(&mut [0; 4]).unwrap();
-    let interrupted = Command::new("kill").args(["-INT", &weir.id().to_string()]).status().unwrap();
+    let interrupted = Command::new("kill")
+        .args(["-INT", &weir.id().to_string()])
+        .status()
+        .unwrap();
     assert!(interrupted.success());
     // It would end by itself after its patience, with a status of its own.
     assert_eq!(weir.wait().unwrap().code(), None, "it ended by the signal");
@@ -135,10 +205,15 @@ fn ctrl_c_ends_a_token_that_does_not_come() {
 
 #[test]
 fn every_command_has_help_with_an_example() {
-    for command in ["up", "gateway", "limiter", "backend", "identity", "web", "token", "check"] {
+    for command in [
+        "up", "gateway", "limiter", "backend", "identity", "web", "token", "check",
+    ] {
         let output = weir(&[command, "--help"]);
         let text = String::from_utf8(output.stdout).unwrap();
-        assert!(output.status.success() && text.contains(&format!("  weir {command}")), "{text}");
+        assert!(
+            output.status.success() && text.contains(&format!("  weir {command}")),
+            "{text}"
+        );
     }
 }
 

@@ -1,4 +1,5 @@
-//! Reading the configuration again: SIGHUP, `--watch`, a mounted volume that is exchanged, a store's new password.
+//! Reading the configuration again: SIGHUP, `--watch`, a mounted volume that is exchanged, a
+//! store's new password.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -30,11 +31,21 @@ fn write_api(dir: &Path) {
 }
 
 async fn hello(role: &Role) -> String {
-    client().get(format!("{}/hello", role.url())).send().await.unwrap().text().await.unwrap()
+    client()
+        .get(format!("{}/hello", role.url()))
+        .send()
+        .await
+        .unwrap()
+        .text()
+        .await
+        .unwrap()
 }
 
 async fn until_metric(role: &Role, line: &str) {
-    eventually(PATIENCE, || async { role.metrics().await.lines().any(|l| l == line) }).await;
+    eventually(PATIENCE, || async {
+        role.metrics().await.lines().any(|l| l == line)
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -51,20 +62,40 @@ async fn sighup_reads_files_and_named_value_files_again_and_errors_keep_what_hol
     fs::write(config.join("policy.xml"), policy("two {{greeting}}")).unwrap();
     fs::write(&secret, "salut\n").unwrap();
     gateway.signal(Signal::Hup);
-    until_metric(&gateway, r#"weir_gateway_config_reloads_total{result="success"} 1"#).await;
+    until_metric(
+        &gateway,
+        r#"weir_gateway_config_reloads_total{result="success"} 1"#,
+    )
+    .await;
     assert_eq!(hello(&gateway).await, "two salut");
 
-    fs::write(config.join("policy.xml"), "<policies>\n<inbound>\n  <nonsense />\n</inbound>\n</policies>").unwrap();
+    fs::write(
+        config.join("policy.xml"),
+        "<policies>\n<inbound>\n  <nonsense />\n</inbound>\n</policies>",
+    )
+    .unwrap();
     gateway.signal(Signal::Hup);
-    until_metric(&gateway, r#"weir_gateway_config_reloads_total{result="failure"} 1"#).await;
+    until_metric(
+        &gateway,
+        r#"weir_gateway_config_reloads_total{result="failure"} 1"#,
+    )
+    .await;
     assert_eq!(hello(&gateway).await, "two salut");
-    assert!(gateway.log().contains("policy.xml:3:3"), "{}", gateway.log());
+    assert!(
+        gateway.log().contains("policy.xml:3:3"),
+        "{}",
+        gateway.log()
+    );
     assert!(!gateway.log().contains("salut"), "values are not logged");
 
     fs::remove_file(&secret).unwrap();
     fs::write(config.join("policy.xml"), policy("three {{greeting}}")).unwrap();
     gateway.signal(Signal::Hup);
-    until_metric(&gateway, r#"weir_gateway_config_reloads_total{result="failure"} 2"#).await;
+    until_metric(
+        &gateway,
+        r#"weir_gateway_config_reloads_total{result="failure"} 2"#,
+    )
+    .await;
     assert_eq!(hello(&gateway).await, "two salut");
     fs::write(&secret, "ciao").unwrap();
     gateway.signal(Signal::Hup);
@@ -101,19 +132,29 @@ async fn a_role_with_nothing_to_read_again_stays() {
     let memory = tempfile::NamedTempFile::new().unwrap();
     fs::write(memory.path(), "memory").unwrap();
     let from_file = format!("--store-file={}", memory.path().display());
-    for (role, flags) in [("limiter", &[][..]), ("limiter", &[from_file.as_str()]), ("web", &[])] {
+    for (role, flags) in [
+        ("limiter", &[][..]),
+        ("limiter", &[from_file.as_str()]),
+        ("web", &[]),
+    ] {
         let role = Role::start_alive(role, flags).await;
         role.signal(Signal::Hup);
-        eventually(PATIENCE, || async { role.log().contains("nothing to read again") }).await;
+        eventually(PATIENCE, || async {
+            role.log().contains("nothing to read again")
+        })
+        .await;
         assert!(role.metrics().await.contains("process_"), "it still serves");
     }
 }
 
 /// How often a role of this text of metrics has fetched keys.
 fn key_fetches(metrics: &str) -> f64 {
-    let lines =
-        metrics.lines().filter(|line| line.starts_with("weir_token_key_fetches_total{") && line.contains("\"ok\""));
-    lines.map(|line| line.rsplit_once(' ').unwrap().1.parse::<f64>().unwrap()).sum()
+    let lines = metrics.lines().filter(|line| {
+        line.starts_with("weir_token_key_fetches_total{") && line.contains("\"ok\"")
+    });
+    lines
+        .map(|line| line.rsplit_once(' ').unwrap().1.parse::<f64>().unwrap())
+        .sum()
 }
 
 #[tokio::test]
@@ -129,9 +170,18 @@ async fn sighup_asks_for_the_providers_keys_at_once() {
     assert!(before.iter().all(|fetches| *fetches >= 1.0), "{before:?}");
     backend.signal(Signal::Hup);
     up.signal(Signal::Hup);
-    eventually(PATIENCE, || async { key_fetches(&backend.metrics().await) > before[0] }).await;
-    eventually(PATIENCE, || async { key_fetches(&up.metrics("gateway").await) > before[1] }).await;
-    eventually(PATIENCE, || async { key_fetches(&up.metrics("backend").await) > before[2] }).await;
+    eventually(PATIENCE, || async {
+        key_fetches(&backend.metrics().await) > before[0]
+    })
+    .await;
+    eventually(PATIENCE, || async {
+        key_fetches(&up.metrics("gateway").await) > before[1]
+    })
+    .await;
+    eventually(PATIENCE, || async {
+        key_fetches(&up.metrics("backend").await) > before[2]
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -150,7 +200,10 @@ async fn weir_up_reloads_with_its_limits_counting_on() {
     fs::write(&policy, text.replace(r#"calls="15""#, r#"calls="17""#)).unwrap();
     up.signal(Signal::Hup);
     // The counter is the same: two more fit.
-    eventually(PATIENCE, || async { status_of(&client, &up.hello(), &token).await == 200 }).await;
+    eventually(PATIENCE, || async {
+        status_of(&client, &up.hello(), &token).await == 200
+    })
+    .await;
     assert_eq!(status_of(&client, &up.hello(), &token).await, 200);
     assert_eq!(status_of(&client, &up.hello(), &token).await, 429);
 }
@@ -172,7 +225,9 @@ async fn a_store_whose_password_changes_is_reached_by_the_new_one_and_counts_on(
     fs::write(&file, url("one")).unwrap();
     let store = format!("--store-file={}", file.display());
     let limiter = Role::start("limiter", &[&store, "--store-timeout=30s"]).await;
-    let mut client = LimiterClient::connect(limiter.url().to_owned()).await.unwrap();
+    let mut client = LimiterClient::connect(limiter.url().to_owned())
+        .await
+        .unwrap();
     let mut check = async |cost: u64| {
         let check = v1::Check {
             limit_name: String::new(),
@@ -181,24 +236,46 @@ async fn a_store_whose_password_changes_is_reached_by_the_new_one_and_counts_on(
             renewal_period_ms: 3_600_000,
             cost: Some(cost),
         };
-        client.check(v1::CheckRequest { checks: vec![check] }).await.unwrap().into_inner()
+        client
+            .check(v1::CheckRequest {
+                checks: vec![check],
+            })
+            .await
+            .unwrap()
+            .into_inner()
     };
     assert!(check(10).await.allowed);
 
     // A wrong password is not taken.
     fs::write(&file, url("wrong")).unwrap();
     limiter.signal(Signal::Hup);
-    until_metric(&limiter, r#"weir_limiter_config_reloads_total{result="failure"} 1"#).await;
+    until_metric(
+        &limiter,
+        r#"weir_limiter_config_reloads_total{result="failure"} 1"#,
+    )
+    .await;
     assert_eq!(check(1).await.mode(), v1::Mode::Exact);
 
     command(&["ACL", "SETUSER", "weir", ">two"]);
     fs::write(&file, url("two")).unwrap();
     limiter.signal(Signal::Hup);
-    until_metric(&limiter, r#"weir_limiter_config_reloads_total{result="success"} 1"#).await;
+    until_metric(
+        &limiter,
+        r#"weir_limiter_config_reloads_total{result="success"} 1"#,
+    )
+    .await;
     command(&["ACL", "SETUSER", "weir", "<one"]);
     let answer = check(4).await;
     assert_eq!((answer.allowed, answer.mode()), (true, v1::Mode::Exact));
     let answer = check(1).await;
-    assert_eq!((answer.allowed, answer.mode()), (false, v1::Mode::Exact), "what was admitted before still counts");
-    assert!(!limiter.log().contains("two@") && !limiter.log().contains(":one"), "{}", limiter.log());
+    assert_eq!(
+        (answer.allowed, answer.mode()),
+        (false, v1::Mode::Exact),
+        "what was admitted before still counts"
+    );
+    assert!(
+        !limiter.log().contains("two@") && !limiter.log().contains(":one"),
+        "{}",
+        limiter.log()
+    );
 }

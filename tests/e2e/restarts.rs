@@ -13,13 +13,32 @@ async fn after_a_kill_of_any_part_the_subject_is_still_refused() {
     let provider = Provider::start().await;
     let backend = backend(&provider).await;
     // Denying while Redis is away: what is served after its return was admitted by Redis alone.
-    let mut limiter =
-        Role::start("limiter", &["--store", &redis.url(), "--on-store-failure", "deny", "--store-timeout", "20s"])
-            .await;
-    let mut gateway = gateway(&config, &[&limiter], &backend, &provider, &["--on-limiter-failure", "deny"]).await;
+    let mut limiter = Role::start(
+        "limiter",
+        &[
+            "--store",
+            &redis.url(),
+            "--on-store-failure",
+            "deny",
+            "--store-timeout",
+            "20s",
+        ],
+    )
+    .await;
+    let mut gateway = gateway(
+        &config,
+        &[&limiter],
+        &backend,
+        &provider,
+        &["--on-limiter-failure", "deny"],
+    )
+    .await;
     let hello = format!("{}/hello", gateway.url());
     let alice = provider.sign(&provider.claims("alice"));
-    assert_eq!(flood(std::slice::from_ref(&hello), &alice, 40).await, (15, 25));
+    assert_eq!(
+        flood(std::slice::from_ref(&hello), &alice, 40).await,
+        (15, 25)
+    );
 
     limiter.kill();
     limiter.restart().await;
@@ -42,15 +61,30 @@ async fn under_constant_load_no_kill_lets_a_call_too_many_through() {
         .with(r#"calls="300""#, r#"calls="1000000""#);
     let provider = Provider::start().await;
     let backend = backend(&provider).await;
-    let arguments = ["--store", &redis.url(), "--on-store-failure", "deny", "--store-timeout", "20s"];
+    let arguments = [
+        "--store",
+        &redis.url(),
+        "--on-store-failure",
+        "deny",
+        "--store-timeout",
+        "20s",
+    ];
     let mut limiter = Role::start("limiter", &arguments).await;
-    let mut gateway = gateway(&config, &[&limiter], &backend, &provider, &["--on-limiter-failure", "deny"]).await;
+    let mut gateway = gateway(
+        &config,
+        &[&limiter],
+        &backend,
+        &provider,
+        &["--on-limiter-failure", "deny"],
+    )
+    .await;
     let hello = format!("{}/hello", gateway.url());
     let alice = provider.sign(&provider.claims("alice"));
 
     let stop = tokio_util::sync::CancellationToken::new();
-    let callers: Vec<_> =
-        (0..4).map(|_| tokio::spawn(call_until(stop.clone(), hello.clone(), alice.clone()))).collect();
+    let callers: Vec<_> = (0..4)
+        .map(|_| tokio::spawn(call_until(stop.clone(), hello.clone(), alice.clone())))
+        .collect();
     for part in ["redis", "limiter", "gateway", "redis"] {
         match part {
             "redis" => {
@@ -74,13 +108,24 @@ async fn under_constant_load_no_kill_lets_a_call_too_many_through() {
         let counts = caller.await.unwrap();
         (sent, served, refused) = (sent + counts.0, served + counts.1, refused + counts.2);
     }
-    println!("sent {sent}, served {served}, refused {refused}, failed {}", sent - served - refused);
+    println!(
+        "sent {sent}, served {served}, refused {refused}, failed {}",
+        sent - served - refused
+    );
     assert!(served <= 15, "{served} were served");
-    assert!(sent > 100 && refused > 0, "there was load: sent {sent}, refused {refused}");
+    assert!(
+        sent > 100 && refused > 0,
+        "there was load: sent {sent}, refused {refused}"
+    );
 }
 
-/// Calls as fast as answers come: how many were sent, served and refused. Connections that break are part of it.
-async fn call_until(stop: tokio_util::sync::CancellationToken, hello: String, token: String) -> (usize, usize, usize) {
+/// Calls as fast as answers come: how many were sent, served and refused. Connections that break
+/// are part of it.
+async fn call_until(
+    stop: tokio_util::sync::CancellationToken,
+    hello: String,
+    token: String,
+) -> (usize, usize, usize) {
     let client = client();
     let (mut sent, mut served, mut refused) = (0, 0, 0);
     while !stop.is_cancelled() {
@@ -112,8 +157,15 @@ async fn until_decided_again(hello: &str, provider: &Provider, killed: &str) {
 async fn still_refused(hello: &str, token: &str, provider: &Provider, killed: &str) {
     let client = client();
     let fresh = provider.sign(&provider.claims(&format!("fresh after {killed}")));
-    eventually(PATIENCE, || async { status_of(&client, hello, &fresh).await == 200 }).await;
+    eventually(PATIENCE, || async {
+        status_of(&client, hello, &fresh).await == 200
+    })
+    .await;
     for _ in 0..5 {
-        assert_eq!(status_of(&client, hello, token).await, 429, "after {killed} was killed");
+        assert_eq!(
+            status_of(&client, hello, token).await,
+            429,
+            "after {killed} was killed"
+        );
     }
 }

@@ -19,7 +19,12 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A client that keeps nothing between calls and goes through no proxy.
 pub fn client() -> reqwest::Client {
-    reqwest::Client::builder().no_proxy().timeout(PATIENCE).redirect(reqwest::redirect::Policy::none()).build().unwrap()
+    reqwest::Client::builder()
+        .no_proxy()
+        .timeout(PATIENCE)
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .unwrap()
 }
 
 /// A client whose connections come from `address`.
@@ -34,10 +39,18 @@ pub fn client_from(address: &str) -> reqwest::Client {
 
 /// The status of a GET with a bearer token.
 pub async fn status_of(client: &reqwest::Client, url: &str, token: &str) -> u16 {
-    client.get(url).bearer_auth(token).send().await.unwrap().status().as_u16()
+    client
+        .get(url)
+        .bearer_auth(token)
+        .send()
+        .await
+        .unwrap()
+        .status()
+        .as_u16()
 }
 
-/// `n` concurrent GETs with one token, spread over `urls`: how many were answered with 200 and with 429.
+/// `n` concurrent GETs with one token, spread over `urls`: how many were answered with 200 and with
+/// 429.
 pub async fn flood(urls: &[String], token: &str, n: usize) -> (usize, usize) {
     let client = client();
     let calls = (0..n).map(|i| {
@@ -46,6 +59,10 @@ pub async fn flood(urls: &[String], token: &str, n: usize) -> (usize, usize) {
     });
     let statuses = futures_util::future::join_all(calls).await;
     let count = |wanted| statuses.iter().filter(|s| **s == wanted).count();
-    assert_eq!(count(200) + count(429), n, "only 200 and 429 are expected: {statuses:?}");
+    assert_eq!(
+        count(200) + count(429),
+        n,
+        "only 200 and 429 are expected: {statuses:?}"
+    );
     (count(200), count(429))
 }

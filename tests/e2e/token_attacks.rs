@@ -45,17 +45,50 @@ async fn no_forged_or_stale_token_passes() {
     let pem = provider.public_key_pem();
     let attacks = [
         // The policy allows 300 seconds of skew.
-        ("expired", provider.sign(&changed(&good, "exp", json!(now - 301)))),
-        ("not yet valid", provider.sign(&changed(&good, "nbf", json!(now + 400)))),
+        (
+            "expired",
+            provider.sign(&changed(&good, "exp", json!(now - 301))),
+        ),
+        (
+            "not yet valid",
+            provider.sign(&changed(&good, "nbf", json!(now + 400))),
+        ),
         ("without expiry", provider.sign(&without_exp)),
-        ("wrong audience", provider.sign(&changed(&good, "aud", json!("somebody-else")))),
-        ("wrong issuer", provider.sign(&changed(&good, "iss", json!("http://evil.example/")))),
-        ("wrong key", provider.sign_with(&other_key, &header("RS256", "published"), &good)),
-        ("unknown kid", provider.sign_with(&other_key, &header("RS256", "unheard-of"), &good)),
-        ("alg none", format!("{}.", unsigned(&header("none", "published"), &good))),
-        ("alg nOnE", format!("{}.{signature}", unsigned(&header("nOnE", "published"), &good))),
-        ("HS256 with the public key's PEM", hs256(pem.as_bytes(), &good, Some("published"))),
-        ("HS256 with the public key's PEM, no kid", hs256(pem.as_bytes(), &good, None)),
+        (
+            "wrong audience",
+            provider.sign(&changed(&good, "aud", json!("somebody-else"))),
+        ),
+        (
+            "wrong issuer",
+            provider.sign(&changed(&good, "iss", json!("http://evil.example/"))),
+        ),
+        (
+            "wrong key",
+            provider.sign_with(&other_key, &header("RS256", "published"), &good),
+        ),
+        (
+            "unknown kid",
+            provider.sign_with(&other_key, &header("RS256", "unheard-of"), &good),
+        ),
+        (
+            "alg none",
+            format!("{}.", unsigned(&header("none", "published"), &good)),
+        ),
+        (
+            "alg nOnE",
+            format!(
+                "{}.{signature}",
+                unsigned(&header("nOnE", "published"), &good)
+            ),
+        ),
+        (
+            "HS256 with the public key's PEM",
+            hs256(pem.as_bytes(), &good, Some("published")),
+        ),
+        (
+            "HS256 with the public key's PEM, no kid",
+            hs256(pem.as_bytes(), &good, None),
+        ),
         ("no signature", format!("{head_and_claims}.")),
         ("one dot", head_and_claims.to_owned()),
         ("no dot", valid.replace('.', "")),
@@ -63,7 +96,13 @@ async fn no_forged_or_stale_token_passes() {
         ("garbage", "garbage".to_owned()),
         (
             "claims of another token",
-            format!("{}.{signature}", unsigned(&header("RS256", "published"), &changed(&good, "sub", json!("alice")))),
+            format!(
+                "{}.{signature}",
+                unsigned(
+                    &header("RS256", "published"),
+                    &changed(&good, "sub", json!("alice"))
+                )
+            ),
         ),
     ];
     for (name, token) in &attacks {
@@ -73,7 +112,11 @@ async fn no_forged_or_stale_token_passes() {
     let huge = format!("{}.{}.{signature}", "a".repeat(50_000), "b".repeat(50_000));
     let status = status_of(&client, &hello, &huge).await;
     assert!([401, 431].contains(&status), "{status}");
-    assert_eq!(status_of(&client, &hello, &provider.sign(&good)).await, 200, "the honest token still passes");
+    assert_eq!(
+        status_of(&client, &hello, &provider.sign(&good)).await,
+        200,
+        "the honest token still passes"
+    );
 }
 
 #[tokio::test]
@@ -83,17 +126,33 @@ async fn an_id_token_is_not_an_access_token() {
     let limiter = Role::start("limiter", &[]).await;
     let config = ConfigDir::scenario();
     let gateway = gateway(&config, &[&limiter], &backend, &provider, &[]).await;
-    let claims = changed(&provider.claims("alice"), "aud", json!(weir_identity::development::FRONTEND_CLIENT_ID));
+    let claims = changed(
+        &provider.claims("alice"),
+        "aud",
+        json!(weir_identity::development::FRONTEND_CLIENT_ID),
+    );
     let hello = format!("{}/hello", gateway.url());
-    assert_eq!(status_of(&client(), &hello, &provider.sign(&claims)).await, 401);
+    assert_eq!(
+        status_of(&client(), &hello, &provider.sign(&claims)).await,
+        401
+    );
 }
 
 #[tokio::test]
 async fn a_token_under_another_scheme_or_in_the_query_is_no_token() {
     let up = Up::start(&[]).await;
     let token = up.token("alice");
-    let basic = client().get(up.hello()).header("Authorization", format!("Basic {token}")).send().await.unwrap();
+    let basic = client()
+        .get(up.hello())
+        .header("Authorization", format!("Basic {token}"))
+        .send()
+        .await
+        .unwrap();
     assert_eq!(basic.status(), 401);
-    let query = client().get(format!("{}?access_token={token}", up.hello())).send().await.unwrap();
+    let query = client()
+        .get(format!("{}?access_token={token}", up.hello()))
+        .send()
+        .await
+        .unwrap();
     assert_eq!(query.status(), 401);
 }

@@ -20,7 +20,14 @@ pub(crate) enum Algorithm {
 
 impl Algorithm {
     /// Every algorithm an RSA key can serve.
-    pub(crate) const RSA: [Self; 6] = [Self::Rs256, Self::Rs384, Self::Rs512, Self::Ps256, Self::Ps384, Self::Ps512];
+    pub(crate) const RSA: [Self; 6] = [
+        Self::Rs256,
+        Self::Rs384,
+        Self::Rs512,
+        Self::Ps256,
+        Self::Ps384,
+        Self::Ps512,
+    ];
     /// Every algorithm a shared secret can serve.
     pub(crate) const HMAC: [Self; 3] = [Self::Hs256, Self::Hs384, Self::Hs512];
 

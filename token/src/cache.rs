@@ -1,7 +1,9 @@
-//! Tokens whose signature has been verified, so that a client's next calls need no public-key arithmetic.
+//! Tokens whose signature has been verified, so that a client's next calls need no public-key
+//! arithmetic.
 //!
-//! An entry says: this key signed this text. It stays true for ever; whether the key is still trusted and the claims
-//! still hold is asked on every call. Only verified tokens get in, so nobody without a good token can fill the cache.
+//! An entry says: this key signed this text. It stays true for ever; whether the key is still
+//! trusted and the claims still hold is asked on every call. Only verified tokens get in, so nobody
+//! without a good token can fill the cache.
 
 use std::sync::Arc;
 
@@ -12,7 +14,8 @@ use quick_cache::sync::Cache;
 use crate::Jwt;
 use crate::key::Fingerprint;
 
-/// A token of this length counts as one entry, a longer one as several, so that entries bound the memory too.
+/// A token of this length counts as one entry, a longer one as several, so that entries bound the
+/// memory too.
 const BYTES_PER_ENTRY: usize = 2048;
 
 /// A verified token.
@@ -48,7 +51,10 @@ impl TokenCache {
 
     /// The name of `token` in this cache.
     pub(crate) fn digest(token: &str) -> Digest {
-        digest(&SHA256, token.as_bytes()).as_ref().try_into().expect("SHA-256 has 32 bytes")
+        digest(&SHA256, token.as_bytes())
+            .as_ref()
+            .try_into()
+            .expect("SHA-256 has 32 bytes")
     }
 
     pub(crate) fn get(&self, token: &Digest) -> Option<Verified> {

@@ -21,7 +21,12 @@ pub(crate) struct Compact<'a> {
 impl<'a> Compact<'a> {
     /// Takes `token` apart and looks at its header, but not at the claims.
     pub(crate) fn parse(token: &'a str) -> Result<Self, TokenError> {
-        let weir_jwt::Compact { header, payload, signed, signature } = weir_jwt::Compact::read(token)?;
+        let weir_jwt::Compact {
+            header,
+            payload,
+            signed,
+            signature,
+        } = weir_jwt::Compact::read(token)?;
         // `crit` lists extensions a reader must understand or refuse the token; we understand none.
         if header.contains_key("crit") {
             return Err(TokenError::Malformed("it uses critical header extensions"));
@@ -36,10 +41,18 @@ impl<'a> Compact<'a> {
         };
         match (algorithm, signature.is_empty()) {
             (Some(_), true) => return Err(TokenError::SignatureInvalid),
-            (None, false) => return Err(TokenError::Malformed("it has a signature but no algorithm")),
+            (None, false) => {
+                return Err(TokenError::Malformed("it has a signature but no algorithm"));
+            }
             _ => {}
         }
-        Ok(Self { header, algorithm, signed, signature, payload })
+        Ok(Self {
+            header,
+            algorithm,
+            signed,
+            signature,
+            payload,
+        })
     }
 
     /// `kid`.
@@ -49,7 +62,19 @@ impl<'a> Compact<'a> {
 
     /// Decodes the claims. Call it after the signature has been verified.
     pub(crate) fn into_jwt(self) -> Result<Jwt, TokenError> {
-        let Self { header, signed, signature, payload, .. } = self;
-        Ok(weir_jwt::Compact { header, payload, signed, signature }.into_jwt()?)
+        let Self {
+            header,
+            signed,
+            signature,
+            payload,
+            ..
+        } = self;
+        Ok(weir_jwt::Compact {
+            header,
+            payload,
+            signed,
+            signature,
+        }
+        .into_jwt()?)
     }
 }

@@ -47,23 +47,37 @@ impl Downloader {
                 // fetch timeout. A handshake costs less than that.
                 .pool_max_idle_per_host(0)
         };
-        Ok(Self { by_environment: builder().build()?, direct: builder().no_proxy().build()? })
+        Ok(Self {
+            by_environment: builder().build()?,
+            direct: builder().no_proxy().build()?,
+        })
     }
 
     /// The document at `url`, after redirects.
     pub(crate) async fn get(&self, document: Document, url: &Url) -> Result<Vec<u8>, FetchError> {
         let mut at = url.clone();
         for _ in 0..=MAX_REDIRECTS {
-            let client = if is_loopback(&at) { &self.direct } else { &self.by_environment };
+            let client = if is_loopback(&at) {
+                &self.direct
+            } else {
+                &self.by_environment
+            };
             let request = client.get(at.clone()).header(ACCEPT, "application/json");
-            let response = request.send().await.map_err(|why| unreachable(document, &at, causes(why)))?;
+            let response = request
+                .send()
+                .await
+                .map_err(|why| unreachable(document, &at, causes(why)))?;
             match redirect(&response, &at) {
                 None => return read(document, url, response).await,
                 Some(Ok(next)) => at = next,
                 Some(Err(why)) => return Err(unreachable(document, &at, why.to_owned())),
             }
         }
-        Err(unreachable(document, url, format!("more than {MAX_REDIRECTS} redirects")))
+        Err(unreachable(
+            document,
+            url,
+            format!("more than {MAX_REDIRECTS} redirects"),
+        ))
     }
 }
 
@@ -74,30 +88,58 @@ fn redirect(response: &Response, at: &Url) -> Option<Result<Url, &'static str>> 
         return None;
     }
     let location = response.headers().get(LOCATION)?;
-    Some(location.to_str().map_err(|_| "a redirect to something that is no URL").and_then(|to| follow(at, to)))
+    Some(
+        location
+            .to_str()
+            .map_err(|_| "a redirect to something that is no URL")
+            .and_then(|to| follow(at, to)),
+    )
 }
 
 fn follow(at: &Url, location: &str) -> Result<Url, &'static str> {
     match at.join(location) {
         Err(_) => Err("a redirect to something that is no URL"),
-        Ok(next) if !is_http(&next) => Err("a redirect to something that is neither http nor https"),
-        Ok(next) if at.scheme() == "https" && next.scheme() != "https" => Err("a redirect that leaves https"),
+        Ok(next) if !is_http(&next) => {
+            Err("a redirect to something that is neither http nor https")
+        }
+        Ok(next) if at.scheme() == "https" && next.scheme() != "https" => {
+            Err("a redirect that leaves https")
+        }
         Ok(next) => Ok(next),
     }
 }
 
-async fn read(document: Document, url: &Url, mut response: Response) -> Result<Vec<u8>, FetchError> {
+async fn read(
+    document: Document,
+    url: &Url,
+    mut response: Response,
+) -> Result<Vec<u8>, FetchError> {
     let Document { name, max_bytes } = document;
-    let too_long = || FetchError::TooLong { document: name, url: url.to_string(), max_bytes };
+    let too_long = || FetchError::TooLong {
+        document: name,
+        url: url.to_string(),
+        max_bytes,
+    };
     if !response.status().is_success() {
         let status = response.status().as_u16();
-        return Err(FetchError::Status { document: name, url: url.to_string(), status });
+        return Err(FetchError::Status {
+            document: name,
+            url: url.to_string(),
+            status,
+        });
     }
-    if response.content_length().is_some_and(|length| length > max_bytes as u64) {
+    if response
+        .content_length()
+        .is_some_and(|length| length > max_bytes as u64)
+    {
         return Err(too_long());
     }
     let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|why| unreachable(document, url, causes(why)))? {
+    while let Some(chunk) = response
+        .chunk()
+        .await
+        .map_err(|why| unreachable(document, url, causes(why)))?
+    {
         if body.len() + chunk.len() > max_bytes {
             return Err(too_long());
         }
@@ -107,7 +149,11 @@ async fn read(document: Document, url: &Url, mut response: Response) -> Result<V
 }
 
 fn unreachable(document: Document, url: &Url, why: String) -> FetchError {
-    FetchError::Request { document: document.name, url: url.to_string(), why }
+    FetchError::Request {
+        document: document.name,
+        url: url.to_string(),
+        why,
+    }
 }
 
 /// The error and its causes in one line; the outermost text alone ("error sending request") says
@@ -133,10 +179,16 @@ pub(crate) fn is_http(url: &Url) -> bool {
 /// 6761, 6.3).
 pub(crate) fn is_loopback(url: &Url) -> bool {
     // An IPv6 address stands in brackets in a URL, and a name may end with the root's dot.
-    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']).trim_end_matches('.');
+    let host = url
+        .host_str()
+        .unwrap_or_default()
+        .trim_matches(['[', ']'])
+        .trim_end_matches('.');
     host == "localhost"
         || host.ends_with(".localhost")
-        || host.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
+        || host
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.to_canonical().is_loopback())
 }
 
 #[cfg(test)]
@@ -148,15 +200,43 @@ mod tests {
     #[test]
     fn redirects_stay_http_and_never_leave_https() {
         for (at, location, next) in [
-            ("http://a.example/x/y", "z?p=1", Ok("http://a.example/x/z?p=1")),
-            ("http://a.example/x", "https://b.example/", Ok("https://b.example/")),
-            ("https://a.example/x", "//b.example/z", Ok("https://b.example/z")),
-            ("https://a.example/x", "http://a.example/x", Err("a redirect that leaves https")),
-            ("http://a.example/x", "file:///etc/passwd", Err("a redirect to something that is neither http nor https")),
-            ("http://a.example/x", "http://[", Err("a redirect to something that is no URL")),
+            (
+                "http://a.example/x/y",
+                "z?p=1",
+                Ok("http://a.example/x/z?p=1"),
+            ),
+            (
+                "http://a.example/x",
+                "https://b.example/",
+                Ok("https://b.example/"),
+            ),
+            (
+                "https://a.example/x",
+                "//b.example/z",
+                Ok("https://b.example/z"),
+            ),
+            (
+                "https://a.example/x",
+                "http://a.example/x",
+                Err("a redirect that leaves https"),
+            ),
+            (
+                "http://a.example/x",
+                "file:///etc/passwd",
+                Err("a redirect to something that is neither http nor https"),
+            ),
+            (
+                "http://a.example/x",
+                "http://[",
+                Err("a redirect to something that is no URL"),
+            ),
         ] {
             let followed = follow(&Url::parse(at).unwrap(), location);
-            assert_eq!(followed.as_ref().map(Url::as_str), next.as_ref().copied(), "{at} {location}");
+            assert_eq!(
+                followed.as_ref().map(Url::as_str),
+                next.as_ref().copied(),
+                "{at} {location}"
+            );
         }
     }
 

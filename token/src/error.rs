@@ -1,7 +1,7 @@
 //! Why a token was refused: one variant per cause, with the reason codes of API Management.
 //!
-//! Texts name what is wrong with the token and nothing about the keys or the network behind the check, because they may
-//! reach the client. They never contain the token.
+//! Texts name what is wrong with the token and nothing about the keys or the network behind the
+//! check, because they may reach the client. They never contain the token.
 
 use thiserror::Error;
 use weir_jwt::{MAX_TOKEN_BYTES, Malformed};
@@ -18,7 +18,8 @@ pub enum TokenError {
         /// The bound, in bytes.
         limit: usize,
     },
-    /// The text is not a signed JWT, or a claim every token has is of the wrong type. Holds what is wrong.
+    /// The text is not a signed JWT, or a claim every token has is of the wrong type. Holds what is
+    /// wrong.
     #[error("The JWT is malformed: {0}. Access denied.")]
     Malformed(&'static str),
     /// A key fits the token, but the signature does not.
@@ -53,8 +54,8 @@ pub enum TokenError {
         /// Its value as text, shortened if long.
         value: String,
     },
-    /// The keys of a provider could never be loaded, so the token cannot be judged. Holds the provider's discovery URL
-    /// for the log; the text does not show it.
+    /// The keys of a provider could never be loaded, so the token cannot be judged. Holds the
+    /// provider's discovery URL for the log; the text does not show it.
     #[error("The keys to check the JWT with are not available. Access denied.")]
     KeysUnavailable(String),
 }
@@ -93,7 +94,8 @@ impl TokenError {
         }
     }
 
-    /// The value of the `result` label in the metrics: finer than [`Self::reason`], and of a fixed set.
+    /// The value of the `result` label in the metrics: finer than [`Self::reason`], and of a fixed
+    /// set.
     pub(crate) fn label(&self) -> &'static str {
         match self {
             Self::NotPresent => "not_present",
@@ -116,7 +118,9 @@ impl TokenError {
 impl From<Malformed> for TokenError {
     fn from(why: Malformed) -> Self {
         match why {
-            Malformed::TooLong => Self::TooLarge { limit: MAX_TOKEN_BYTES },
+            Malformed::TooLong => Self::TooLarge {
+                limit: MAX_TOKEN_BYTES,
+            },
             why => Self::Malformed(why.as_str()),
         }
     }
@@ -140,7 +144,10 @@ mod tests {
             TokenError::AudienceNotAllowed,
             TokenError::IssuerNotAllowed,
             TokenError::ClaimMissing(Vec::new()),
-            TokenError::ClaimNotAllowed { name: String::new(), value: String::new() },
+            TokenError::ClaimNotAllowed {
+                name: String::new(),
+                value: String::new(),
+            },
             TokenError::KeysUnavailable(String::new()),
         ];
         assert_eq!(errors.map(|error| error.label()), TokenError::LABELS);

@@ -8,7 +8,8 @@ use weir_telemetry::ReadinessHandle;
 /// What is known of one provider's keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum KeysState {
-    /// Never loaded. Tokens of this provider cannot be judged. Holds the last failure, if there was one.
+    /// Never loaded. Tokens of this provider cannot be judged. Holds the last failure, if there was
+    /// one.
     Missing(Option<String>),
     /// The last fetch succeeded.
     Current,
@@ -27,7 +28,10 @@ impl Health {
     /// Ready, as long as there is no provider to wait for.
     pub(crate) fn new(handle: ReadinessHandle) -> Self {
         handle.ready();
-        Self { handle, providers: Mutex::default() }
+        Self {
+            handle,
+            providers: Mutex::default(),
+        }
     }
 
     /// Takes a provider into account from now on.
@@ -44,7 +48,8 @@ impl Health {
         self.publish(&providers);
     }
 
-    /// Records the state of one provider. One that is not taken into account (not yet, or no more) changes nothing.
+    /// Records the state of one provider. One that is not taken into account (not yet, or no more)
+    /// changes nothing.
     pub(crate) fn report(&self, url: &str, state: KeysState) {
         let mut providers = self.providers.lock();
         if let Some(known) = providers.get_mut(url) {
@@ -53,14 +58,17 @@ impl Health {
         }
     }
 
-    /// Publishes the worst of all. Under the lock, so that of two reports the later one stays visible.
+    /// Publishes the worst of all. Under the lock, so that of two reports the later one stays
+    /// visible.
     fn publish(&self, providers: &BTreeMap<String, KeysState>) {
         let (mut missing, mut stale) = (Vec::new(), Vec::new());
         for (url, state) in providers {
             match state {
                 KeysState::Missing(None) => missing.push(format!("{url}: not loaded yet")),
                 KeysState::Missing(Some(why)) => missing.push(format!("{url}: {why}")),
-                KeysState::Stale(why) => stale.push(format!("{url}: using the last good keys: {why}")),
+                KeysState::Stale(why) => {
+                    stale.push(format!("{url}: using the last good keys: {why}"));
+                }
                 KeysState::Current => {}
             }
         }

@@ -69,7 +69,10 @@ impl Signed<'_> {
             match (keys.publishes(key), keys.issuer == self.issuer) {
                 (true, true) => return Standing::Allowed,
                 (false, true) => is_anothers = true,
-                (true, false) => is_same_tenant |= self.is_listed && names_same_tenant(&keys.issuer, self.issuer),
+                (true, false) => {
+                    is_same_tenant |=
+                        self.is_listed && names_same_tenant(&keys.issuer, self.issuer);
+                }
                 (false, false) => {}
             }
         }
@@ -87,8 +90,10 @@ impl Signed<'_> {
 /// Before and behind the tenant's id in the two forms of an issuer that Entra uses: tokens of
 /// version 1 name the first, whichever discovery document (mostly that of version 2) was read.
 /// <https://learn.microsoft.com/entra/identity-platform/access-tokens#token-formats>
-const ENTRA_FORMS: [(&str, &str); 2] =
-    [("https://sts.windows.net/", "/"), ("https://login.microsoftonline.com/", "/v2.0")];
+const ENTRA_FORMS: [(&str, &str); 2] = [
+    ("https://sts.windows.net/", "/"),
+    ("https://login.microsoftonline.com/", "/v2.0"),
+];
 
 /// What stands for the tenant's id in the issuer of the documents for all tenants (`common`,
 /// `organizations`).
@@ -98,21 +103,28 @@ const ANY_TENANT: &str = "{tenantid}";
 /// discovery document, which may be one for all tenants: then every tenant's is its own.
 fn names_same_tenant(provider: &str, issuer: &str) -> bool {
     match (entra_tenant(provider), entra_tenant(issuer)) {
-        (Some(provider), Some(tenant)) => is_guid(tenant) && (provider == tenant || provider == ANY_TENANT),
+        (Some(provider), Some(tenant)) => {
+            is_guid(tenant) && (provider == tenant || provider == ANY_TENANT)
+        }
         _ => false,
     }
 }
 
 fn entra_tenant(issuer: &str) -> Option<&str> {
-    ENTRA_FORMS.iter().find_map(|(before, behind)| issuer.strip_prefix(before)?.strip_suffix(behind))
+    ENTRA_FORMS
+        .iter()
+        .find_map(|(before, behind)| issuer.strip_prefix(before)?.strip_suffix(behind))
 }
 
 fn is_guid(text: &str) -> bool {
     text.len() == 36
-        && text.bytes().enumerate().all(|(position, byte)| match position {
-            8 | 13 | 18 | 23 => byte == b'-',
-            _ => byte.is_ascii_hexdigit(),
-        })
+        && text
+            .bytes()
+            .enumerate()
+            .all(|(position, byte)| match position {
+                8 | 13 | 18 | 23 => byte == b'-',
+                _ => byte.is_ascii_hexdigit(),
+            })
 }
 
 #[cfg(test)]
@@ -154,6 +166,9 @@ mod tests {
         // An issuer of a token is never a pattern.
         assert!(!names_same_tenant(&v2(TENANT), &v2(ANY_TENANT)));
         assert!(!names_same_tenant(&v2(ANY_TENANT), &v1(ANY_TENANT)));
-        assert!(!names_same_tenant("https://accounts.example/", "https://accounts.example/"));
+        assert!(!names_same_tenant(
+            "https://accounts.example/",
+            "https://accounts.example/"
+        ));
     }
 }

@@ -1,7 +1,8 @@
 //! Reading a JSON Web Key Set (RFC 7517).
 //!
-//! A key that cannot be used is left out and the others stay: providers publish encryption keys and new key types next
-//! to the ones we need. Shared secrets (`oct`) are never taken from a published document.
+//! A key that cannot be used is left out and the others stay: providers publish encryption keys and
+//! new key types next to the ones we need. Shared secrets (`oct`) are never taken from a published
+//! document.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -131,19 +132,31 @@ impl ParsedSet {
 
     fn remark(&mut self, key: String, text: &str) {
         if self.remarks.len() < MAX_REMARKS {
-            self.remarks.push(Remark { key, text: shortened(text, MAX_SHOWN_TEXT) });
+            self.remarks.push(Remark {
+                key,
+                text: shortened(text, MAX_SHOWN_TEXT),
+            });
         } else {
             self.unnamed += 1;
         }
     }
 
     fn close(&mut self, unread: usize) {
-        let (unnamed, mut say) = (self.unnamed, |text| self.remarks.push(Remark { key: "several".into(), text }));
+        let (unnamed, mut say) = (self.unnamed, |text| {
+            self.remarks.push(Remark {
+                key: "several".into(),
+                text,
+            });
+        });
         if unnamed > 0 {
-            say(format!("{unnamed} further keys are left out or oddly written; the first {MAX_REMARKS} are named"));
+            say(format!(
+                "{unnamed} further keys are left out or oddly written; the first {MAX_REMARKS} are named"
+            ));
         }
         if unread > 0 {
-            say(format!("{unread} entries behind {MAX_KEYS} usable keys, the most that are kept, are left out"));
+            say(format!(
+                "{unread} entries behind {MAX_KEYS} usable keys, the most that are kept, are left out"
+            ));
         }
     }
 }
@@ -154,18 +167,28 @@ fn parse_key(value: Value) -> Result<(Key, Vec<&'static str>), InvalidKey> {
     if jwk.usage.as_deref().is_some_and(|usage| usage != "sig") {
         return Err(InvalidKey("it is not for signatures (use)".into()));
     }
-    if jwk.key_ops.as_ref().is_some_and(|operations| !operations.iter().any(|operation| operation == "verify")) {
+    if jwk
+        .key_ops
+        .as_ref()
+        .is_some_and(|operations| !operations.iter().any(|operation| operation == "verify"))
+    {
         return Err(InvalidKey("it is not for verification (key_ops)".into()));
     }
     let pinned = match jwk.alg.as_deref() {
         None => None,
-        Some(name) => {
-            Some(Algorithm::from_name(name).ok_or_else(|| InvalidKey(format!("algorithm {name:?} is not supported")))?)
-        }
+        Some(name) => Some(
+            Algorithm::from_name(name)
+                .ok_or_else(|| InvalidKey(format!("algorithm {name:?} is not supported")))?,
+        ),
     };
     let mut odd = Vec::new();
     let key = match (jwk.kty.as_str(), jwk.crv.as_deref()) {
-        ("RSA", _) => Key::rsa(jwk.kid, pinned, &bytes(jwk.n, "n", &mut odd)?, &bytes(jwk.e, "e", &mut odd)?),
+        ("RSA", _) => Key::rsa(
+            jwk.kid,
+            pinned,
+            &bytes(jwk.n, "n", &mut odd)?,
+            &bytes(jwk.e, "e", &mut odd)?,
+        ),
         ("EC", Some(curve)) => {
             let curve = match curve {
                 "P-256" => Curve::P256,
@@ -177,7 +200,9 @@ fn parse_key(value: Value) -> Result<(Key, Vec<&'static str>), InvalidKey> {
             Key::elliptic(jwk.kid, pinned, curve, &x, &y)
         }
         ("OKP", Some("Ed25519")) => Key::ed25519(jwk.kid, pinned, &bytes(jwk.x, "x", &mut odd)?),
-        (other, _) => Err(InvalidKey(format!("key type {other:?} is not supported in a published set"))),
+        (other, _) => Err(InvalidKey(format!(
+            "key type {other:?} is not supported in a published set"
+        ))),
     }?;
     Ok((key, odd))
 }
@@ -185,12 +210,19 @@ fn parse_key(value: Value) -> Result<(Key, Vec<&'static str>), InvalidKey> {
 /// The bytes of a member. RFC 7518 asks for base64url without padding; standard base64 and padding
 /// are common slips that leave no doubt about the bytes, so they are read, and the member is added
 /// to `odd`.
-fn bytes(text: Option<String>, name: &'static str, odd: &mut Vec<&'static str>) -> Result<Vec<u8>, InvalidKey> {
+fn bytes(
+    text: Option<String>,
+    name: &'static str,
+    odd: &mut Vec<&'static str>,
+) -> Result<Vec<u8>, InvalidKey> {
     let text = text.ok_or_else(|| InvalidKey(format!("{name} is missing")))?;
     if let Ok(bytes) = URL_SAFE_NO_PAD.decode(&text) {
         return Ok(bytes);
     }
-    let unpadded = text.strip_suffix("==").or_else(|| text.strip_suffix('=')).unwrap_or(&text);
+    let unpadded = text
+        .strip_suffix("==")
+        .or_else(|| text.strip_suffix('='))
+        .unwrap_or(&text);
     let bytes = URL_SAFE_NO_PAD
         .decode(unpadded.replace('+', "-").replace('/', "_"))
         .map_err(|why| InvalidKey(format!("{name} is not base64url ({why})")))?;

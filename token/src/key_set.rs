@@ -29,7 +29,12 @@ pub(crate) struct KeySet {
 impl KeySet {
     pub(crate) fn new(issuer: String, endpoints: Option<Endpoints>, keys: Vec<Key>) -> Self {
         let fingerprints = keys.iter().map(Key::fingerprint).collect();
-        Self { issuer, endpoints, keys, fingerprints }
+        Self {
+            issuer,
+            endpoints,
+            keys,
+            fingerprints,
+        }
     }
 
     /// Whether the key is among those published.

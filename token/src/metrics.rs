@@ -13,9 +13,11 @@ use crate::TokenError;
 type FetchLabels = [(&'static str, String); 2];
 type ProviderLabel = [(&'static str, String); 1];
 
-/// The counters of one role. Clones share the same counters; the default ones are registered nowhere.
+/// The counters of one role. Clones share the same counters; the default ones are registered
+/// nowhere.
 ///
-/// The `provider` label holds discovery URLs, which come from configuration only, so its values are bounded.
+/// The `provider` label holds discovery URLs, which come from configuration only, so its values are
+/// bounded.
 #[derive(Debug, Clone)]
 pub struct Metrics {
     validations: Family<[(&'static str, &'static str); 1], Counter>,
@@ -29,7 +31,8 @@ pub struct Metrics {
 impl Default for Metrics {
     fn default() -> Self {
         let validations = Family::<[(&'static str, &'static str); 1], Counter>::default();
-        // All results are there from the start: a rate over a series that begins at 1 misses the first.
+        // All results are there from the start: a rate over a series that begins at 1 misses the
+        // first.
         for result in TokenError::LABELS {
             validations.get_or_create_owned(&[("result", result)]);
         }
@@ -48,19 +51,28 @@ impl Default for Metrics {
 const VALID: &str = "valid";
 
 impl Metrics {
-    /// A request came without a token where one is needed, so that no [`Validator`](crate::Validator) judged it.
+    /// A request came without a token where one is needed, so that no
+    /// [`Validator`](crate::Validator) judged it.
     pub fn not_present(&self) {
         self.validated::<()>(&Err(TokenError::NotPresent));
     }
 
     pub(crate) fn register(&self, registry: &mut Registry) {
-        registry.register("token_validations", "Tokens judged, by result", self.validations.clone());
+        registry.register(
+            "token_validations",
+            "Tokens judged, by result",
+            self.validations.clone(),
+        );
         registry.register(
             "token_cache_hits",
             "Tokens whose signature had been verified before and was not verified again",
             self.cache_hits.clone(),
         );
-        registry.register("token_key_fetches", "Fetches of a provider's keys, by result", self.fetches.clone());
+        registry.register(
+            "token_key_fetches",
+            "Fetches of a provider's keys, by result",
+            self.fetches.clone(),
+        );
         registry.register(
             "token_keys_last_success_timestamp_seconds",
             "When a provider's keys were last fetched, in seconds since 1970",
@@ -71,7 +83,10 @@ impl Metrics {
     pub(crate) fn validated<T>(&self, result: &Result<T, TokenError>) {
         match result {
             Ok(_) => self.valid.inc(),
-            Err(error) => self.validations.get_or_create(&[("result", error.label())]).inc(),
+            Err(error) => self
+                .validations
+                .get_or_create(&[("result", error.label())])
+                .inc(),
         };
     }
 
@@ -80,10 +95,19 @@ impl Metrics {
     }
 
     pub(crate) fn fetched(&self, provider: &str, result: &'static str) {
-        self.fetches.get_or_create(&[("provider", provider.to_owned()), ("result", result.to_owned())]).inc();
+        self.fetches
+            .get_or_create(&[
+                ("provider", provider.to_owned()),
+                ("result", result.to_owned()),
+            ])
+            .inc();
         if result == "ok" {
-            let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
-            self.last_success.get_or_create(&[("provider", provider.to_owned())]).set(now.as_secs_f64());
+            let now = SystemTime::now()
+                .duration_since(SystemTime::UNIX_EPOCH)
+                .unwrap_or(Duration::ZERO);
+            self.last_success
+                .get_or_create(&[("provider", provider.to_owned())])
+                .set(now.as_secs_f64());
         }
     }
 }

@@ -49,14 +49,21 @@ mod tests {
     #[test]
     fn what_is_remembered_is_bounded_and_holds_what_one_set_can_say() {
         let notices = Notices::default();
-        let remark = |number: usize| Remark { key: number.to_string(), text: "left out".into() };
+        let remark = |number: usize| Remark {
+            key: number.to_string(),
+            text: "left out".into(),
+        };
         for number in 0..5 * MAX_REMEMBERED {
             assert!(notices.is_new(&remark(number)));
             assert!(notices.said.lock().len() <= MAX_REMEMBERED);
         }
         // Two more for what a set says of all its keys.
         let fresh = Notices::default();
-        let said = |notices: &Notices| (0..MAX_REMARKS + 2).filter(|number| notices.is_new(&remark(*number))).count();
+        let said = |notices: &Notices| {
+            (0..MAX_REMARKS + 2)
+                .filter(|number| notices.is_new(&remark(*number)))
+                .count()
+        };
         assert_eq!((said(&fresh), said(&fresh)), (MAX_REMARKS + 2, 0));
     }
 }

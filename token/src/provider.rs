@@ -1,7 +1,8 @@
 //! One OpenID provider: its last good keys, and when they may be fetched again.
 //!
-//! A fetch runs in a task of its own that any number of requests wait for. It therefore goes on when the request that
-//! caused it is cancelled, and a client cannot use up the one fetch per interval by hanging up.
+//! A fetch runs in a task of its own that any number of requests wait for. It therefore goes on
+//! when the request that caused it is cancelled, and a client cannot use up the one fetch per
+//! interval by hanging up.
 
 mod flight;
 
@@ -34,7 +35,8 @@ pub(crate) struct Shared {
     pub(crate) health: Health,
 }
 
-/// An OpenID provider's published keys and issuer, made by [`Providers::provider`](crate::Providers::provider).
+/// An OpenID provider's published keys and issuer, made by
+/// [`Providers::provider`](crate::Providers::provider).
 pub struct Provider {
     url: Url,
     shared: Arc<Shared>,
@@ -56,7 +58,13 @@ enum Fetch {
 
 impl Provider {
     pub(crate) fn new(url: Url, shared: Arc<Shared>) -> Self {
-        Self { url, shared, keys: ArcSwapOption::empty(), flights: Mutex::default(), notices: Notices::default() }
+        Self {
+            url,
+            shared,
+            keys: ArcSwapOption::empty(),
+            flights: Mutex::default(),
+            notices: Notices::default(),
+        }
     }
 
     /// The discovery URL.
@@ -81,10 +89,14 @@ impl Provider {
         self.keys.load().as_ref().map(|keys| keys.issuer.clone())
     }
 
-    /// Where people sign in, as of the last good fetch; `None` before it, and if the document names no such places.
+    /// Where people sign in, as of the last good fetch; `None` before it, and if the document names
+    /// no such places.
     #[must_use]
     pub fn endpoints(&self) -> Option<Endpoints> {
-        self.keys.load().as_ref().and_then(|keys| keys.endpoints.clone())
+        self.keys
+            .load()
+            .as_ref()
+            .and_then(|keys| keys.endpoints.clone())
     }
 
     /// The last good keys.
@@ -92,8 +104,9 @@ impl Provider {
         self.keys.load()
     }
 
-    /// Fetches the keys now, or waits for the fetch that is under way. Takes at most the configured fetch timeout.
-    /// The outcome shows in readiness and metrics; the last good keys stay if it fails.
+    /// Fetches the keys now, or waits for the fetch that is under way. Takes at most the configured
+    /// fetch timeout. The outcome shows in readiness and metrics; the last good keys stay if it
+    /// fails.
     pub async fn refresh(self: &Arc<Self>) {
         self.fetch(Reason::Schedule).await;
     }
@@ -106,15 +119,24 @@ impl Provider {
         }
     }
 
-    /// Gives the provider a chance to publish a key that no known one can replace: fetches if that is due, waits for a
-    /// fetch that is under way, and returns at once otherwise.
+    /// Gives the provider a chance to publish a key that no known one can replace: fetches if that
+    /// is due, waits for a fetch that is under way, and returns at once otherwise.
     pub(crate) async fn renew(self: &Arc<Self>) {
-        self.fetch(if self.is_loaded() { Reason::UnknownKey } else { Reason::FirstLoad }).await;
+        self.fetch(if self.is_loaded() {
+            Reason::UnknownKey
+        } else {
+            Reason::FirstLoad
+        })
+        .await;
     }
 
     /// What readiness says of a provider that has just been registered.
     pub(crate) fn state(&self) -> KeysState {
-        if self.is_loaded() { KeysState::Current } else { KeysState::Missing(None) }
+        if self.is_loaded() {
+            KeysState::Current
+        } else {
+            KeysState::Missing(None)
+        }
     }
 
     /// Keeps the keys fresh until `shutdown`.
@@ -122,7 +144,10 @@ impl Provider {
         let refresh_forever = async {
             loop {
                 self.refresh().await;
-                let pause = self.flights.lock().pause(self.shared.config.refresh_interval);
+                let pause = self
+                    .flights
+                    .lock()
+                    .pause(self.shared.config.refresh_interval);
                 tokio::time::sleep(pause).await;
             }
         };
@@ -134,7 +159,9 @@ impl Provider {
     async fn fetch(self: &Arc<Self>, reason: Reason) -> Fetch {
         let interval = self.shared.config.unknown_key_interval;
         let boarding = self.flights.lock().board(reason, Instant::now(), interval);
-        let Some((landed, takes_off)) = boarding else { return Fetch::NotDue };
+        let Some((landed, takes_off)) = boarding else {
+            return Fetch::NotDue;
+        };
         if takes_off {
             let (provider, landed) = (Arc::clone(self), landed.clone());
             tokio::spawn(async move {
@@ -145,14 +172,27 @@ impl Provider {
             });
         }
         landed.cancelled().await;
-        if takes_off { Fetch::Started } else { Fetch::Joined }
+        if takes_off {
+            Fetch::Started
+        } else {
+            Fetch::Joined
+        }
     }
 
     /// Fetches and stores; whether it succeeded.
     async fn fetch_now(&self) -> bool {
-        let Shared { config, downloader, metrics, health } = &*self.shared;
+        let Shared {
+            config,
+            downloader,
+            metrics,
+            health,
+        } = &*self.shared;
         let timeout = config.fetch_timeout;
-        let result = tokio::time::timeout(timeout, fetch::key_set(downloader, &self.url, &self.notices)).await;
+        let result = tokio::time::timeout(
+            timeout,
+            fetch::key_set(downloader, &self.url, &self.notices),
+        )
+        .await;
         let url = self.url.as_str();
         match result.unwrap_or(Err(FetchError::Timeout(timeout))) {
             Ok(keys) => {
@@ -166,16 +206,30 @@ impl Provider {
                 let loaded = self.is_loaded();
                 tracing::warn!(provider = url, %why, keeping_last_keys = loaded, "fetching the provider's keys failed");
                 let why = why.to_string();
-                health.report(url, if loaded { KeysState::Stale(why) } else { KeysState::Missing(Some(why)) });
+                health.report(
+                    url,
+                    if loaded {
+                        KeysState::Stale(why)
+                    } else {
+                        KeysState::Missing(Some(why))
+                    },
+                );
                 false
             }
         }
     }
 
     fn store(&self, keys: KeySet) {
-        if self.keys.load().as_ref().is_none_or(|known| !known.equals(&keys)) {
+        if self
+            .keys
+            .load()
+            .as_ref()
+            .is_none_or(|known| !known.equals(&keys))
+        {
             let named = keys.keys.iter().take(MAX_NAMED);
-            let ids: Vec<_> = named.map(|key| jwk::shortened(key.id().unwrap_or("-"), jwk::MAX_SHOWN_ID)).collect();
+            let ids: Vec<_> = named
+                .map(|key| jwk::shortened(key.id().unwrap_or("-"), jwk::MAX_SHOWN_ID))
+                .collect();
             let count = keys.keys.len();
             tracing::info!(provider = %self.url, issuer = keys.issuer, count, ?ids, "provider's keys loaded");
         }
@@ -185,7 +239,9 @@ impl Provider {
 
 impl fmt::Debug for Provider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Provider").field("url", &self.url.as_str()).finish_non_exhaustive()
+        f.debug_struct("Provider")
+            .field("url", &self.url.as_str())
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,4 +1,5 @@
-//! The registry of OpenID providers: one [`Provider`] per discovery URL, however many places use it.
+//! The registry of OpenID providers: one [`Provider`] per discovery URL, however many places use
+//! it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,8 +26,8 @@ pub struct ProvidersConfig {
     pub refresh_interval: Duration,
     /// The least time between two fetches that tokens of an unknown key cause.
     pub unknown_key_interval: Duration,
-    /// The longest one fetch (discovery document and key set together) may take. A request whose token needs the fetch
-    /// waits for it that long at most.
+    /// The longest one fetch (discovery document and key set together) may take. A request whose
+    /// token needs the fetch waits for it that long at most.
     pub fetch_timeout: Duration,
 }
 
@@ -103,7 +104,8 @@ struct Entry {
 }
 
 impl Providers {
-    /// An empty registry. It reports to `ops`: the readiness component `identity keys` and the `token_*` metrics.
+    /// An empty registry. It reports to `ops`: the readiness component `identity keys` and the
+    /// `token_*` metrics.
     ///
     /// # Errors
     /// If the configuration or the HTTP client is unusable.
@@ -121,11 +123,20 @@ impl Providers {
         let metrics = Metrics::default();
         ops.registry(|registry| metrics.register(registry));
         let health = Health::new(ops.readiness("identity keys"));
-        Ok(Self { shared: Arc::new(Shared { config, downloader, metrics, health }), registered: Arc::default() })
+        Ok(Self {
+            shared: Arc::new(Shared {
+                config,
+                downloader,
+                metrics,
+                health,
+            }),
+            registered: Arc::default(),
+        })
     }
 
-    /// Keeps the keys of all providers fresh until `shutdown`, also those of providers that are added later. Without
-    /// it, keys are loaded when the first token needs them, and again only for unknown keys. Needs a tokio runtime.
+    /// Keeps the keys of all providers fresh until `shutdown`, also those of providers that are
+    /// added later. Without it, keys are loaded when the first token needs them, and again only for
+    /// unknown keys. Needs a tokio runtime.
     pub fn spawn_refresh(&self, shutdown: CancellationToken) {
         let mut registered = self.registered.lock();
         if registered.refresh.is_some() {
@@ -141,7 +152,11 @@ impl Providers {
     /// Asks every provider for its keys whenever `requests` changes, until `shutdown` or until
     /// nobody can ask any more: for an operator who knows that a key was withdrawn. Requests go on
     /// meanwhile with the keys that are there. Needs a tokio runtime.
-    pub fn refresh_when_asked(&self, mut requests: watch::Receiver<()>, shutdown: CancellationToken) {
+    pub fn refresh_when_asked(
+        &self,
+        mut requests: watch::Receiver<()>,
+        shutdown: CancellationToken,
+    ) {
         let providers = self.clone();
         let serve = async move {
             while requests.changed().await.is_ok() {
@@ -154,14 +169,18 @@ impl Providers {
     /// Begins to fetch the keys of every provider and returns at once.
     fn refresh_all(&self) {
         let registered = self.registered.lock();
-        tracing::info!(providers = registered.providers.len(), "asking the providers for their keys");
+        tracing::info!(
+            providers = registered.providers.len(),
+            "asking the providers for their keys"
+        );
         for entry in registered.providers.values() {
             let provider = Arc::clone(&entry.provider);
             tokio::spawn(async move { provider.refresh_anew().await });
         }
     }
 
-    /// The provider of a discovery URL, made on first use. Needs a tokio runtime once [`Self::spawn_refresh`] was called.
+    /// The provider of a discovery URL, made on first use. Needs a tokio runtime once
+    /// [`Self::spawn_refresh`] was called.
     ///
     /// # Errors
     /// If `url` is not an absolute http or https URL.
@@ -182,8 +201,9 @@ impl Providers {
         parse(url).map(drop)
     }
 
-    /// Fetches the keys of a provider that is not registered yet and registers it if they came: for a configuration that
-    /// is to replace a working one. A failure leaves no trace, in readiness either. Says whether the provider is there.
+    /// Fetches the keys of a provider that is not registered yet and registers it if they came: for
+    /// a configuration that is to replace a working one. A failure leaves no trace, in readiness
+    /// either. Says whether the provider is there.
     ///
     /// # Errors
     /// If `url` is not an absolute http or https URL.
@@ -201,10 +221,13 @@ impl Providers {
         Ok(true)
     }
 
-    /// Forgets all providers but those of `urls`: their keys are not fetched any more, and readiness does not wait for
-    /// them. Whoever still holds one can use it.
+    /// Forgets all providers but those of `urls`: their keys are not fetched any more, and
+    /// readiness does not wait for them. Whoever still holds one can use it.
     pub fn retain<'u>(&self, urls: impl IntoIterator<Item = &'u str>) {
-        let kept: Vec<Url> = urls.into_iter().filter_map(|url| Url::parse(url).ok()).collect();
+        let kept: Vec<Url> = urls
+            .into_iter()
+            .filter_map(|url| Url::parse(url).ok())
+            .collect();
         self.registered.lock().providers.retain(|url, entry| {
             let keep = kept.contains(url);
             if !keep {
@@ -226,18 +249,31 @@ impl Providers {
             tracing::warn!(provider = %url, "keys are fetched without TLS: whoever is on the way can replace them");
         }
         self.shared.health.add(url.as_str(), provider.state());
-        let stop = registered.refresh.as_ref().map_or_else(CancellationToken::new, CancellationToken::child_token);
+        let stop = registered
+            .refresh
+            .as_ref()
+            .map_or_else(CancellationToken::new, CancellationToken::child_token);
         if registered.refresh.is_some() {
             tokio::spawn(Arc::clone(&provider).keep_fresh(stop.clone()));
         }
-        registered.providers.insert(url, Entry { provider: Arc::clone(&provider), stop });
+        registered.providers.insert(
+            url,
+            Entry {
+                provider: Arc::clone(&provider),
+                stop,
+            },
+        );
         provider
     }
 
     /// Whether the keys of every provider have been loaded once.
     #[must_use]
     pub fn all_loaded(&self) -> bool {
-        self.registered.lock().providers.values().all(|entry| entry.provider.is_loaded())
+        self.registered
+            .lock()
+            .providers
+            .values()
+            .all(|entry| entry.provider.is_loaded())
     }
 
     /// The counters this registry registered, for [`ValidatorConfig`](crate::ValidatorConfig).
@@ -248,14 +284,20 @@ impl Providers {
 }
 
 fn parse(url: &str) -> Result<Url, ProvidersError> {
-    let unusable = |why: String| ProvidersError::Url { url: url.to_owned(), why };
+    let unusable = |why: String| ProvidersError::Url {
+        url: url.to_owned(),
+        why,
+    };
     let parsed = Url::parse(url).map_err(|why| unusable(why.to_string()))?;
     if !is_http(&parsed) {
         return Err(unusable(format!("its scheme is `{}`", parsed.scheme())));
     }
     // It would show in logs, metrics and on the operations port.
     if !parsed.username().is_empty() || parsed.password().is_some() {
-        return Err(ProvidersError::Url { url: "…".into(), why: "it contains a user name or password".into() });
+        return Err(ProvidersError::Url {
+            url: "…".into(),
+            why: "it contains a user name or password".into(),
+        });
     }
     Ok(parsed)
 }

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
-/// The demands of one call. Values may come from expressions, so they are passed with every call and never cached.
+/// The demands of one call. Values may come from expressions, so they are passed with every call
+/// and never cached.
 #[derive(Debug, Clone, Copy)]
 pub struct Requirements<'a> {
     /// Accepted audiences, any one matches; empty: not checked.
@@ -15,7 +16,8 @@ pub struct Requirements<'a> {
     pub required_claims: &'a [RequiredClaim],
     /// Whether `exp` must be present.
     pub require_expiration: bool,
-    /// Whether a token of algorithm `none` is refused. A token that has a signature is verified in any case.
+    /// Whether a token of algorithm `none` is refused. A token that has a signature is verified in
+    /// any case.
     pub require_signed: bool,
     /// How far the clocks of issuer and validator may be apart.
     pub clock_skew: Duration,

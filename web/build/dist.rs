@@ -1,4 +1,5 @@
-//! Which files of a folder are served, and the table of them as Rust. Used by the build and tested by `tests/dist.rs`.
+//! Which files of a folder are served, and the table of them as Rust. Used by the build and tested
+//! by `tests/dist.rs`.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -26,8 +27,8 @@ impl File {
     }
 }
 
-/// The files below `folder` in order, hidden ones aside. None if there is no `index.html`: then it was not built, or
-/// is being built.
+/// The files below `folder` in order, hidden ones aside. None if there is no `index.html`: then it
+/// was not built, or is being built.
 pub(crate) fn collect(folder: &Path) -> io::Result<Vec<File>> {
     if !folder.join("index.html").is_file() {
         return Ok(Vec::new());
@@ -37,14 +38,19 @@ pub(crate) fn collect(folder: &Path) -> io::Result<Vec<File>> {
     names.sort();
     let there = |name: String| names.binary_search(&name).is_ok();
     let is_compressed = |name: &str| {
-        let plain = name.strip_suffix(".br").or_else(|| name.strip_suffix(".gz"));
+        let plain = name
+            .strip_suffix(".br")
+            .or_else(|| name.strip_suffix(".gz"));
         plain.is_some_and(|plain| there(plain.to_owned()))
     };
-    let files = names.iter().filter(|name| !is_compressed(name)).map(|name| File {
-        name: name.clone(),
-        brotli: there(format!("{name}.br")),
-        gzip: there(format!("{name}.gz")),
-    });
+    let files = names
+        .iter()
+        .filter(|name| !is_compressed(name))
+        .map(|name| File {
+            name: name.clone(),
+            brotli: there(format!("{name}.br")),
+            gzip: there(format!("{name}.gz")),
+        });
     Ok(files.collect())
 }
 
@@ -52,7 +58,10 @@ fn walk(folder: &Path, prefix: &str, names: &mut Vec<String>) -> io::Result<()> 
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let name = entry.file_name().into_string().map_err(|name| {
-            io::Error::new(io::ErrorKind::InvalidData, format!("the name {} is not UTF-8", name.display()))
+            io::Error::new(
+                io::ErrorKind::InvalidData,
+                format!("the name {} is not UTF-8", name.display()),
+            )
         })?;
         if name.starts_with('.') {
             continue;
@@ -71,11 +80,29 @@ fn walk(folder: &Path, prefix: &str, names: &mut Vec<String>) -> io::Result<()> 
 pub(crate) fn table(files: &[File], folder: &Path) -> String {
     let mut text = String::from("&[\n");
     for File { name, brotli, gzip } in files {
-        let include = |ending| format!("include_bytes!({:?})", folder.join(format!("{name}{ending}")));
-        let optional = |there, ending| if there { format!("Some({})", include(ending)) } else { "None".to_owned() };
-        let (plain, brotli, gzip) = (include(""), optional(*brotli, ".br"), optional(*gzip, ".gz"));
-        writeln!(text, "File {{ name: {name:?}, plain: {plain}, brotli: {brotli}, gzip: {gzip} }},")
-            .expect("writing to a String does not fail");
+        let include = |ending| {
+            format!(
+                "include_bytes!({:?})",
+                folder.join(format!("{name}{ending}"))
+            )
+        };
+        let optional = |there, ending| {
+            if there {
+                format!("Some({})", include(ending))
+            } else {
+                "None".to_owned()
+            }
+        };
+        let (plain, brotli, gzip) = (
+            include(""),
+            optional(*brotli, ".br"),
+            optional(*gzip, ".gz"),
+        );
+        writeln!(
+            text,
+            "File {{ name: {name:?}, plain: {plain}, brotli: {brotli}, gzip: {gzip} }},"
+        )
+        .expect("writing to a String does not fail");
     }
     text.push(']');
     text

@@ -16,7 +16,10 @@ impl Config {
     /// The files embedded in this build, with these settings.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
-        Self { settings, files: files::EMBEDDED }
+        Self {
+            settings,
+            files: files::EMBEDDED,
+        }
     }
 
     /// Whether there is anything to serve: false if the browser app was not built before weir was.

@@ -1,10 +1,15 @@
-//! The media type of a file, by its name's ending. With `nosniff` a wrong one means that a browser refuses the file.
+//! The media type of a file, by its name's ending. With `nosniff` a wrong one means that a browser
+//! refuses the file.
 
 use http::HeaderValue;
 
 /// The type of the file called `name`.
 pub(crate) fn of(name: &str) -> HeaderValue {
-    let ending = name.rsplit(['.', '/']).next().unwrap_or_default().to_ascii_lowercase();
+    let ending = name
+        .rsplit(['.', '/'])
+        .next()
+        .unwrap_or_default()
+        .to_ascii_lowercase();
     HeaderValue::from_static(match ending.as_str() {
         "html" => "text/html; charset=utf-8",
         "css" => "text/css; charset=utf-8",

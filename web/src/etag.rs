@@ -1,4 +1,5 @@
-//! Entity tags: strong, made of the content, so that they outlive a restart and are equal on every replica.
+//! Entity tags: strong, made of the content, so that they outlive a restart and are equal on every
+//! replica.
 
 use aws_lc_rs::digest::{SHA256, digest};
 use http::{HeaderMap, HeaderValue, header};
@@ -9,17 +10,26 @@ const LENGTH: usize = 16;
 /// The tag of these bytes. Compressed forms of a file are other bytes, so they have other tags.
 pub(crate) fn of(content: &[u8]) -> HeaderValue {
     let hash = digest(&SHA256, content);
-    let text: String = hash.as_ref()[..LENGTH].iter().map(|byte| format!("{byte:02x}")).collect();
+    let text: String = hash.as_ref()[..LENGTH]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     HeaderValue::try_from(format!("\"{text}\"")).expect("hexadecimal digits are text")
 }
 
 /// Whether the client says that it has this content already (RFC 9110, 13.1.2: compared weakly).
 pub(crate) fn is_known(headers: &HeaderMap, tag: &HeaderValue) -> bool {
-    let known = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-    known.flat_map(|list| list.split(',')).map(str::trim).any(|known| {
-        let opaque = known.strip_prefix("W/").unwrap_or(known);
-        known == "*" || opaque.as_bytes() == tag.as_bytes()
-    })
+    let known = headers
+        .get_all(header::IF_NONE_MATCH)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
+    known
+        .flat_map(|list| list.split(','))
+        .map(str::trim)
+        .any(|known| {
+            let opaque = known.strip_prefix("W/").unwrap_or(known);
+            known == "*" || opaque.as_bytes() == tag.as_bytes()
+        })
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! Serves the browser app and the developer console.
 //!
-//! Their files are built by npm, embedded when this crate is built, and served from memory: there is no file system
-//! behind an address. One build serves any provider, because the page reads its [`Settings`] from `/config.json`.
-//! [`run()`] starts it.
+//! Their files are built by npm, embedded when this crate is built, and served from memory: there
+//! is no file system behind an address. One build serves any provider, because the page reads its
+//! [`Settings`] from `/config.json`. [`run()`] starts it.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod accept;

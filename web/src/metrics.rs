@@ -30,13 +30,27 @@ pub(crate) struct Metrics {
 impl Metrics {
     pub(crate) fn register(ops: &Ops) -> Self {
         let metrics = Self::default();
-        // Every outcome is there from the start: a rate over a series that begins at 1 misses the first.
-        for outcome in ["served", "not_modified", "redirected", "not_found", "not_allowed", "not_built"] {
-            metrics.requests.get_or_create_owned(&[("outcome", outcome)]);
+        // Every outcome is there from the start: a rate over a series that begins at 1 misses the
+        // first.
+        for outcome in [
+            "served",
+            "not_modified",
+            "redirected",
+            "not_found",
+            "not_allowed",
+            "not_built",
+        ] {
+            metrics
+                .requests
+                .get_or_create_owned(&[("outcome", outcome)]);
         }
         ops.registry(|registry| {
             let registry = registry.sub_registry_with_prefix("web");
-            registry.register("requests", "Requests, by how they were answered", metrics.requests.clone());
+            registry.register(
+                "requests",
+                "Requests, by how they were answered",
+                metrics.requests.clone(),
+            );
         });
         metrics
     }

@@ -9,12 +9,16 @@ use crate::metrics::Metrics;
 use crate::server;
 use crate::site::{NOT_BUILT, Site};
 
-/// Serves the browser app until `shutdown`, then lets answers under way end. Without built files it runs too, is not
-/// ready, and says how to build them.
+/// Serves the browser app until `shutdown`, then lets answers under way end. Without built files it
+/// runs too, is not ready, and says how to build them.
 ///
 /// # Errors
 /// If the operations listener fails.
-pub async fn run(config: Config, listeners: Listeners, shutdown: CancellationToken) -> Result<(), Error> {
+pub async fn run(
+    config: Config,
+    listeners: Listeners,
+    shutdown: CancellationToken,
+) -> Result<(), Error> {
     let ops = Ops::new("web");
     let metrics = Metrics::register(&ops);
     let site = Site::new(&config);
@@ -28,7 +32,10 @@ pub async fn run(config: Config, listeners: Listeners, shutdown: CancellationTok
     }
     let operations = async {
         match listeners.ops {
-            Some(listener) => ops.serve(listener, shutdown.clone()).await.map_err(Error::Operations),
+            Some(listener) => ops
+                .serve(listener, shutdown.clone())
+                .await
+                .map_err(Error::Operations),
             None => Ok(()),
         }
     };

@@ -1,8 +1,8 @@
 //! The headers that every answer has, whatever it says.
 //!
-//! There is no `Cross-Origin-Opener-Policy` on purpose: the developer console's sign-in is a pop-up that talks to the
-//! page that opened it, which that header would cut off. Framing is what it would guard against besides, and
-//! `frame-ancestors` does.
+//! There is no `Cross-Origin-Opener-Policy` on purpose: the developer console's sign-in is a pop-up
+//! that talks to the page that opened it, which that header would cut off. Framing is what it would
+//! guard against besides, and `frame-ancestors` does.
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
@@ -12,11 +12,18 @@ const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resour
 
 /// The headers for a browser app with these settings.
 pub(crate) fn headers(settings: &Settings) -> HeaderMap {
-    let policy = HeaderValue::try_from(content_security_policy(settings)).expect("origins are text");
+    let policy =
+        HeaderValue::try_from(content_security_policy(settings)).expect("origins are text");
     HeaderMap::from_iter([
         (header::CONTENT_SECURITY_POLICY, policy),
-        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-        (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+        (
+            header::X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        ),
+        (
+            header::REFERRER_POLICY,
+            HeaderValue::from_static("no-referrer"),
+        ),
         (RESOURCE_POLICY, HeaderValue::from_static("same-origin")),
     ])
 }

@@ -35,21 +35,36 @@ const STALL: Duration = Duration::from_secs(30);
 /// How long answers under way may go on when the role stops.
 const DRAIN: Duration = Duration::from_secs(5);
 
-/// How long to wait after the system refused a connection, which is when it is out of file descriptors or memory.
+/// How long to wait after the system refused a connection, which is when it is out of file
+/// descriptors or memory.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves until `shutdown`, then lets answers under way end.
-pub(crate) async fn serve(listener: TcpListener, site: Site, metrics: Metrics, shutdown: CancellationToken) {
+pub(crate) async fn serve(
+    listener: TcpListener,
+    site: Site,
+    metrics: Metrics,
+    shutdown: CancellationToken,
+) {
     let site = Arc::new(site);
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
     let accepting = async {
         loop {
-            let place = Arc::clone(&places).acquire_owned().await.expect("the semaphore is never closed");
+            let place = Arc::clone(&places)
+                .acquire_owned()
+                .await
+                .expect("the semaphore is never closed");
             let (stream, peer) = accept(&listener).await;
             while connections.try_join_next().is_some() {}
-            let connection = serve_connection(stream, peer, Arc::clone(&site), metrics.clone(), graceful.watcher());
+            let connection = serve_connection(
+                stream,
+                peer,
+                Arc::clone(&site),
+                metrics.clone(),
+                graceful.watcher(),
+            );
             connections.spawn(async move {
                 connection.await;
                 drop(place);
@@ -61,7 +76,10 @@ pub(crate) async fn serve(listener: TcpListener, site: Site, metrics: Metrics, s
         () = shutdown.cancelled() => {}
     }
     drop(listener);
-    if tokio::time::timeout(DRAIN, graceful.shutdown()).await.is_err() {
+    if tokio::time::timeout(DRAIN, graceful.shutdown())
+        .await
+        .is_err()
+    {
         tracing::warn!(limit = ?DRAIN, "answers still under way are cut off");
     }
     connections.shutdown().await;
@@ -80,11 +98,18 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     }
 }
 
-async fn serve_connection(stream: TcpStream, peer: SocketAddr, site: Arc<Site>, metrics: Metrics, watcher: Watcher) {
+async fn serve_connection(
+    stream: TcpStream,
+    peer: SocketAddr,
+    site: Arc<Site>,
+    metrics: Metrics,
+    watcher: Watcher,
+) {
     // The end of an answer should not wait for a packet to fill.
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request: Request<Incoming>| {
-        let (outcome, response) = site.answer(request.method(), request.uri().path(), request.headers());
+        let (outcome, response) =
+            site.answer(request.method(), request.uri().path(), request.headers());
         metrics.request(outcome);
         tracing::debug!(method = %request.method(), path = request.uri().path(), status = response.status().as_u16());
         async move { Ok::<_, Infallible>(response) }

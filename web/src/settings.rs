@@ -34,8 +34,8 @@ pub struct Settings {
 pub struct Api {
     /// What "Call API" asks for, at the gateway.
     pub url: HttpUrl,
-    /// Whether calls begin a trace, which they do unless this is `false`: for gateways whose `cors` policy does not allow
-    /// the header `traceparent`.
+    /// Whether calls begin a trace, which they do unless this is `false`: for gateways whose `cors`
+    /// policy does not allow the header `traceparent`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<bool>,
 }
@@ -61,7 +61,8 @@ pub struct Oidc {
 pub enum Provider {
     /// The address that `/.well-known/openid-configuration` is appended to.
     Authority(HttpUrl),
-    /// The whole address of the discovery document, for those with a query, such as Azure AD B2C's `?p=`.
+    /// The whole address of the discovery document, for those with a query, such as Azure AD B2C's
+    /// `?p=`.
     MetadataUrl(HttpUrl),
 }
 
@@ -110,7 +111,9 @@ impl TryFrom<OidcText> for Oidc {
             (Some(authority), None) => Provider::Authority(authority),
             (None, Some(url)) => Provider::MetadataUrl(url),
             (None, None) => return Err("oidc names no provider; write authority or metadataUrl"),
-            (Some(_), Some(_)) => return Err("oidc has authority and metadataUrl; write one of them"),
+            (Some(_), Some(_)) => {
+                return Err("oidc has authority and metadataUrl; write one of them");
+            }
         };
         if text.client_id.trim().is_empty() {
             return Err("clientId is empty; write the application's id at the provider");
@@ -185,9 +188,14 @@ impl Settings {
         let mut text = Vec::new();
         File::open(path)
             .and_then(|file| file.take(MAX_LENGTH + 1).read_to_end(&mut text))
-            .map_err(|source| SettingsError::Read { path: path.to_owned(), source })?;
+            .map_err(|source| SettingsError::Read {
+                path: path.to_owned(),
+                source,
+            })?;
         if text.len() as u64 > MAX_LENGTH {
-            return Err(SettingsError::TooLong { path: path.to_owned() });
+            return Err(SettingsError::TooLong {
+                path: path.to_owned(),
+            });
         }
         // Some editors put a byte order mark in front.
         let text = text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&text);
@@ -196,7 +204,13 @@ impl Settings {
 
     /// The origins that the page calls.
     pub(crate) fn origins(&self) -> impl Iterator<Item = &str> {
-        [&self.api.url, self.oidc.provider.url(), &self.console.openapi_url].into_iter().map(HttpUrl::origin)
+        [
+            &self.api.url,
+            self.oidc.provider.url(),
+            &self.console.openapi_url,
+        ]
+        .into_iter()
+        .map(HttpUrl::origin)
     }
 }
 
@@ -206,7 +220,12 @@ fn invalid(path: &Path, error: &serde_json::Error) -> SettingsError {
     // The position is told in front, where editors look for it.
     let suffix = format!(" at line {} column {}", error.line(), error.column());
     let problem = text.strip_suffix(&suffix).unwrap_or(&text).to_owned();
-    SettingsError::Invalid { path: path.to_owned(), line, column, problem }
+    SettingsError::Invalid {
+        path: path.to_owned(),
+        line,
+        column,
+        problem,
+    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! A socket that gives up on a peer that does not take what is sent to it: one that asks for a large file and never
-//! reads would hold its place among the connections for ever.
+//! A socket that gives up on a peer that does not take what is sent to it: one that asks for a
+//! large file and never reads would hold its place among the connections for ever.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -19,16 +19,26 @@ pub(crate) struct Impatient<S> {
 
 impl<S> Impatient<S> {
     pub(crate) fn new(inner: S, patience: Duration) -> Self {
-        Self { inner, patience, waiting: None }
+        Self {
+            inner,
+            patience,
+            waiting: None,
+        }
     }
 
-    fn watch<T>(&mut self, cx: &mut Context<'_>, write: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+    fn watch<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        write: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
         if write.is_ready() {
             self.waiting = None;
             return write;
         }
         let patience = self.patience;
-        let waiting = self.waiting.get_or_insert_with(|| Box::pin(sleep(patience)));
+        let waiting = self
+            .waiting
+            .get_or_insert_with(|| Box::pin(sleep(patience)));
         ready!(waiting.as_mut().poll(cx));
         // Should it be asked once more, it waits again instead of polling a timer that has run out.
         waiting.as_mut().reset(Instant::now() + patience);
@@ -37,13 +47,21 @@ impl<S> Impatient<S> {
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Impatient<S> {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         Pin::new(&mut self.get_mut().inner).poll_read(cx, buf)
     }
 }
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Impatient<S> {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let write = Pin::new(&mut this.inner).poll_write(cx, buf);
         this.watch(cx, write)
@@ -88,9 +106,15 @@ mod tests {
     async fn a_peer_that_never_reads_is_given_up() {
         let (ours, _theirs) = duplex(16);
         let start = Instant::now();
-        let error = Impatient::new(ours, PATIENCE).write_all(&[0; 64]).await.unwrap_err();
+        let error = Impatient::new(ours, PATIENCE)
+            .write_all(&[0; 64])
+            .await
+            .unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
-        assert!(start.elapsed() >= PATIENCE, "the clock is paused: this is exact");
+        assert!(
+            start.elapsed() >= PATIENCE,
+            "the clock is paused: this is exact"
+        );
     }
 
     #[tokio::test(start_paused = true)]
@@ -103,7 +127,10 @@ mod tests {
                 total += theirs.read(&mut [0; 16]).await.unwrap();
             }
         });
-        Impatient::new(ours, PATIENCE).write_all(&[0; 64]).await.unwrap();
+        Impatient::new(ours, PATIENCE)
+            .write_all(&[0; 64])
+            .await
+            .unwrap();
         reader.await.unwrap();
     }
 }

@@ -28,9 +28,16 @@ fn compressed_files_belong_to_the_plain_ones_beside_them() {
     for name in names {
         write(folder.path(), name);
     }
-    let file = |name: &str, brotli, gzip| dist::File { name: name.to_owned(), brotli, gzip };
-    let expected =
-        [file("alone.gz", false, false), file("assets/app-1.js", false, true), file("index.html", true, true)];
+    let file = |name: &str, brotli, gzip| dist::File {
+        name: name.to_owned(),
+        brotli,
+        gzip,
+    };
+    let expected = [
+        file("alone.gz", false, false),
+        file("assets/app-1.js", false, true),
+        file("index.html", true, true),
+    ];
     let files = dist::collect(folder.path()).unwrap();
     assert_eq!(files, expected);
     assert_eq!(files[1].names(), ["assets/app-1.js", "assets/app-1.js.gz"]);

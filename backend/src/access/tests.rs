@@ -9,11 +9,16 @@ fn networks(texts: &[&str]) -> Vec<IpNet> {
 }
 
 fn rule(priority: u32, action: Action, texts: &[&str]) -> Rule {
-    Rule { priority, action, ..Rule::allow(networks(texts)) }
+    Rule {
+        priority,
+        action,
+        ..Rule::allow(networks(texts))
+    }
 }
 
 fn allows(rules: &[Rule], unmatched: Option<Action>, peer: &str) -> bool {
-    AccessRestrictions::new(rules.to_vec(), unmatched).allows(peer.parse().unwrap(), &HeaderMap::new())
+    AccessRestrictions::new(rules.to_vec(), unmatched)
+        .allows(peer.parse().unwrap(), &HeaderMap::new())
 }
 
 #[test]
@@ -29,7 +34,10 @@ fn any_rule_denies_all_it_does_not_name() {
     assert!(!allows(&allow, None, "10.0.4.9") && !allows(&allow, None, "::1"));
     let lone_deny = [rule(100, Action::Deny, &["10.0.3.0/24"])];
     assert!(!allows(&lone_deny, None, "10.0.3.9"));
-    assert!(!allows(&lone_deny, None, "192.0.2.1"), "a lone Deny rule denies all");
+    assert!(
+        !allows(&lone_deny, None, "192.0.2.1"),
+        "a lone Deny rule denies all"
+    );
     assert!(allows(&lone_deny, Some(Action::Allow), "192.0.2.1"));
     assert!(!allows(&lone_deny, Some(Action::Allow), "10.0.3.9"));
 }
@@ -37,7 +45,14 @@ fn any_rule_denies_all_it_does_not_name() {
 #[test]
 fn the_lowest_priority_decides_and_equal_ones_in_order() {
     let both = |first: Action, one: u32, second: Action, two: u32| {
-        allows(&[rule(one, first, &["10.0.0.0/8"]), rule(two, second, &["10.0.0.0/8"])], None, "10.1.1.1")
+        allows(
+            &[
+                rule(one, first, &["10.0.0.0/8"]),
+                rule(two, second, &["10.0.0.0/8"]),
+            ],
+            None,
+            "10.1.1.1",
+        )
     };
     assert!(!both(Action::Allow, 200, Action::Deny, 100));
     assert!(both(Action::Allow, 100, Action::Deny, 200));
@@ -66,20 +81,54 @@ fn with_headers(filters: Vec<HeaderFilter>, peer: &str, headers: &[(&'static str
     for (name, value) in headers {
         map.append(*name, value.parse().unwrap());
     }
-    let rules = vec![Rule { headers: filters, ..Rule::allow(networks(&["10.0.0.0/8"])) }];
+    let rules = vec![Rule {
+        headers: filters,
+        ..Rule::allow(networks(&["10.0.0.0/8"]))
+    }];
     AccessRestrictions::new(rules, None).allows(peer.parse().unwrap(), &map)
 }
 
 #[test]
 fn header_filters_narrow_a_rule_and_never_widen_it() {
-    let client = || vec![HeaderFilter::ForwardedFor(networks(&["192.0.2.0/24", "198.51.100.7/32"]))];
-    assert!(with_headers(client(), "10.1.1.1", &[("x-forwarded-for", "192.0.2.9")]));
-    assert!(with_headers(client(), "10.1.1.1", &[("x-forwarded-for", "203.0.113.1, ::ffff:198.51.100.7")]));
-    assert!(with_headers(client(), "10.1.1.1", &[("x-forwarded-for", "bad"), ("x-forwarded-for", "192.0.2.9")]));
-    assert!(!with_headers(client(), "10.1.1.1", &[]), "the header must be there");
-    assert!(!with_headers(client(), "10.1.1.1", &[("x-forwarded-for", "203.0.113.1")]));
-    assert!(!with_headers(client(), "172.16.0.1", &[("x-forwarded-for", "192.0.2.9")]), "the peer must match as well");
-    assert!(!with_headers(vec![], "172.16.0.1", &[("x-forwarded-for", "10.1.1.1")]));
+    let client = || {
+        vec![HeaderFilter::ForwardedFor(networks(&[
+            "192.0.2.0/24",
+            "198.51.100.7/32",
+        ]))]
+    };
+    assert!(with_headers(
+        client(),
+        "10.1.1.1",
+        &[("x-forwarded-for", "192.0.2.9")]
+    ));
+    assert!(with_headers(
+        client(),
+        "10.1.1.1",
+        &[("x-forwarded-for", "203.0.113.1, ::ffff:198.51.100.7")]
+    ));
+    assert!(with_headers(
+        client(),
+        "10.1.1.1",
+        &[("x-forwarded-for", "bad"), ("x-forwarded-for", "192.0.2.9")]
+    ));
+    assert!(
+        !with_headers(client(), "10.1.1.1", &[]),
+        "the header must be there"
+    );
+    assert!(!with_headers(
+        client(),
+        "10.1.1.1",
+        &[("x-forwarded-for", "203.0.113.1")]
+    ));
+    assert!(
+        !with_headers(client(), "172.16.0.1", &[("x-forwarded-for", "192.0.2.9")]),
+        "the peer must match as well"
+    );
+    assert!(!with_headers(
+        vec![],
+        "172.16.0.1",
+        &[("x-forwarded-for", "10.1.1.1")]
+    ));
 }
 
 #[test]
@@ -92,7 +141,15 @@ fn several_filters_must_all_match_and_values_are_alternatives() {
         ]
     };
     let host = ("x-forwarded-host", "B.Example");
-    assert!(with_headers(filters(), "10.1.1.1", &[host, ("x-azure-fdid", "id-2")]));
-    assert!(!with_headers(filters(), "10.1.1.1", &[host, ("x-azure-fdid", "id-3")]));
+    assert!(with_headers(
+        filters(),
+        "10.1.1.1",
+        &[host, ("x-azure-fdid", "id-2")]
+    ));
+    assert!(!with_headers(
+        filters(),
+        "10.1.1.1",
+        &[host, ("x-azure-fdid", "id-3")]
+    ));
     assert!(!with_headers(filters(), "10.1.1.1", &[host]));
 }

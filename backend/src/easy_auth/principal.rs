@@ -15,11 +15,23 @@ const ROLE_TYPE: &str = "http://schemas.microsoft.com/ws/2008/06/identity/claims
 
 /// Claims that reach a function under a longer name than they have in the token.
 const RENAMED: [(&str, &str); 5] = [
-    ("sub", "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/nameidentifier"),
-    ("oid", "http://schemas.microsoft.com/identity/claims/objectidentifier"),
+    (
+        "sub",
+        "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/nameidentifier",
+    ),
+    (
+        "oid",
+        "http://schemas.microsoft.com/identity/claims/objectidentifier",
+    ),
     ("scp", "http://schemas.microsoft.com/identity/claims/scope"),
-    ("given_name", "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/givenname"),
-    ("family_name", "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/surname"),
+    (
+        "given_name",
+        "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/givenname",
+    ),
+    (
+        "family_name",
+        "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/surname",
+    ),
 ];
 
 /// Where the user's name is looked for: what identifies the person best comes first.
@@ -62,25 +74,45 @@ impl Principal {
     /// The caller that a validated token names.
     pub(super) fn of(jwt: &Jwt) -> Self {
         let first = |names: &[&str]| {
-            let values = names.iter().filter_map(|name| jwt.claim_values(name)?.into_iter().next());
-            values.map(|value| value.into_owned()).find(|value| !value.is_empty()).unwrap_or_default()
+            let values = names
+                .iter()
+                .filter_map(|name| jwt.claim_values(name)?.into_iter().next());
+            values
+                .map(|value| value.into_owned())
+                .find(|value| !value.is_empty())
+                .unwrap_or_default()
         };
         let claims = jwt.claims.keys().flat_map(|name| {
-            let typ = RENAMED.iter().find(|(short, _)| short == name).map_or(name.as_str(), |(_, long)| long);
+            let typ = RENAMED
+                .iter()
+                .find(|(short, _)| short == name)
+                .map_or(name.as_str(), |(_, long)| long);
             let values = jwt.claim_values(name).unwrap_or_default();
-            values.into_iter().map(|value| Claim { name: typ.to_owned(), value: value.into_owned() })
+            values.into_iter().map(|value| Claim {
+                name: typ.to_owned(),
+                value: value.into_owned(),
+            })
         });
-        Self { id: first(&ID_CLAIMS), name: first(&NAME_CLAIMS), claims: claims.collect() }
+        Self {
+            id: first(&ID_CLAIMS),
+            name: first(&NAME_CLAIMS),
+            claims: claims.collect(),
+        }
     }
 
     /// The value of `X-MS-CLIENT-PRINCIPAL`: base64 of JSON.
     fn encoded(&self) -> String {
-        let encoded = Encoded { auth_typ: PROVIDER, claims: &self.claims, name_typ: NAME_TYPE, role_typ: ROLE_TYPE };
+        let encoded = Encoded {
+            auth_typ: PROVIDER,
+            claims: &self.claims,
+            name_typ: NAME_TYPE,
+            role_typ: ROLE_TYPE,
+        };
         STANDARD.encode(serde_json::to_vec(&encoded).expect("names and texts are always JSON"))
     }
 
-    /// Sets the identity headers. One that cannot be a header value, such as a name with a line break, stays away;
-    /// `X-MS-CLIENT-PRINCIPAL` has it in any case.
+    /// Sets the identity headers. One that cannot be a header value, such as a name with a line
+    /// break, stays away; `X-MS-CLIENT-PRINCIPAL` has it in any case.
     pub(crate) fn write_to(&self, headers: &mut HeaderMap) {
         let mut set = |name: HeaderName, value: &str| {
             if let Ok(value) = HeaderValue::from_str(value)
@@ -105,8 +137,13 @@ mod tests {
     use super::*;
 
     fn principal(claims: Value) -> Principal {
-        let Value::Object(claims) = claims else { panic!("claims are an object") };
-        Principal::of(&Jwt { header: Map::new(), claims })
+        let Value::Object(claims) = claims else {
+            panic!("claims are an object")
+        };
+        Principal::of(&Jwt {
+            header: Map::new(),
+            claims,
+        })
     }
 
     fn decoded(headers: &HeaderMap) -> Value {
@@ -128,11 +165,26 @@ mod tests {
         assert_eq!(json["auth_typ"], "aad");
         let claims = json["claims"].as_array().unwrap();
         let has = |typ: &str, val: &str| claims.contains(&json!({ "typ": typ, "val": val }));
-        assert!(has("http://schemas.xmlsoap.org/ws/2005/05/identity/claims/nameidentifier", "alice-id"));
-        assert!(has("http://schemas.microsoft.com/identity/claims/objectidentifier", "object"));
-        assert!(has("http://schemas.microsoft.com/identity/claims/scope", "Hello"));
-        assert!(has("http://schemas.xmlsoap.org/ws/2005/05/identity/claims/givenname", "Alice"));
-        assert!(has("http://schemas.xmlsoap.org/ws/2005/05/identity/claims/surname", "Liddell"));
+        assert!(has(
+            "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/nameidentifier",
+            "alice-id"
+        ));
+        assert!(has(
+            "http://schemas.microsoft.com/identity/claims/objectidentifier",
+            "object"
+        ));
+        assert!(has(
+            "http://schemas.microsoft.com/identity/claims/scope",
+            "Hello"
+        ));
+        assert!(has(
+            "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/givenname",
+            "Alice"
+        ));
+        assert!(has(
+            "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/surname",
+            "Liddell"
+        ));
         assert!(has("emails", "alice@example.com") && has("emails", "a@example.com"));
         assert!(has("name", "Alice") && has("exp", "1700000000"));
         assert_eq!(claims.len(), 9);
@@ -141,10 +193,14 @@ mod tests {
     #[test]
     fn a_value_that_cannot_be_a_header_is_left_out_and_never_splits_one() {
         let mut headers = HeaderMap::new();
-        principal(json!({ "sub": "a\r\nx-ms-client-principal-id: b", "name": "Zoë" })).write_to(&mut headers);
+        principal(json!({ "sub": "a\r\nx-ms-client-principal-id: b", "name": "Zoë" }))
+            .write_to(&mut headers);
         assert!(!headers.contains_key(PRINCIPAL_ID));
         assert_eq!(headers[PRINCIPAL_NAME].as_bytes(), "Zoë".as_bytes());
-        assert_eq!(decoded(&headers)["claims"][0]["val"], "a\r\nx-ms-client-principal-id: b");
+        assert_eq!(
+            decoded(&headers)["claims"][0]["val"],
+            "a\r\nx-ms-client-principal-id: b"
+        );
     }
 
     #[test]

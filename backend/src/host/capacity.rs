@@ -1,7 +1,7 @@
 //! How many requests run and wait at a time.
 //!
-//! Only requests with a valid token and key count: others cost next to nothing and must not be able to use up the
-//! places of those.
+//! Only requests with a valid token and key count: others cost next to nothing and must not be able
+//! to use up the places of those.
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
@@ -13,7 +13,10 @@ pub(super) struct Capacity {
 
 impl Capacity {
     pub(super) fn new(executing: usize, outstanding: usize) -> Self {
-        Self { outstanding: Semaphore::new(outstanding), executing: Semaphore::new(executing) }
+        Self {
+            outstanding: Semaphore::new(outstanding),
+            executing: Semaphore::new(executing),
+        }
     }
 
     /// A place among the outstanding requests, if there is one.
@@ -23,6 +26,9 @@ impl Capacity {
 
     /// Waits for a turn to run, first come first served.
     pub(super) async fn run(&self) -> SemaphorePermit<'_> {
-        self.executing.acquire().await.expect("the semaphore is never closed")
+        self.executing
+            .acquire()
+            .await
+            .expect("the semaphore is never closed")
     }
 }

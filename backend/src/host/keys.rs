@@ -12,22 +12,33 @@ use crate::function::Level;
 const KEY_HEADER: HeaderName = HeaderName::from_static("x-functions-key");
 const KEY_PARAMETER: &str = "code";
 
-/// The keys as digests: all of one length, so that a comparison takes as long for any guess, whatever its length.
+/// The keys as digests: all of one length, so that a comparison takes as long for any guess,
+/// whatever its length.
 pub(super) struct Keys {
     function: Vec<[u8; 32]>,
     master: Option<[u8; 32]>,
 }
 
 impl Keys {
-    pub(super) fn new(function: &[SecretString], master: Option<&SecretString>) -> Result<Self, Error> {
+    pub(super) fn new(
+        function: &[SecretString],
+        master: Option<&SecretString>,
+    ) -> Result<Self, Error> {
         if function.is_empty() {
             return Err(Error::NoFunctionKey);
         }
-        if function.iter().chain(master).any(|key| key.expose_secret().trim().is_empty()) {
+        if function
+            .iter()
+            .chain(master)
+            .any(|key| key.expose_secret().trim().is_empty())
+        {
             return Err(Error::EmptyFunctionKey);
         }
         let stored = |key: &SecretString| digest(key.expose_secret());
-        Ok(Self { function: function.iter().map(stored).collect(), master: master.map(stored) })
+        Ok(Self {
+            function: function.iter().map(stored).collect(),
+            master: master.map(stored),
+        })
     }
 
     /// Whether the request may call a function of `level`.
@@ -37,16 +48,21 @@ impl Keys {
             Level::Function => self.function.as_slice(),
             Level::Admin => &[],
         };
-        let Some(given) = given_key(request) else { return false };
+        let Some(given) = given_key(request) else {
+            return false;
+        };
         let given = digest(&given);
         // Every key is compared, so the time does not tell which one was nearly right.
-        let matches = allowed.iter().chain(&self.master).map(|key| key.ct_eq(&given));
+        let matches = allowed
+            .iter()
+            .chain(&self.master)
+            .map(|key| key.ct_eq(&given));
         matches.fold(Choice::from(0), |any, this| any | this).into()
     }
 }
 
-/// The one key a request gives. A header hides the query even if it is wrong or empty, and two of either are none: the
-/// host must not choose.
+/// The one key a request gives. A header hides the query even if it is wrong or empty, and two of
+/// either are none: the host must not choose.
 fn given_key(request: &Parts) -> Option<String> {
     let mut headers = request.headers.get_all(KEY_HEADER).iter();
     match (headers.next(), headers.next()) {
@@ -58,7 +74,9 @@ fn given_key(request: &Parts) -> Option<String> {
 
 fn key_in_query(uri: &Uri) -> Option<String> {
     let pairs = url::form_urlencoded::parse(uri.query()?.as_bytes());
-    let mut codes = pairs.filter(|(name, _)| name.eq_ignore_ascii_case(KEY_PARAMETER)).map(|(_, value)| value);
+    let mut codes = pairs
+        .filter(|(name, _)| name.eq_ignore_ascii_case(KEY_PARAMETER))
+        .map(|(_, value)| value);
     match (codes.next(), codes.next()) {
         (Some(one), None) => Some(one.into_owned()),
         _ => None,
@@ -83,7 +101,9 @@ mod tests {
     }
 
     fn request(uri: &str, headers: &[&str]) -> Parts {
-        let builder = headers.iter().fold(Request::get(uri), |builder, key| builder.header("X-Functions-Key", *key));
+        let builder = headers.iter().fold(Request::get(uri), |builder, key| {
+            builder.header("X-Functions-Key", *key)
+        });
         builder.body(()).unwrap().into_parts().0
     }
 
@@ -95,10 +115,18 @@ mod tests {
     fn any_function_key_opens_and_the_master_key_opens_everything() {
         for key in ["first", "second+/=", "master"] {
             assert!(opens(Level::Function, "/api/hello", &[key]), "{key}");
-            assert_eq!(opens(Level::Admin, "/api/hello", &[key]), key == "master", "{key}");
+            assert_eq!(
+                opens(Level::Admin, "/api/hello", &[key]),
+                key == "master",
+                "{key}"
+            );
         }
         assert!(opens(Level::Function, "/api/hello?x=1&code=first", &[]));
-        assert!(opens(Level::Function, "/api/hello?Code=second%2B%2F%3D", &[]));
+        assert!(opens(
+            Level::Function,
+            "/api/hello?Code=second%2B%2F%3D",
+            &[]
+        ));
     }
 
     #[test]
@@ -140,6 +168,9 @@ mod tests {
     fn no_key_and_empty_keys_are_refused_at_start() {
         assert!(matches!(Keys::new(&[], None), Err(Error::NoFunctionKey)));
         let empty = [SecretString::from("good"), SecretString::from(" \n")];
-        assert!(matches!(Keys::new(&empty, None), Err(Error::EmptyFunctionKey)));
+        assert!(matches!(
+            Keys::new(&empty, None),
+            Err(Error::EmptyFunctionKey)
+        ));
     }
 }

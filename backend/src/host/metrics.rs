@@ -22,14 +22,30 @@ impl Metrics {
     pub(super) fn new(ops: &Ops) -> Self {
         let histogram: fn() -> Histogram = || Histogram::new(buckets::LATENCY_SECONDS);
         let durations = Family::new_with_constructor(histogram);
-        let metrics = Self { requests: Family::default(), in_flight: Gauge::default(), durations };
+        let metrics = Self {
+            requests: Family::default(),
+            in_flight: Gauge::default(),
+            durations,
+        };
         ops.registry(|registry| {
             let requests = metrics.requests.clone();
-            registry.register("backend_requests", "Requests, by what became of them", requests);
+            registry.register(
+                "backend_requests",
+                "Requests, by what became of them",
+                requests,
+            );
             let in_flight = metrics.in_flight.clone();
-            registry.register("backend_requests_in_flight", "Requests being answered", in_flight);
+            registry.register(
+                "backend_requests_in_flight",
+                "Requests being answered",
+                in_flight,
+            );
             let durations = metrics.durations.clone();
-            registry.register("backend_function_duration_seconds", "Time a function ran", durations);
+            registry.register(
+                "backend_function_duration_seconds",
+                "Time a function ran",
+                durations,
+            );
         });
         metrics
     }
@@ -40,7 +56,9 @@ impl Metrics {
     }
 
     pub(super) fn ran(&self, function: &'static str, time: Duration) {
-        self.durations.get_or_create(&[("function", function)]).observe(time.as_secs_f64());
+        self.durations
+            .get_or_create(&[("function", function)])
+            .observe(time.as_secs_f64());
     }
 
     /// Counts a request as being answered until the value is dropped, also if its client goes away.

@@ -1,5 +1,5 @@
-//! A request's path as decoded segments: the one form in which routes and excluded paths are compared, so that the two
-//! can never understand a path differently.
+//! A request's path as decoded segments: the one form in which routes and excluded paths are
+//! compared, so that the two can never understand a path differently.
 
 use percent_encoding::percent_decode_str;
 
@@ -9,7 +9,8 @@ pub(crate) struct Path {
 }
 
 impl Path {
-    /// `None` for what no route can mean: bytes that are not UTF-8, or dot segments, decoded or not.
+    /// `None` for what no route can mean: bytes that are not UTF-8, or dot segments, decoded or
+    /// not.
     pub(crate) fn decode(path: &str) -> Option<Self> {
         let path = path.strip_prefix('/')?;
         // A trailing slash means the same route.
@@ -18,7 +19,9 @@ impl Path {
             let segment = percent_decode_str(segment).decode_utf8().ok()?.into_owned();
             (segment != "." && segment != "..").then_some(segment)
         });
-        Some(Self { segments: segments.collect::<Option<_>>()? })
+        Some(Self {
+            segments: segments.collect::<Option<_>>()?,
+        })
     }
 
     pub(crate) fn segments(&self) -> &[String] {
@@ -50,7 +53,14 @@ mod tests {
 
     #[test]
     fn what_no_route_can_mean_is_nothing() {
-        for path in ["/api/../hello", "/api/%2e%2E/hello", "/./api", "/api/%ff", "*", ""] {
+        for path in [
+            "/api/../hello",
+            "/api/%2e%2E/hello",
+            "/./api",
+            "/api/%ff",
+            "*",
+            "",
+        ] {
             assert_eq!(segments(path), None, "{path}");
         }
     }

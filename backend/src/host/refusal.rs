@@ -12,7 +12,10 @@ pub(crate) enum Refusal {
     #[error("the address may not connect")]
     Address(IpAddr),
     #[error("no valid token: {reason}")]
-    Token { reason: weir_token::TokenError, challenge: HeaderValue },
+    Token {
+        reason: weir_token::TokenError,
+        challenge: HeaderValue,
+    },
     #[error("the keys to check tokens with were never loaded")]
     KeysUnavailable,
     #[error("no function has this route and method")]
@@ -36,9 +39,9 @@ pub(crate) enum Refusal {
 const FORBIDDEN_ADDRESS: HeaderName = HeaderName::from_static("x-ms-forbidden-ip");
 const SCALE_OUT: HeaderName = HeaderName::from_static("x-function-scaleout");
 
-/// In the shape the gateway's own errors have. A 401 here would tell every caller that its token is bad.
-const KEYS_UNAVAILABLE: &str =
-    r#"{"statusCode":503,"message":"The identity provider's keys are not available yet. Try again later."}"#;
+/// In the shape the gateway's own errors have. A 401 here would tell every caller that its token is
+/// bad.
+const KEYS_UNAVAILABLE: &str = r#"{"statusCode":503,"message":"The identity provider's keys are not available yet. Try again later."}"#;
 
 const FORBIDDEN_PAGE: &str = "<!DOCTYPE html>
 <html lang=\"en\">
@@ -69,12 +72,20 @@ impl Refusal {
     pub(super) fn into_response(self) -> Response<Bytes> {
         match self {
             Self::Address(address) => forbidden(address),
-            Self::Token { challenge, .. } => with(StatusCode::UNAUTHORIZED, header::WWW_AUTHENTICATE, challenge),
+            Self::Token { challenge, .. } => with(
+                StatusCode::UNAUTHORIZED,
+                header::WWW_AUTHENTICATE,
+                challenge,
+            ),
             Self::KeysUnavailable => keys_unavailable(),
             Self::NotFound => empty(StatusCode::NOT_FOUND),
             Self::Key => empty(StatusCode::UNAUTHORIZED),
             // No Retry-After: the platform sends none, and nobody knows when a place is free.
-            Self::Overloaded => with(StatusCode::TOO_MANY_REQUESTS, SCALE_OUT, HeaderValue::from_static("1")),
+            Self::Overloaded => with(
+                StatusCode::TOO_MANY_REQUESTS,
+                SCALE_OUT,
+                HeaderValue::from_static("1"),
+            ),
             Self::BodyTooLarge => empty(StatusCode::PAYLOAD_TOO_LARGE),
             Self::BodyTooSlow => empty(StatusCode::REQUEST_TIMEOUT),
             Self::BodyBroken => empty(StatusCode::BAD_REQUEST),
@@ -103,7 +114,9 @@ fn forbidden(address: IpAddr) -> Response<Bytes> {
     let html = HeaderValue::from_static("text/html; charset=utf-8");
     response.headers_mut().insert(header::CONTENT_TYPE, html);
     // HTTP/1.1 only; HTTP/2 has no reason phrases.
-    response.extensions_mut().insert(ReasonPhrase::from_static(b"Ip Forbidden"));
+    response
+        .extensions_mut()
+        .insert(ReasonPhrase::from_static(b"Ip Forbidden"));
     *response.body_mut() = Bytes::from_static(FORBIDDEN_PAGE.as_bytes());
     response
 }

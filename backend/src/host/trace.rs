@@ -1,5 +1,5 @@
-//! The span of a request, with the attribute names of OpenTelemetry's HTTP conventions. Never the query: it may hold a
-//! function key.
+//! The span of a request, with the attribute names of OpenTelemetry's HTTP conventions. Never the
+//! query: it may hold a function key.
 
 use std::net::IpAddr;
 
@@ -36,7 +36,10 @@ pub(super) fn record_route(method: &Method, function: &Function) {
     let span = Span::current();
     if !span.is_disabled() {
         let route = format!("/api/{}", function.route);
-        weir_telemetry::propagation::rename(&span, format!("{} {route}", semconv::http_span_name(method)));
+        weir_telemetry::propagation::rename(
+            &span,
+            format!("{} {route}", semconv::http_span_name(method)),
+        );
         span.record("http.route", route);
         span.record("faas.name", function.name);
     }
@@ -46,7 +49,8 @@ pub(super) fn record_status(span: &Span, status: StatusCode) {
     span.record("http.response.status_code", status.as_u16());
     // A refusal is the caller's error, not this server's.
     if status.is_server_error() {
-        span.record("otel.status_code", "ERROR").record("error.type", status.as_str());
+        span.record("otel.status_code", "ERROR")
+            .record("error.type", status.as_str());
     }
 }
 
@@ -96,16 +100,28 @@ mod tests {
     fn a_span_names_route_and_status_and_never_the_key() {
         let request = Request::get("/API/Hello?code=top-secret").body(()).unwrap();
         let text = spoken(&request, StatusCode::OK);
-        for part in ["http.route=\"/api/hello\"", "status_code=200", "url.path=\"/API/Hello\"", "127.0.0.1"] {
+        for part in [
+            "http.route=\"/api/hello\"",
+            "status_code=200",
+            "url.path=\"/API/Hello\"",
+            "127.0.0.1",
+        ] {
             assert!(text.contains(part), "{part} in {text}");
         }
-        assert!(!text.contains("top-secret") && !text.contains("ERROR"), "{text}");
+        assert!(
+            !text.contains("top-secret") && !text.contains("ERROR"),
+            "{text}"
+        );
         assert!(spoken(&request, StatusCode::BAD_GATEWAY).contains("ERROR"));
     }
 
     #[test]
     fn an_invented_method_is_not_a_name() {
-        let request = Request::builder().method("BREW-9").uri("/api/hello").body(()).unwrap();
+        let request = Request::builder()
+            .method("BREW-9")
+            .uri("/api/hello")
+            .body(())
+            .unwrap();
         let text = spoken(&request, StatusCode::NOT_FOUND);
         assert!(text.contains("_OTHER") && !text.contains("BREW"), "{text}");
     }

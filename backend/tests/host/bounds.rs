@@ -14,22 +14,40 @@ const SOON: Duration = Duration::from_millis(300);
 #[tokio::test]
 async fn both_versions_of_http_are_spoken() {
     let host = Host::start().await;
-    let two = reqwest::Client::builder().no_proxy().http2_prior_knowledge().build().unwrap();
-    let request = two.get(host.url("/api/hello")).bearer_auth(host.provider.token()).header("x-functions-key", KEY);
+    let two = reqwest::Client::builder()
+        .no_proxy()
+        .http2_prior_knowledge()
+        .build()
+        .unwrap();
+    let request = two
+        .get(host.url("/api/hello"))
+        .bearer_auth(host.provider.token())
+        .header("x-functions-key", KEY);
     let answer = request.send().await.unwrap();
-    assert_eq!((answer.status().as_u16(), answer.version()), (200, http::Version::HTTP_2));
+    assert_eq!(
+        (answer.status().as_u16(), answer.version()),
+        (200, http::Version::HTTP_2)
+    );
     let answer = host.good(Method::GET, "/api/hello").send().await.unwrap();
-    assert_eq!((answer.status().as_u16(), answer.version()), (200, http::Version::HTTP_11));
+    assert_eq!(
+        (answer.status().as_u16(), answer.version()),
+        (200, http::Version::HTTP_11)
+    );
 }
 
 #[tokio::test]
 async fn huge_headers_are_431() {
     let host = Host::start().await;
-    let huge = host.good(Method::GET, "/api/hello").header("x-filler", "x".repeat(100_000));
+    let huge = host
+        .good(Method::GET, "/api/hello")
+        .header("x-filler", "x".repeat(100_000));
     assert_eq!(huge.send().await.unwrap().status(), 431);
     let head = format!("GET /{} HTTP/1.1\r\nHost: a\r\n\r\n", "x".repeat(100_000));
     let answer = host.raw(&head).await;
-    assert!(answer.starts_with("HTTP/1.1 431 ") || answer.starts_with("HTTP/1.1 414 "), "{answer}");
+    assert!(
+        answer.starts_with("HTTP/1.1 431 ") || answer.starts_with("HTTP/1.1 414 "),
+        "{answer}"
+    );
 }
 
 #[tokio::test]
@@ -65,7 +83,11 @@ async fn a_body_that_never_ends_is_408() {
 async fn a_client_that_sends_no_request_is_dropped() {
     let host = Host::start_with(|config| config.limits.header_time = SOON).await;
     // Nothing, half a head, and half a preface of HTTP/2: each stalls another part of the server.
-    for start in ["", "GET /api/hello HTTP/1.1\r\nHost: a\r\n", "PRI * HTTP/2.0\r\n"] {
+    for start in [
+        "",
+        "GET /api/hello HTTP/1.1\r\nHost: a\r\n",
+        "PRI * HTTP/2.0\r\n",
+    ] {
         let answer = host.raw(start).await;
         assert!(!answer.contains(" 200 "), "{start}: {answer}");
     }
@@ -86,12 +108,27 @@ async fn too_many_at_a_time_are_429_without_retry_after() {
     assert_eq!(answer.status(), 429);
     assert_eq!(answer.headers()["x-function-scaleout"], "1");
     assert!(!answer.headers().contains_key("retry-after"));
-    let keyless = client().get(host.url("/api/hello")).bearer_auth(host.provider.token()).send().await.unwrap();
+    let keyless = client()
+        .get(host.url("/api/hello"))
+        .bearer_auth(host.provider.token())
+        .send()
+        .await
+        .unwrap();
     assert_eq!(keyless.status(), 401, "who has no key takes no place");
 
     gate.open.add_permits(1);
-    assert_eq!(first.await.unwrap().unwrap().text().await.unwrap(), "passed");
-    assert_eq!(host.good(Method::GET, "/api/hello").send().await.unwrap().status(), 200);
+    assert_eq!(
+        first.await.unwrap().unwrap().text().await.unwrap(),
+        "passed"
+    );
+    assert_eq!(
+        host.good(Method::GET, "/api/hello")
+            .send()
+            .await
+            .unwrap()
+            .status(),
+        200
+    );
 }
 
 #[tokio::test]
@@ -102,7 +139,9 @@ async fn some_wait_for_their_turn() {
         (config.limits.executing, config.limits.outstanding) = (1, 3);
     })
     .await;
-    let all: Vec<_> = (0..3).map(|_| tokio::spawn(host.good(Method::GET, "/api/gate").send())).collect();
+    let all: Vec<_> = (0..3)
+        .map(|_| tokio::spawn(host.good(Method::GET, "/api/gate").send()))
+        .collect();
     for _ in 0..3 {
         wait_for(&gate.entered).await;
         assert_eq!(gate.entered.available_permits(), 0, "one at a time");
@@ -121,7 +160,14 @@ async fn a_function_that_panics_harms_nobody_else() {
     let answer = host.good(Method::GET, "/api/panics").send().await.unwrap();
     assert_eq!(answer.status(), 500);
     assert!(answer.bytes().await.unwrap().is_empty());
-    assert_eq!(host.good(Method::GET, "/api/hello").send().await.unwrap().status(), 200);
+    assert_eq!(
+        host.good(Method::GET, "/api/hello")
+            .send()
+            .await
+            .unwrap()
+            .status(),
+        200
+    );
 }
 
 #[tokio::test]
@@ -132,7 +178,14 @@ async fn a_function_that_takes_too_long_is_ended() {
         config.limits.function_time = SOON;
     })
     .await;
-    assert_eq!(host.good(Method::GET, "/api/gate").send().await.unwrap().status(), 504);
+    assert_eq!(
+        host.good(Method::GET, "/api/gate")
+            .send()
+            .await
+            .unwrap()
+            .status(),
+        504
+    );
     wait_for(&gate.left).await;
 }
 

@@ -26,17 +26,24 @@ impl Provider {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (key, jwk) = key_pair();
-        let discovery = json!({ "issuer": issuer(address), "jwks_uri": format!("http://{address}/keys") });
+        let discovery =
+            json!({ "issuer": issuer(address), "jwks_uri": format!("http://{address}/keys") });
         let keys = json!({ "keys": [jwk] });
         let app = Router::new()
-            .route("/t/v2.0/.well-known/openid-configuration", get(async move || Json(discovery)))
+            .route(
+                "/t/v2.0/.well-known/openid-configuration",
+                get(async move || Json(discovery)),
+            )
             .route("/keys", get(async move || Json(keys)));
         tokio::spawn(async move { axum::serve(listener, app).await });
         Self { address, key }
     }
 
     pub(crate) fn discovery(&self) -> String {
-        format!("http://{}/t/v2.0/.well-known/openid-configuration?p=B2C_1_x", self.address)
+        format!(
+            "http://{}/t/v2.0/.well-known/openid-configuration?p=B2C_1_x",
+            self.address
+        )
     }
 
     /// A token with the claims of a good one, changed; a claim set to null is left out.
@@ -54,7 +61,10 @@ impl Provider {
     }
 
     fn signed(&self, key: &EncodingKey, changes: &Value) -> String {
-        let header = Header { kid: Some(KEY_ID.to_owned()), ..Header::new(Algorithm::ES256) };
+        let header = Header {
+            kid: Some(KEY_ID.to_owned()),
+            ..Header::new(Algorithm::ES256)
+        };
         jsonwebtoken::encode(&header, &self.claims(changes), key).unwrap()
     }
 
@@ -66,7 +76,10 @@ impl Provider {
         for (name, value) in changes.as_object().unwrap() {
             claims[name] = value.clone();
         }
-        claims.as_object_mut().unwrap().retain(|_, value| !value.is_null());
+        claims
+            .as_object_mut()
+            .unwrap()
+            .retain(|_, value| !value.is_null());
         claims
     }
 }
@@ -77,11 +90,16 @@ fn issuer(address: SocketAddr) -> String {
 
 /// Seconds since 1970.
 pub(crate) fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap()
+        .as_secs()
 }
 
 fn key_pair() -> (EncodingKey, Value) {
-    let pkcs8 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new()).unwrap();
+    let pkcs8 =
+        EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new())
+            .unwrap();
     let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8.as_ref()).unwrap();
     // An uncompressed point: one byte, then both coordinates.
     let (x, y) = pair.public_key().as_ref()[1..].split_at(32);

@@ -17,10 +17,17 @@ async fn requests_under_way_are_answered_and_new_connections_refused() {
     let under_way = tokio::spawn(host.good(Method::GET, "/api/gate").send());
     wait_for(&gate.entered).await;
     host.shutdown.cancel();
-    weir_testkit::eventually(PATIENCE, || async { client().get(host.url("/")).send().await.is_err() }).await;
+    weir_testkit::eventually(PATIENCE, || async {
+        client().get(host.url("/")).send().await.is_err()
+    })
+    .await;
     gate.open.add_permits(1);
     assert_eq!(under_way.await.unwrap().unwrap().status(), 200);
-    tokio::time::timeout(PATIENCE, host.task).await.unwrap().unwrap().unwrap();
+    tokio::time::timeout(PATIENCE, host.task)
+        .await
+        .unwrap()
+        .unwrap()
+        .unwrap();
 }
 
 #[tokio::test]
@@ -36,21 +43,44 @@ async fn a_request_that_does_not_end_is_cut_off() {
     host.shutdown.cancel();
     assert!(under_way.await.unwrap().is_err());
     wait_for(&gate.left).await;
-    tokio::time::timeout(PATIENCE, host.task).await.unwrap().unwrap().unwrap();
+    tokio::time::timeout(PATIENCE, host.task)
+        .await
+        .unwrap()
+        .unwrap()
+        .unwrap();
 }
 
 #[tokio::test]
 async fn a_configuration_that_cannot_work_is_an_error_that_says_what_to_do() {
     async fn refused(config: Config) -> Error {
         let service = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let running = weir_backend::run(config, Listeners { service, ops: None }, CancellationToken::new());
-        tokio::time::timeout(PATIENCE, running).await.unwrap().unwrap_err()
+        let running = weir_backend::run(
+            config,
+            Listeners { service, ops: None },
+            CancellationToken::new(),
+        );
+        tokio::time::timeout(PATIENCE, running)
+            .await
+            .unwrap()
+            .unwrap_err()
     }
-    let error = refused(Config { function_keys: vec![], ..Config::default() }).await;
+    let error = refused(Config {
+        function_keys: vec![],
+        ..Config::default()
+    })
+    .await;
     assert!(error.to_string().contains("--function-key-file"), "{error}");
-    let error = refused(Config { audiences: vec![], ..Config::default() }).await;
+    let error = refused(Config {
+        audiences: vec![],
+        ..Config::default()
+    })
+    .await;
     assert!(error.to_string().contains("--audience"), "{error}");
-    let error = refused(Config { openid_config: "not a URL".to_owned(), ..Config::default() }).await;
+    let error = refused(Config {
+        openid_config: "not a URL".to_owned(),
+        ..Config::default()
+    })
+    .await;
     assert!(error.to_string().contains("--openid-config"), "{error}");
     let mut twice = Config::default();
     twice.functions.extend(weir_backend::functions::all());

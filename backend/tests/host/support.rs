@@ -54,18 +54,38 @@ impl Host {
             audiences: vec![AUDIENCE.to_owned()],
             ..Config::default()
         };
-        config.functions.push(Function::new("echo", Level::Function, [Method::GET, Method::POST], echo));
+        config.functions.push(Function::new(
+            "echo",
+            Level::Function,
+            [Method::GET, Method::POST],
+            echo,
+        ));
         change(&mut config);
         let shutdown = CancellationToken::new();
-        let listeners = Listeners { service, ops: Some(ops) };
+        let listeners = Listeners {
+            service,
+            ops: Some(ops),
+        };
         let task = tokio::spawn(weir_backend::run(config, listeners, shutdown.clone()));
-        Some(Self { address, ops: ops_address, provider, shutdown, task })
+        Some(Self {
+            address,
+            ops: ops_address,
+            provider,
+            shutdown,
+            task,
+        })
     }
 
     pub(crate) async fn ready(&self) {
         let url = format!("http://{}/readyz", self.ops);
-        eventually(PATIENCE, || async { client().get(&url).send().await.is_ok_and(|answer| answer.status() == 200) })
-            .await;
+        eventually(PATIENCE, || async {
+            client()
+                .get(&url)
+                .send()
+                .await
+                .is_ok_and(|answer| answer.status() == 200)
+        })
+        .await;
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
@@ -75,16 +95,27 @@ impl Host {
     /// A request that lacks nothing.
     pub(crate) fn good(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         let request = client().request(method, self.url(path));
-        request.bearer_auth(self.provider.token()).header("x-functions-key", KEY)
+        request
+            .bearer_auth(self.provider.token())
+            .header("x-functions-key", KEY)
     }
 
     pub(crate) async fn metrics(&self) -> String {
-        client().get(format!("http://{}/metrics", self.ops)).send().await.unwrap().text().await.unwrap()
+        client()
+            .get(format!("http://{}/metrics", self.ops))
+            .send()
+            .await
+            .unwrap()
+            .text()
+            .await
+            .unwrap()
     }
 
     /// Sends `text` as it is, and reads until the host closes.
     pub(crate) async fn raw(&self, text: &str) -> String {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.address.port())).await.unwrap();
+        let mut stream = TcpStream::connect(("127.0.0.1", self.address.port()))
+            .await
+            .unwrap();
         stream.write_all(text.as_bytes()).await.unwrap();
         let mut answer = Vec::new();
         let read = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut answer)).await;
@@ -100,7 +131,12 @@ pub(crate) fn client() -> reqwest::Client {
 
 pub(crate) fn client_from(address: IpAddr) -> reqwest::Client {
     // A proxy in the environment is not for loopback.
-    reqwest::Client::builder().no_proxy().local_address(address).timeout(PATIENCE).build().unwrap()
+    reqwest::Client::builder()
+        .no_proxy()
+        .local_address(address)
+        .timeout(PATIENCE)
+        .build()
+        .unwrap()
 }
 
 async fn echo(invocation: Invocation) -> Response<Bytes> {
@@ -109,7 +145,9 @@ async fn echo(invocation: Invocation) -> Response<Bytes> {
         .iter()
         .map(|(name, value)| json!([name.as_str(), String::from_utf8_lossy(value.as_bytes())]))
         .collect();
-    let principal = invocation.principal.map(|principal| json!({ "id": principal.id, "name": principal.name }));
+    let principal = invocation
+        .principal
+        .map(|principal| json!({ "id": principal.id, "name": principal.name }));
     let body = json!({ "headers": headers, "body": invocation.body.len(), "principal": principal });
     Response::new(Bytes::from(body.to_string()))
 }
@@ -117,7 +155,10 @@ async fn echo(invocation: Invocation) -> Response<Bytes> {
 /// The values that `echo` says a header had.
 pub(crate) fn values<'a>(echoed: &'a Value, name: &str) -> Vec<&'a str> {
     let headers = echoed["headers"].as_array().unwrap().iter();
-    headers.filter(|pair| pair[0] == name).map(|pair| pair[1].as_str().unwrap()).collect()
+    headers
+        .filter(|pair| pair[0] == name)
+        .map(|pair| pair[1].as_str().unwrap())
+        .collect()
 }
 
 /// A function that says when it was entered and stays until it is let go.
@@ -131,12 +172,18 @@ pub(crate) struct Gate {
 impl Gate {
     pub(crate) fn new() -> Self {
         let closed = || Arc::new(Semaphore::new(0));
-        Self { entered: closed(), open: closed(), left: closed() }
+        Self {
+            entered: closed(),
+            open: closed(),
+            left: closed(),
+        }
     }
 
     pub(crate) fn function(&self) -> Function {
         let gate = self.clone();
-        Function::new("gate", Level::Function, [Method::GET], move |_| gate.clone().pass())
+        Function::new("gate", Level::Function, [Method::GET], move |_| {
+            gate.clone().pass()
+        })
     }
 
     async fn pass(self) -> Response<Bytes> {
@@ -155,5 +202,9 @@ impl Gate {
 
 /// Waits for `happened`, which adds a permit.
 pub(crate) async fn wait_for(happened: &Semaphore) {
-    tokio::time::timeout(PATIENCE, happened.acquire()).await.expect("it happens").unwrap().forget();
+    tokio::time::timeout(PATIENCE, happened.acquire())
+        .await
+        .expect("it happens")
+        .unwrap()
+        .forget();
 }

@@ -1,7 +1,8 @@
 //! Seeing that a configuration has changed, without reading it.
 //!
-//! A poll of what the file system says about every file, and no notification of the kernel's: it works on every file
-//! system, network ones too, and with folders that are exchanged as a whole, as Kubernetes does with its links.
+//! A poll of what the file system says about every file, and no notification of the kernel's: it
+//! works on every file system, network ones too, and with folders that are exchanged as a whole, as
+//! Kubernetes does with its links.
 
 use std::collections::hash_map::DefaultHasher;
 use std::fs;
@@ -11,13 +12,20 @@ use std::path::{Path, PathBuf};
 
 use super::{ENDINGS, MOST_DEPTH, MOST_FILES};
 
-/// A number that changes whenever a file of these does: folders of a configuration, with what [`super::load`] would read
-/// there, and single files. What cannot be read counts as not there.
+/// A number that changes whenever a file of these does: folders of a configuration, with what
+/// [`super::load`] would read there, and single files. What cannot be read counts as not there.
 #[must_use]
 pub fn fingerprint(paths: &[PathBuf]) -> u64 {
-    let mut walk = Walk { state: DefaultHasher::new(), files: 0 };
+    let mut walk = Walk {
+        state: DefaultHasher::new(),
+        files: 0,
+    };
     for path in paths {
-        if path.is_dir() { walk.folder(path, 0) } else { walk.file(path) }
+        if path.is_dir() {
+            walk.folder(path, 0);
+        } else {
+            walk.file(path);
+        }
     }
     walk.state.finish()
 }
@@ -31,32 +39,48 @@ impl Walk {
     /// Bounded as reading is.
     fn folder(&mut self, dir: &Path, depth: usize) {
         self.files += 1;
-        let Ok(entries) = fs::read_dir(dir) else { return };
+        let Ok(entries) = fs::read_dir(dir) else {
+            return;
+        };
         if depth > MOST_DEPTH {
             return;
         }
         let mut entries: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
         entries.sort();
         for path in entries {
-            let hidden = path.file_name().is_none_or(|name| name.as_encoded_bytes().starts_with(b"."));
+            let hidden = path
+                .file_name()
+                .is_none_or(|name| name.as_encoded_bytes().starts_with(b"."));
             if hidden || self.files > MOST_FILES {
                 continue;
             }
             if path.is_dir() {
                 self.folder(&path, depth + 1);
-            } else if path.extension().and_then(|e| e.to_str()).is_some_and(|e| ENDINGS.contains(&e)) {
+            } else if path
+                .extension()
+                .and_then(|e| e.to_str())
+                .is_some_and(|e| ENDINGS.contains(&e))
+            {
                 self.file(&path);
             }
         }
     }
 
-    /// Links are followed. The time of the last change of the entry itself (`ctime`) cannot be set back by anybody, so
-    /// that a copy that keeps the old time is seen too.
+    /// Links are followed. The time of the last change of the entry itself (`ctime`) cannot be set
+    /// back by anybody, so that a copy that keeps the old time is seen too.
     fn file(&mut self, path: &Path) {
         self.files += 1;
         path.hash(&mut self.state);
         let seen = fs::metadata(path).ok().map(|file| {
-            (file.dev(), file.ino(), file.len(), file.mtime(), file.mtime_nsec(), file.ctime(), file.ctime_nsec())
+            (
+                file.dev(),
+                file.ino(),
+                file.len(),
+                file.mtime(),
+                file.mtime_nsec(),
+                file.ctime(),
+                file.ctime_nsec(),
+            )
         });
         seen.hash(&mut self.state);
     }
@@ -97,7 +121,8 @@ mod tests {
         assert_eq!(now(), last, "files that are not read do not matter");
     }
 
-    /// As Kubernetes mounts a ConfigMap: every file is a link through `..data`, which is exchanged as a whole.
+    /// As Kubernetes mounts a ConfigMap: every file is a link through `..data`, which is exchanged
+    /// as a whole.
     #[test]
     fn it_changes_when_a_mounted_volume_is_exchanged() {
         let dir = tempfile::tempdir().unwrap();

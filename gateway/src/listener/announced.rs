@@ -23,7 +23,8 @@ enum Refused {
 }
 
 impl Connection {
-    /// Finds out whose connection it is, if the peer is a proxy that has to say so. `None`: it is to be closed.
+    /// Finds out whose connection it is, if the peer is a proxy that has to say so. `None`: it is
+    /// to be closed.
     pub(super) async fn identified(mut self, stream: &mut TcpStream) -> Option<Self> {
         if !self.proxy_protocol || !self.gateway.load().trusted.contains(self.peer) {
             return Some(self);
@@ -49,8 +50,8 @@ impl Connection {
     }
 }
 
-/// Takes the header, and not a byte more, from the socket. `None`: the peer looked whether somebody listens, as load
-/// balancers do, and said nothing.
+/// Takes the header, and not a byte more, from the socket. `None`: the peer looked whether somebody
+/// listens, as load balancers do, and said nothing.
 async fn read(stream: &mut TcpStream) -> Result<Option<Source>, Refused> {
     // One byte more than the longest header: the parser has refused by then.
     let mut bytes = vec![0; MAX_LENGTH + 1];
@@ -58,7 +59,11 @@ async fn read(stream: &mut TcpStream) -> Result<Option<Source>, Refused> {
     loop {
         let waiting = stream.peek(&mut bytes[taken..]).await?;
         if waiting == 0 {
-            return if taken == 0 { Ok(None) } else { Err(Refused::Closed) };
+            return if taken == 0 {
+                Ok(None)
+            } else {
+                Err(Refused::Closed)
+            };
         }
         let (end, source) = match parse(&bytes[..taken + waiting])? {
             Progress::Complete { length, source } => (length, Some(source)),

@@ -72,22 +72,29 @@ impl Activity {
 
     /// Bytes came.
     fn read(&self) {
-        let waiting = self.in_progress.load(Ordering::Acquire) == 0 && !self.http2.load(Ordering::Relaxed);
+        let waiting =
+            self.in_progress.load(Ordering::Acquire) == 0 && !self.http2.load(Ordering::Relaxed);
         if waiting && self.headers_since.load(Ordering::Acquire) == 0 {
             self.headers_since.store(self.now(), Ordering::Release);
         }
     }
 
     fn now(&self) -> u64 {
-        u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX).max(1)
+        u64::try_from(self.opened.elapsed().as_millis())
+            .unwrap_or(u64::MAX)
+            .max(1)
     }
 
-    /// When the connection has been idle for too long, if nothing happens until then. `None`: it is busy.
+    /// When the connection has been idle for too long, if nothing happens until then. `None`: it is
+    /// busy.
     fn deadline(&self, limits: &ClientLimits) -> Option<Instant> {
         if self.in_progress.load(Ordering::Acquire) > 0 {
             return None;
         }
-        let (end, headers) = (self.last_end.load(Ordering::Acquire), self.headers_since.load(Ordering::Acquire));
+        let (end, headers) = (
+            self.last_end.load(Ordering::Acquire),
+            self.headers_since.load(Ordering::Acquire),
+        );
         Some(match (end, headers) {
             (0, _) => self.opened + limits.header_timeout,
             (end, 0) => self.opened + Duration::from_millis(end) + limits.idle_timeout,
@@ -119,12 +126,21 @@ pub(super) struct Connection {
 
 impl Connection {
     pub(super) async fn serve(self, stream: TcpStream, protocols: &Builder<TokioExecutor>) {
-        let Self { gateway, peer, limits, shutdown, abort, .. } = self;
+        let Self {
+            gateway,
+            peer,
+            limits,
+            shutdown,
+            abort,
+            ..
+        } = self;
         // Answers are small and written at once: waiting for more to send only delays them.
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "TCP_NODELAY is not available");
         }
-        let activity = Arc::new(Activity::new(Arc::clone(gateway.load().counters().lasting())));
+        let activity = Arc::new(Activity::new(Arc::clone(
+            gateway.load().counters().lasting(),
+        )));
         let service = {
             let activity = Arc::clone(&activity);
             service_fn(move |request: Request<Incoming>| {
@@ -133,9 +149,13 @@ impl Connection {
             })
         };
         let reading = Arc::clone(&activity);
-        let io = TokioIo::new(Watched::new(stream, limits.stall_timeout, move || reading.read()));
+        let io = TokioIo::new(Watched::new(stream, limits.stall_timeout, move || {
+            reading.read();
+        }));
         let mut connection = pin!(protocols.serve_connection(io, service));
-        let mut idle = pin!(tokio::time::sleep_until(Instant::now() + limits.header_timeout));
+        let mut idle = pin!(tokio::time::sleep_until(
+            Instant::now() + limits.header_timeout
+        ));
         let mut orders = orders(shutdown, abort);
         let mut ending = false;
         loop {
@@ -167,7 +187,8 @@ impl Connection {
                             // A peer that does not end the connection either has this long.
                             now + limits.header_timeout
                         }
-                        // The deadline comes closer when headers begin to come: look again soon enough for that.
+                        // The deadline comes closer when headers begin to come: look again soon
+                        // enough for that.
                         Some(deadline) => deadline.min(now + limits.header_timeout),
                         None => now + limits.header_timeout,
                     };
@@ -186,9 +207,12 @@ enum Order {
     Stop,
 }
 
-/// The orders as they come. Asking for the next costs nothing while there is none: a cancellation token by itself takes
-/// a lock that all connections share, each time this task is woken.
-fn orders(shutdown: CancellationToken, abort: CancellationToken) -> FuturesUnordered<BoxFuture<'static, Order>> {
+/// The orders as they come. Asking for the next costs nothing while there is none: a cancellation
+/// token by itself takes a lock that all connections share, each time this task is woken.
+fn orders(
+    shutdown: CancellationToken,
+    abort: CancellationToken,
+) -> FuturesUnordered<BoxFuture<'static, Order>> {
     let end = shutdown.cancelled_owned().map(|()| Order::End).boxed();
     let stop = abort.cancelled_owned().map(|()| Order::Stop).boxed();
     [end, stop].into_iter().collect()

@@ -1,5 +1,6 @@
-//! A socket that gives up on a peer that does not take what is sent to it (a client that never reads would hold a
-//! connection, a request and a backend's connection for ever), and that notes when the bytes of a request begin to come.
+//! A socket that gives up on a peer that does not take what is sent to it (a client that never
+//! reads would hold a connection, a request and a backend's connection for ever), and that notes
+//! when the bytes of a request begin to come.
 
 use std::io;
 use std::pin::Pin;
@@ -10,7 +11,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::proxy::body::IdleTimer;
 
-/// A stream whose writes fail once none of them moved for a while. `on_read` is told when bytes came.
+/// A stream whose writes fail once none of them moved for a while. `on_read` is told when bytes
+/// came.
 pub(super) struct Watched<S, F> {
     inner: S,
     timer: IdleTimer,
@@ -19,20 +21,34 @@ pub(super) struct Watched<S, F> {
 
 impl<S, F> Watched<S, F> {
     pub(super) fn new(inner: S, stall_timeout: Duration, on_read: F) -> Self {
-        Self { inner, timer: IdleTimer::new(stall_timeout), on_read }
+        Self {
+            inner,
+            timer: IdleTimer::new(stall_timeout),
+            on_read,
+        }
     }
 
-    fn watch<T>(&mut self, cx: &mut Context<'_>, write: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+    fn watch<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        write: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
         if write.is_ready() {
             self.timer.progress();
             return write;
         }
-        self.timer.poll_stalled(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
+        self.timer
+            .poll_stalled(cx)
+            .map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
 }
 
 impl<S: AsyncRead + Unpin, F: Fn() + Unpin> AsyncRead for Watched<S, F> {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let before = buf.filled().len();
         let read = Pin::new(&mut this.inner).poll_read(cx, buf);
@@ -44,7 +60,11 @@ impl<S: AsyncRead + Unpin, F: Fn() + Unpin> AsyncRead for Watched<S, F> {
 }
 
 impl<S: AsyncWrite + Unpin, F: Unpin> AsyncWrite for Watched<S, F> {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let write = Pin::new(&mut this.inner).poll_write(cx, buf);
         this.watch(cx, write)

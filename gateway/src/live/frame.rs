@@ -20,7 +20,10 @@ pub(super) struct Reading {
 
 impl Reading {
     pub(super) fn of(metrics: &Metrics) -> Self {
-        Self { at: Instant::now(), totals: metrics.totals() }
+        Self {
+            at: Instant::now(),
+            totals: metrics.totals(),
+        }
     }
 }
 
@@ -71,16 +74,33 @@ impl Keys {
             limit: refused.limit.to_string(),
             refused: refused.times,
         };
-        Self { keys: top.into_iter().map(name).collect(), plain: *show == LiveKeys::Plain }
+        Self {
+            keys: top.into_iter().map(name).collect(),
+            plain: *show == LiveKeys::Plain,
+        }
     }
 }
 
 impl<'m> Frame<'m> {
-    pub(super) fn between(before: &Reading, now: &Reading, metrics: &'m Metrics, keys: Keys) -> Self {
+    pub(super) fn between(
+        before: &Reading,
+        now: &Reading,
+        metrics: &'m Metrics,
+        keys: Keys,
+    ) -> Self {
         let (then, totals) = (&before.totals, &now.totals);
         let answers = |class: usize| totals.answers[class].saturating_sub(then.answers[class]);
-        let took: Vec<u64> = totals.took.iter().zip(&then.took).map(|(now, then)| now.saturating_sub(*then)).collect();
-        let refused = totals.refusals.iter().zip(&then.refusals).map(|(now, then)| now.saturating_sub(*then));
+        let took: Vec<u64> = totals
+            .took
+            .iter()
+            .zip(&then.took)
+            .map(|(now, then)| now.saturating_sub(*then))
+            .collect();
+        let refused = totals
+            .refusals
+            .iter()
+            .zip(&then.refusals)
+            .map(|(now, then)| now.saturating_sub(*then));
         Self {
             seconds: now.at.duration_since(before.at).as_secs_f64().max(0.001),
             served: answers(0),
@@ -92,7 +112,11 @@ impl<'m> Frame<'m> {
             in_progress: totals.in_progress,
             connections: totals.connections,
             mode: metrics.last_mode(),
-            refusals: metrics.refusing().zip(refused).filter(|(_, count)| *count > 0).collect(),
+            refusals: metrics
+                .refusing()
+                .zip(refused)
+                .filter(|(_, count)| *count > 0)
+                .collect(),
             keys,
         }
     }
@@ -107,9 +131,15 @@ fn quantile(buckets: &[u64], quantile: f64) -> Option<f64> {
     for (index, inside) in buckets.iter().map(|count| *count as f64).enumerate() {
         if inside > 0.0 && below + inside >= rank {
             let bound = |index: usize| bounds[index.min(bounds.len() - 1)];
-            let from = if index == 0 { Duration::ZERO } else { bound(index - 1) };
+            let from = if index == 0 {
+                Duration::ZERO
+            } else {
+                bound(index - 1)
+            };
             let width = bound(index).saturating_sub(from);
-            return Some((from.as_secs_f64() + width.as_secs_f64() * (rank - below) / inside) * 1_000.0);
+            return Some(
+                (from.as_secs_f64() + width.as_secs_f64() * (rank - below) / inside) * 1_000.0,
+            );
         }
         below += inside;
     }
@@ -127,7 +157,9 @@ mod tests {
         assert_eq!(quantile(&buckets, 0.5), None);
         buckets[3] = 100;
         let (from, to) = (bounds[2].as_secs_f64() * 1e3, bounds[3].as_secs_f64() * 1e3);
-        let close = |found: Option<f64>, wanted: f64| found.is_some_and(|found| (found - wanted).abs() < 1e-9);
+        let close = |found: Option<f64>, wanted: f64| {
+            found.is_some_and(|found| (found - wanted).abs() < 1e-9)
+        };
         assert!(close(quantile(&buckets, 0.5), (from + to) / 2.0));
         assert!(close(quantile(&buckets, 1.0), to));
         // What is longer than every bound is told as the last one: a lower bound.

@@ -1,11 +1,13 @@
 //! The keys that are refused most, found in bounded memory.
 //!
-//! The Space-Saving algorithm (Metwally, Agrawal, El Abbadi, 2005): a key without a place takes that of the least
-//! refused one and inherits its count as what it may have missed, so a key that is refused often cannot be pushed out
-//! by many that are refused once. Two of them take turns, so that counts are of the last half to whole minute.
+//! The Space-Saving algorithm (Metwally, Agrawal, El Abbadi, 2005): a key without a place takes
+//! that of the least refused one and inherits its count as what it may have missed, so a key that
+//! is refused often cannot be pushed out by many that are refused once. Two of them take turns, so
+//! that counts are of the last half to whole minute.
 //!
-//! A counter's key can be a credential or name a person. Unless the operator says otherwise the page shows a code made
-//! with a secret of this process: it tells keys apart and cannot be turned back, not even by trying all addresses.
+//! A counter's key can be a credential or name a person. Unless the operator says otherwise the
+//! page shows a code made with a secret of this process: it tells keys apart and cannot be turned
+//! back, not even by trying all addresses.
 
 use std::fmt::Write as _;
 use std::str::FromStr;
@@ -56,7 +58,11 @@ impl FromStr for LiveKeys {
 
 impl std::fmt::Display for LiveKeys {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(if *self == Self::Plain { "plain" } else { "hashed" })
+        f.write_str(if *self == Self::Plain {
+            "plain"
+        } else {
+            "hashed"
+        })
     }
 }
 
@@ -86,12 +92,20 @@ struct Place {
 
 impl TopRefused {
     pub(super) fn new(now: Instant) -> Self {
-        Self { now: Vec::with_capacity(PLACES), before: Vec::new(), since: now }
+        Self {
+            now: Vec::with_capacity(PLACES),
+            before: Vec::new(),
+            since: now,
+        }
     }
 
     pub(super) fn note(&mut self, limit: &Arc<str>, key: &Bytes, now: Instant) {
         self.turn(now);
-        if let Some(place) = self.now.iter_mut().find(|place| place.key == *key && place.limit == *limit) {
+        if let Some(place) = self
+            .now
+            .iter_mut()
+            .find(|place| place.key == *key && place.limit == *limit)
+        {
             place.count += 1;
             return;
         }
@@ -115,9 +129,16 @@ impl TopRefused {
         let mut all: Vec<Refused> = Vec::new();
         for place in self.now.iter().chain(&self.before) {
             let times = place.count - place.inherited;
-            match all.iter_mut().find(|known| known.key == place.key && known.limit == place.limit) {
+            match all
+                .iter_mut()
+                .find(|known| known.key == place.key && known.limit == place.limit)
+            {
                 Some(known) => known.times += times,
-                None => all.push(Refused { limit: Arc::clone(&place.limit), key: place.key.clone(), times }),
+                None => all.push(Refused {
+                    limit: Arc::clone(&place.limit),
+                    key: place.key.clone(),
+                    times,
+                }),
             }
         }
         all.sort_by(|a, b| b.times.cmp(&a.times).then_with(|| a.key.cmp(&b.key)));
@@ -128,7 +149,11 @@ impl TopRefused {
     fn turn(&mut self, now: Instant) {
         let turns = now.saturating_duration_since(self.since).as_secs() / TURN.as_secs();
         if turns > 0 {
-            self.before = if turns == 1 { std::mem::take(&mut self.now) } else { Vec::new() };
+            self.before = if turns == 1 {
+                std::mem::take(&mut self.now)
+            } else {
+                Vec::new()
+            };
             self.now = Vec::with_capacity(PLACES);
             self.since += TURN * u32::try_from(turns).unwrap_or(u32::MAX);
         }
@@ -138,26 +163,36 @@ impl TopRefused {
 impl LiveKeys {
     /// What the page calls a counter's key. `secret` is this process's.
     pub(super) fn name(self, key: &[u8], secret: &[u8]) -> String {
-        // The period in front is the limit's affair: without it one caller has one name under all limits.
+        // The period in front is the limit's affair: without it one caller has one name under all
+        // limits.
         let value = key.splitn(2, |byte| *byte == b':').nth(1).unwrap_or(key);
         match self {
             Self::Plain if value.is_empty() => "(empty)".to_owned(),
             Self::Plain => {
                 let text = String::from_utf8_lossy(value);
-                let mut short: String =
-                    text.chars().take(LONGEST).map(|c| if c.is_control() { '�' } else { c }).collect();
+                let mut short: String = text
+                    .chars()
+                    .take(LONGEST)
+                    .map(|c| if c.is_control() { '�' } else { c })
+                    .collect();
                 if text.chars().nth(LONGEST).is_some() {
                     short.push('…');
                 }
                 short
             }
             Self::Hashed => {
-                let digest = Sha256::new().chain_update(secret).chain_update(value).finalize();
-                digest.iter().take(4).fold(String::with_capacity(8), |mut code, byte| {
-                    // Writing to a `String` cannot fail.
-                    let _ = write!(code, "{byte:02x}");
-                    code
-                })
+                let digest = Sha256::new()
+                    .chain_update(secret)
+                    .chain_update(value)
+                    .finalize();
+                digest
+                    .iter()
+                    .take(4)
+                    .fold(String::with_capacity(8), |mut code, byte| {
+                        // Writing to a `String` cannot fail.
+                        let _ = write!(code, "{byte:02x}");
+                        code
+                    })
             }
         }
     }
@@ -192,21 +227,39 @@ mod tests {
         let start = Instant::now();
         let mut top = TopRefused::new(start);
         let (one, other) = (Arc::<str>::from("one"), Arc::<str>::from("other"));
-        let times = |found: Vec<Refused>| found.iter().map(|r| (r.limit.to_string(), r.times)).collect::<Vec<_>>();
+        let times = |found: Vec<Refused>| {
+            found
+                .iter()
+                .map(|r| (r.limit.to_string(), r.times))
+                .collect::<Vec<_>>()
+        };
         top.note(&one, &key("k"), start);
         top.note(&one, &key("k"), start + TURN);
         top.note(&other, &key("k"), start + TURN);
-        assert_eq!(times(top.top(start + TURN)), [("one".to_owned(), 2), ("other".to_owned(), 1)]);
-        assert_eq!(times(top.top(start + 2 * TURN)), [("one".to_owned(), 1), ("other".to_owned(), 1)]);
+        assert_eq!(
+            times(top.top(start + TURN)),
+            [("one".to_owned(), 2), ("other".to_owned(), 1)]
+        );
+        assert_eq!(
+            times(top.top(start + 2 * TURN)),
+            [("one".to_owned(), 1), ("other".to_owned(), 1)]
+        );
         assert!(top.top(start + 4 * TURN).is_empty());
     }
 
     #[test]
     fn codes_tell_keys_apart_and_keep_them_secret() {
         let hashed = |key: &str| LiveKeys::Hashed.name(key.as_bytes(), b"secret");
-        assert_eq!(hashed("60:alice"), hashed("120:alice"), "one caller has one code");
+        assert_eq!(
+            hashed("60:alice"),
+            hashed("120:alice"),
+            "one caller has one code"
+        );
         assert_ne!(hashed("60:alice"), hashed("60:bob"));
-        assert_ne!(hashed("60:alice"), LiveKeys::Hashed.name(b"60:alice", b"of another process"));
+        assert_ne!(
+            hashed("60:alice"),
+            LiveKeys::Hashed.name(b"60:alice", b"of another process")
+        );
         assert_eq!(hashed("60:alice").len(), 8);
         assert_eq!(LiveKeys::Plain.name(b"60:a:b\n", b""), "a:b�");
         assert_eq!(LiveKeys::Plain.name(b"60:", b""), "(empty)");

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use prometheus_client::encoding::{MetricEncoder, NoLabelSet};
 
-/// Upper bounds in microseconds: those of every role (`weir_telemetry::buckets`), and the longest a client is likely to
-/// wait.
+/// Upper bounds in microseconds: those of every role (`weir_telemetry::buckets`), and the longest a
+/// client is likely to wait.
 pub(super) const BOUNDS_MICROS: [u64; 19] = [
-    50, 100, 250, 500, 1_000, 2_000, 4_000, 8_000, 15_000, 30_000, 60_000, 125_000, 250_000, 500_000, 1_000_000,
-    2_500_000, 5_000_000, 10_000_000, 30_000_000,
+    50, 100, 250, 500, 1_000, 2_000, 4_000, 8_000, 15_000, 30_000, 60_000, 125_000, 250_000,
+    500_000, 1_000_000, 2_500_000, 5_000_000, 10_000_000, 30_000_000,
 ];
 
 /// Durations by how long they are. The last bucket is for all that are longer.
@@ -35,9 +35,14 @@ impl Histogram {
     }
 
     pub(super) fn encode(&self, mut encoder: MetricEncoder<'_>) -> std::fmt::Result {
-        let bounds = BOUNDS_MICROS.iter().map(|micros| *micros as f64 / 1e6).chain([f64::MAX]);
-        let buckets: Vec<(f64, u64)> =
-            bounds.zip(&self.buckets).map(|(bound, count)| (bound, count.load(Ordering::Relaxed))).collect();
+        let bounds = BOUNDS_MICROS
+            .iter()
+            .map(|micros| *micros as f64 / 1e6)
+            .chain([f64::MAX]);
+        let buckets: Vec<(f64, u64)> = bounds
+            .zip(&self.buckets)
+            .map(|(bound, count)| (bound, count.load(Ordering::Relaxed)))
+            .collect();
         let count = buckets.iter().map(|(_, count)| count).sum();
         let sum = self.sum_micros.load(Ordering::Relaxed) as f64 / 1e6;
         encoder.encode_histogram::<NoLabelSet>(sum, count, &buckets, None)

@@ -1,4 +1,5 @@
-//! All counters at one moment, summed over operations: what the live page compares from second to second.
+//! All counters at one moment, summed over operations: what the live page compares from second to
+//! second.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -11,7 +12,8 @@ use super::{MODES, Metrics, REFUSING};
 pub(crate) struct Totals {
     /// Answers below 400, of 429, of another 4xx, and of 5xx.
     pub(crate) answers: [u64; 4],
-    /// Answers by how long they took, in the buckets of [`Metrics::latency_bounds`] and one for all that are longer.
+    /// Answers by how long they took, in the buckets of [`Metrics::latency_bounds`] and one for all
+    /// that are longer.
     pub(crate) took: [u64; BOUNDS_MICROS.len() + 1],
     /// In the order of [`Metrics::refusing`].
     pub(crate) refusals: Vec<u64>,
@@ -62,6 +64,8 @@ impl Metrics {
 
     /// Who decided the last answer to a rate limit check.
     pub(crate) fn last_mode(&self) -> &'static str {
-        MODES.get(usize::from(self.lasting.last_mode.load(Ordering::Relaxed))).map_or("unknown", |(_, name)| name)
+        MODES
+            .get(usize::from(self.lasting.last_mode.load(Ordering::Relaxed)))
+            .map_or("unknown", |(_, name)| name)
     }
 }

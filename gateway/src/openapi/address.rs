@@ -15,7 +15,9 @@ pub struct PublicUrl(String);
 
 /// Text that is no [`PublicUrl`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("write an absolute http or https URL without user name, query or fragment, e.g. https://api.example.com")]
+#[error(
+    "write an absolute http or https URL without user name, query or fragment, e.g. https://api.example.com"
+)]
 pub struct BadPublicUrl;
 
 impl PublicUrl {
@@ -76,7 +78,9 @@ impl FromStr for RequestPath {
 
     fn from_str(text: &str) -> Result<Self, BadRequestPath> {
         let path = path::normalise(text).map_err(|_| BadRequestPath)?;
-        let usable = text.parse::<PathAndQuery>().is_ok_and(|parsed| parsed.path() == text);
+        let usable = text
+            .parse::<PathAndQuery>()
+            .is_ok_and(|parsed| parsed.path() == text);
         if !usable || !text.starts_with('/') {
             return Err(BadRequestPath);
         }
@@ -86,13 +90,25 @@ impl FromStr for RequestPath {
 
 /// The URL a request reached the gateway at, without a slash at its end; `/` if it does not say.
 ///
-/// `X-Forwarded-*` are there only if a trusted proxy sent them. Of several values the first is the client's side.
+/// `X-Forwarded-*` are there only if a trusted proxy sent them. Of several values the first is the
+/// client's side.
 pub(super) fn of_request(headers: &HeaderMap, asked: Option<&Authority>) -> String {
-    let forwarded = |name: &str| headers.get(name)?.to_str().ok()?.split(',').next().map(str::trim);
+    let forwarded = |name: &str| {
+        headers
+            .get(name)?
+            .to_str()
+            .ok()?
+            .split(',')
+            .next()
+            .map(str::trim)
+    };
     let host = forwarded("x-forwarded-host").and_then(|host| host.parse::<Authority>().ok());
-    let Some(host) = host.as_ref().or(asked) else { return "/".to_owned() };
+    let Some(host) = host.as_ref().or(asked) else {
+        return "/".to_owned();
+    };
     let host = host.as_str().rsplit('@').next().unwrap_or_default();
-    let secure = forwarded("x-forwarded-proto").is_some_and(|scheme| scheme.eq_ignore_ascii_case("https"));
+    let secure =
+        forwarded("x-forwarded-proto").is_some_and(|scheme| scheme.eq_ignore_ascii_case("https"));
     format!("{}://{host}", if secure { "https" } else { "http" })
 }
 
@@ -105,20 +121,37 @@ mod tests {
     fn public_urls() {
         for (text, url) in [
             ("https://api.example.com", "https://api.example.com"),
-            ("https://API.example.com:443/v1/", "https://api.example.com/v1"),
+            (
+                "https://API.example.com:443/v1/",
+                "https://api.example.com/v1",
+            ),
             ("http://[::1]:8080", "http://[::1]:8080"),
         ] {
             assert_eq!(text.parse::<PublicUrl>().unwrap().as_str(), url);
         }
-        for text in ["", "/", "api.example.com", "ftp://a", "https://u:p@a", "https://a?x", "https://a#x", "mailto:a@b"]
-        {
+        for text in [
+            "",
+            "/",
+            "api.example.com",
+            "ftp://a",
+            "https://u:p@a",
+            "https://a?x",
+            "https://a#x",
+            "mailto:a@b",
+        ] {
             assert_eq!(text.parse::<PublicUrl>(), Err(BadPublicUrl), "{text}");
         }
     }
 
     #[test]
     fn request_paths() {
-        assert_eq!("/docs/%6Fpenapi.json".parse::<RequestPath>().unwrap().as_str(), "/docs/openapi.json");
+        assert_eq!(
+            "/docs/%6Fpenapi.json"
+                .parse::<RequestPath>()
+                .unwrap()
+                .as_str(),
+            "/docs/openapi.json"
+        );
         for text in ["", "openapi.json", "/a?b", "/a/../b", "//a", "/a#b", "/a b"] {
             assert_eq!(text.parse::<RequestPath>(), Err(BadRequestPath), "{text}");
         }
@@ -127,16 +160,36 @@ mod tests {
     #[test]
     fn the_url_is_that_of_the_clients_side() {
         let of = |lines: &[(&'static str, &str)], asked: Option<&str>| {
-            let lines = lines.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
-            of_request(&lines.collect(), asked.map(|host| host.parse().unwrap()).as_ref())
+            let lines = lines
+                .iter()
+                .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
+            of_request(
+                &lines.collect(),
+                asked.map(|host| host.parse().unwrap()).as_ref(),
+            )
         };
         assert_eq!(of(&[], Some("localhost:8080")), "http://localhost:8080");
         assert_eq!(of(&[], Some("user:pw@localhost")), "http://localhost");
         assert_eq!(of(&[], None), "/");
-        let behind = [("x-forwarded-proto", "https, http"), ("x-forwarded-host", "api.example.com, inner")];
-        assert_eq!(of(&behind, Some("10.0.0.1:8080")), "https://api.example.com");
-        assert_eq!(of(&behind[..1], Some("api.example.com")), "https://api.example.com");
-        assert_eq!(of(&[("x-forwarded-host", "a b/\"")], Some("localhost")), "http://localhost");
-        assert_eq!(of(&[("x-forwarded-proto", "javascript")], Some("localhost")), "http://localhost");
+        let behind = [
+            ("x-forwarded-proto", "https, http"),
+            ("x-forwarded-host", "api.example.com, inner"),
+        ];
+        assert_eq!(
+            of(&behind, Some("10.0.0.1:8080")),
+            "https://api.example.com"
+        );
+        assert_eq!(
+            of(&behind[..1], Some("api.example.com")),
+            "https://api.example.com"
+        );
+        assert_eq!(
+            of(&[("x-forwarded-host", "a b/\"")], Some("localhost")),
+            "http://localhost"
+        );
+        assert_eq!(
+            of(&[("x-forwarded-proto", "javascript")], Some("localhost")),
+            "http://localhost"
+        );
     }
 }

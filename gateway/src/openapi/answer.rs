@@ -1,7 +1,10 @@
-//! Answers a request for the document. No plan runs: only the origins of the global `cors` policy count, for who may
-//! read it from a script.
+//! Answers a request for the document. No plan runs: only the origins of the global `cors` policy
+//! count, for who may read it from a script.
 
-use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH, ORIGIN};
+use http::header::{
+    CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH,
+    ORIGIN,
+};
 use http::uri::PathAndQuery;
 use http::{Method, StatusCode};
 use weir_policy::EvaluationError;
@@ -28,7 +31,11 @@ impl Gateway {
         path: &PathAndQuery,
         trace: &Trace,
     ) -> (&Route, Answer) {
-        let mut answer = answer(&openapi.document(&arrival), &arrival.parts.method, &arrival.headers);
+        let mut answer = answer(
+            &openapi.document(&arrival),
+            &arrival.parts.method,
+            &arrival.headers,
+        );
         trace.name_in(&mut answer.headers);
         let id = arrival.id;
         if let Err(error) = self.let_pages_read(&mut answer.headers, arrival, path) {
@@ -48,7 +55,9 @@ impl Gateway {
         path: &PathAndQuery,
     ) -> Result<(), EvaluationError> {
         let route = &self.unmatched;
-        let Some(policy) = &route.plan.cors else { return Ok(()) };
+        let Some(policy) = &route.plan.cors else {
+            return Ok(());
+        };
         let mut grant = None;
         if let Some(origin) = only(&arrival.headers, &ORIGIN).cloned() {
             let request = std::mem::take(&mut arrival.headers);
@@ -72,7 +81,9 @@ fn answer(document: &Document, method: &Method, request: &HeaderMap) -> Answer {
     answer.headers.insert(CONTENT_TYPE, JSON);
     let body = document.body();
     if *method == Method::HEAD {
-        answer.headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+        answer
+            .headers
+            .insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
     } else {
         answer.payload = Payload::Full(body);
     }
@@ -81,9 +92,15 @@ fn answer(document: &Document, method: &Method, request: &HeaderMap) -> Answer {
 
 /// Whether the client says that it has the document already (RFC 9110, section 13.1.2).
 fn is_known(request: &HeaderMap, tag: &str) -> bool {
-    let lines = request.get_all(IF_NONE_MATCH).iter().filter_map(|line| line.to_str().ok());
-    lines.flat_map(|line| line.split(',')).map(str::trim).any(|known| {
-        let known = known.strip_prefix("W/").unwrap_or(known);
-        known == "*" || known == tag
-    })
+    let lines = request
+        .get_all(IF_NONE_MATCH)
+        .iter()
+        .filter_map(|line| line.to_str().ok());
+    lines
+        .flat_map(|line| line.split(','))
+        .map(str::trim)
+        .any(|known| {
+            let known = known.strip_prefix("W/").unwrap_or(known);
+            known == "*" || known == tag
+        })
 }

@@ -1,9 +1,9 @@
-//! Copies parts of one API's specification into the common document: names get the API's prefix, references follow
-//! them, and what has no place there is left out.
+//! Copies parts of one API's specification into the common document: names get the API's prefix,
+//! references follow them, and what has no place there is left out.
 //!
-//! An OpenAPI document mixes objects whose members are keywords with maps whose members are names somebody chose: a
-//! property may be called `$ref`. So the copy knows which keyword holds which; examples and defaults are values of
-//! their own and copied as they are.
+//! An OpenAPI document mixes objects whose members are keywords with maps whose members are names
+//! somebody chose: a property may be called `$ref`. So the copy knows which keyword holds which;
+//! examples and defaults are values of their own and copied as they are.
 
 use std::borrow::Cow;
 
@@ -14,8 +14,8 @@ use serde_json::{Map, Value};
 pub(super) struct Names<'a> {
     /// The API's specification.
     pub(super) specification: &'a Value,
-    /// Before every name, with a dot; absent if there is only one API. Has no dot itself, so prefixed names of two APIs
-    /// never meet.
+    /// Before every name, with a dot; absent if there is only one API. Has no dot itself, so
+    /// prefixed names of two APIs never meet.
     pub(super) prefix: Option<String>,
     /// What the API's operations are grouped under; absent if there is only one API.
     pub(super) group: Option<&'a str>,
@@ -40,16 +40,15 @@ enum Content {
 impl Content {
     fn of(keyword: &str, value: &Value) -> Self {
         match keyword {
-            "properties" | "patternProperties" | "$defs" | "definitions" | "dependentSchemas" | "content"
-            | "headers" | "encoding" | "links" => Self::Named,
+            "properties" | "patternProperties" | "$defs" | "definitions" | "dependentSchemas"
+            | "content" | "headers" | "encoding" | "links" => Self::Named,
             "callbacks" => Self::NamedTwice,
             // Named in a parameter or a media type; a plain list in a schema.
             "examples" if value.is_object() => Self::Named,
             // A list in an operation; arguments by name in a link.
             "parameters" if value.is_object() => Self::Opaque,
-            "example" | "examples" | "default" | "enum" | "const" | "value" | "scopes" | "dependentRequired" => {
-                Self::Opaque
-            }
+            "example" | "examples" | "default" | "enum" | "const" | "value" | "scopes"
+            | "dependentRequired" => Self::Opaque,
             _ => Self::Keywords,
         }
     }
@@ -81,9 +80,13 @@ impl Names<'_> {
         }
     }
 
-    /// A reference within the specification; `None` if it leads out of it, to where the reader may not get.
+    /// A reference within the specification; `None` if it leads out of it, to where the reader may
+    /// not get.
     fn reference<'r>(&self, reference: &'r str) -> Option<Cow<'r, str>> {
-        if let Some((section, name)) = reference.strip_prefix("#/components/").and_then(|r| r.split_once('/')) {
+        if let Some((section, name)) = reference
+            .strip_prefix("#/components/")
+            .and_then(|r| r.split_once('/'))
+        {
             return Some(format!("#/components/{section}/{}", self.name(name)).into());
         }
         if let Some(path) = reference.strip_prefix("#/paths/") {
@@ -91,7 +94,9 @@ impl Names<'_> {
             let path = self.path(&template.replace("~1", "/")).replace('/', "~1");
             return Some(format!("#/paths/{path}{rest}").into());
         }
-        reference.starts_with('#').then_some(Cow::Borrowed(reference))
+        reference
+            .starts_with('#')
+            .then_some(Cow::Borrowed(reference))
     }
 
     /// An object of keywords, or a list of them.
@@ -105,14 +110,30 @@ impl Names<'_> {
 
     /// Names, and an object of keywords for each.
     pub(super) fn copy_named(&self, value: &Value) -> Value {
-        let Value::Object(named) = value else { return value.clone() };
-        named.iter().map(|(name, value)| (name.clone(), self.copy(value))).collect()
+        let Value::Object(named) = value else {
+            return value.clone();
+        };
+        named
+            .iter()
+            .map(|(name, value)| (name.clone(), self.copy(value)))
+            .collect()
     }
 
     fn copy_named_twice(&self, value: &Value) -> Value {
-        let Value::Object(named) = value else { return value.clone() };
-        let copy = |value: &Value| if value.get("$ref").is_some() { self.copy(value) } else { self.copy_named(value) };
-        named.iter().map(|(name, value)| (name.clone(), copy(value))).collect()
+        let Value::Object(named) = value else {
+            return value.clone();
+        };
+        let copy = |value: &Value| {
+            if value.get("$ref").is_some() {
+                self.copy(value)
+            } else {
+                self.copy_named(value)
+            }
+        };
+        named
+            .iter()
+            .map(|(name, value)| (name.clone(), copy(value)))
+            .collect()
     }
 
     /// An object of keywords.
@@ -136,13 +157,21 @@ impl Names<'_> {
             (extension, _) if extension.starts_with("x-") => return None,
             ("$ref" | "operationRef", Value::String(text)) => self.reference(text)?.into(),
             ("operationId", Value::String(id)) => self.name(id).into(),
-            ("tags", Value::Array(tags)) => tags.iter().filter_map(Value::as_str).map(|tag| self.tag(tag)).collect(),
+            ("tags", Value::Array(tags)) => tags
+                .iter()
+                .filter_map(Value::as_str)
+                .map(|tag| self.tag(tag))
+                .collect(),
             ("security", _) => self.copy_security(value)?,
             ("mapping", Value::Object(mapping)) => self.mapping(mapping),
             // Answers by status: whatever else stands among them is an extension.
             ("responses", Value::Object(answers)) => {
-                let answers = answers.iter().filter(|(status, _)| !status.starts_with("x-"));
-                answers.map(|(status, answer)| (status.clone(), self.copy(answer))).collect()
+                let answers = answers
+                    .iter()
+                    .filter(|(status, _)| !status.starts_with("x-"));
+                answers
+                    .map(|(status, answer)| (status.clone(), self.copy(answer)))
+                    .collect()
             }
             _ => match Content::of(keyword, value) {
                 Content::Keywords => self.copy(value),
@@ -157,7 +186,10 @@ impl Names<'_> {
     pub(super) fn copy_security(&self, requirements: &Value) -> Option<Value> {
         let requirements = requirements.as_array()?.iter().filter_map(Value::as_object);
         let renamed = |schemes: &Map<String, Value>| -> Value {
-            schemes.iter().map(|(scheme, scopes)| (self.name(scheme), scopes.clone())).collect()
+            schemes
+                .iter()
+                .map(|(scheme, scopes)| (self.name(scheme), scopes.clone()))
+                .collect()
         };
         Some(requirements.map(renamed).collect())
     }
@@ -169,7 +201,10 @@ impl Names<'_> {
             Some(_) => Some(format!("#/components/schemas/{}", self.name(text))),
             None => self.reference(text).map(Cow::into_owned),
         };
-        mapping.iter().filter_map(|(value, text)| Some((value.clone(), target(text.as_str()?)?))).collect()
+        mapping
+            .iter()
+            .filter_map(|(value, text)| Some((value.clone(), target(text.as_str()?)?)))
+            .collect()
     }
 }
 
@@ -180,9 +215,18 @@ fn upgrade(schema: &mut Map<String, Value>) {
     {
         *kind = Value::Array(vec![kind.take(), "null".into()]);
     }
-    for (exclusive, bound) in [("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")] {
-        let Some(Value::Bool(excluded)) = schema.get(exclusive) else { continue };
-        let limit = if *excluded { schema.shift_remove(bound) } else { None };
+    for (exclusive, bound) in [
+        ("exclusiveMinimum", "minimum"),
+        ("exclusiveMaximum", "maximum"),
+    ] {
+        let Some(Value::Bool(excluded)) = schema.get(exclusive) else {
+            continue;
+        };
+        let limit = if *excluded {
+            schema.shift_remove(bound)
+        } else {
+            None
+        };
         schema.shift_remove(exclusive);
         schema.extend(limit.map(|limit| (exclusive.to_owned(), limit)));
     }

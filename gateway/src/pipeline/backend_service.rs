@@ -10,11 +10,21 @@ use crate::errors::Failure;
 use crate::target::Base;
 
 impl Exchange<'_> {
-    /// A `backend-id` chosen in a broader scope can only be replaced by another `backend-id` (section 3.8 of the
-    /// reference): who set it meant the entity with its credentials, not an address.
-    pub(super) fn set_backend_service(&mut self, policy: &SetBackendService, scope: Scope) -> Result<(), Stop> {
+    /// A `backend-id` chosen in a broader scope can only be replaced by another `backend-id`
+    /// (section 3.8 of the reference): who set it meant the entity with its credentials, not an
+    /// address.
+    pub(super) fn set_backend_service(
+        &mut self,
+        policy: &SetBackendService,
+        scope: Scope,
+    ) -> Result<(), Stop> {
         match policy {
-            SetBackendService::BaseUrl(_) if self.target.chosen_by_id.is_some_and(|chosen| chosen < scope) => {
+            SetBackendService::BaseUrl(_)
+                if self
+                    .target
+                    .chosen_by_id
+                    .is_some_and(|chosen| chosen < scope) =>
+            {
                 tracing::debug!("base-url is ignored: a broader scope chose a backend-id");
                 return Ok(());
             }
@@ -29,7 +39,9 @@ impl Exchange<'_> {
             SetBackendService::BackendId(id) => {
                 let id = id.get(&self.context)?;
                 let base = self.gateway.bases.backends.get(id.as_str());
-                let base = base.ok_or_else(|| Failure::internal("BackendNotFound", format!("no backend `{id}`")))?;
+                let base = base.ok_or_else(|| {
+                    Failure::internal("BackendNotFound", format!("no backend `{id}`"))
+                })?;
                 self.target.base = Some(Arc::clone(base));
                 self.target.chosen_by_id = Some(scope);
             }
@@ -41,14 +53,19 @@ impl Exchange<'_> {
     pub(super) fn aim(&mut self) -> Result<(), Stop> {
         if let Some(base) = &self.target.base {
             let url = base.url(&self.target.relative);
-            self.context.request.url = url.map_err(|error| Failure::internal("InvalidUrl", error.to_string()))?;
+            self.context.request.url =
+                url.map_err(|error| Failure::internal("InvalidUrl", error.to_string()))?;
         }
         Ok(())
     }
 }
 
 fn parse(text: &str) -> Result<Base, Box<Failure>> {
-    let refuse = |why: String| Failure::internal("InvalidUrl", format!("the base-url cannot be used: {why}"));
-    let url: Uri = text.parse().map_err(|error: http::uri::InvalidUri| refuse(error.to_string()))?;
+    let refuse = |why: String| {
+        Failure::internal("InvalidUrl", format!("the base-url cannot be used: {why}"))
+    };
+    let url: Uri = text
+        .parse()
+        .map_err(|error: http::uri::InvalidUri| refuse(error.to_string()))?;
     Base::new(&url).map_err(|why| refuse(why.to_string()))
 }

@@ -8,15 +8,20 @@ use super::{Exchange, Stop};
 use crate::errors::Failure;
 
 impl Exchange<'_> {
-    /// Several lines of the header count as one value, joined with commas: otherwise a right line would let a wrong one
-    /// beside it through.
+    /// Several lines of the header count as one value, joined with commas: otherwise a right line
+    /// would let a wrong one beside it through.
     pub(super) fn check_header(&mut self, policy: &CheckHeader) -> Result<(), Stop> {
         let context = &self.context;
         let name = policy.name.get(context)?;
         let parsed = HeaderName::from_bytes(name.as_bytes());
-        let found = parsed.ok().and_then(|name| joined(&context.request.headers, &name));
+        let found = parsed
+            .ok()
+            .and_then(|name| joined(&context.request.headers, &name));
         let (reason, detail) = match found {
-            None => ("HeaderNotFound", format!("Header {name} was not found in the request. Access denied.")),
+            None => (
+                "HeaderNotFound",
+                format!("Header {name} was not found in the request. Access denied."),
+            ),
             Some(_) if policy.values.is_empty() => return Ok(()),
             Some(found) => {
                 let ignore_case = *policy.ignore_case.get(context)?;
@@ -26,7 +31,8 @@ impl Exchange<'_> {
                         return Ok(());
                     }
                 }
-                let detail = format!("Header {name} value of {found} is not allowed. Access denied.");
+                let detail =
+                    format!("Header {name} value of {found} is not allowed. Access denied.");
                 ("HeaderValueNotAllowed", detail)
             }
         };
@@ -38,6 +44,13 @@ impl Exchange<'_> {
 
 /// A status that can end a request.
 pub(super) fn status_of(code: u16) -> Result<StatusCode, Box<Failure>> {
-    let status = StatusCode::from_u16(code).ok().filter(|_| (200..600).contains(&code));
-    status.ok_or_else(|| Failure::internal("ExpressionValueEvaluationFailure", format!("{code} is not a status")))
+    let status = StatusCode::from_u16(code)
+        .ok()
+        .filter(|_| (200..600).contains(&code));
+    status.ok_or_else(|| {
+        Failure::internal(
+            "ExpressionValueEvaluationFailure",
+            format!("{code} is not a status"),
+        )
+    })
 }

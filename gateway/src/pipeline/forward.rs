@@ -28,8 +28,15 @@ impl Exchange<'_> {
         let span = self.trace.upstream_span(&self.context.request.method, &url);
 
         let seen = &mut self.context.request.headers;
-        let mut headers = if self.route.reads_request_later { seen.clone() } else { std::mem::take(seen) };
-        let received = Received { peer: self.peer, host: self.host.as_ref() };
+        let mut headers = if self.route.reads_request_later {
+            seen.clone()
+        } else {
+            std::mem::take(seen)
+        };
+        let received = Received {
+            peer: self.peer,
+            host: self.host.as_ref(),
+        };
         forwarding::to_backend(&mut headers, &received, host);
         for (name, value) in &base.headers {
             headers.insert(name.clone(), value.clone());
@@ -37,29 +44,50 @@ impl Exchange<'_> {
         self.trace.propagate(&span, &mut headers);
 
         let limits = &self.gateway.clients;
-        let mut request = Request::new(RequestBody::new(self.body.take(), limits.body_bytes, limits.stall_timeout));
+        let mut request = Request::new(RequestBody::new(
+            self.body.take(),
+            limits.body_bytes,
+            limits.stall_timeout,
+        ));
         *request.method_mut() = self.context.request.method.clone();
         *request.uri_mut() = url;
         *request.headers_mut() = headers;
         self.commit_deferred();
         let started = Instant::now();
-        let answer = self.gateway.proxy.call(request, timeout).instrument(span.clone()).await;
+        let answer = self
+            .gateway
+            .proxy
+            .call(request, timeout)
+            .instrument(span.clone())
+            .await;
         let counters = self.gateway.counters();
         let response = answer.map_err(|error| {
             counters.upstream_failed(error.fault);
-            span.record("error.type", fault_name(error.fault)).record("otel.status_code", "ERROR");
+            span.record("error.type", fault_name(error.fault))
+                .record("otel.status_code", "ERROR");
             error.failure
         })?;
-        counters.route(self.route.meter).upstream_answered(started.elapsed());
+        counters
+            .route(self.route.meter)
+            .upstream_answered(started.elapsed());
         record(&span, response.status());
         drop(span);
         let (mut parts, body) = response.into_parts();
         forwarding::clean_response(&mut parts.headers);
         let status = parts.status;
-        self.context.response = Some(Response { status, reason: None, headers: parts.headers });
+        self.context.response = Some(Response {
+            status,
+            reason: None,
+            headers: parts.headers,
+        });
         self.payload = Payload::Upstream(body);
-        let failed = policy.fail_on_error_status && (status.is_client_error() || status.is_server_error());
-        if failed { Err(unsuccessful(status).into()) } else { Ok(()) }
+        let failed =
+            policy.fail_on_error_status && (status.is_client_error() || status.is_server_error());
+        if failed {
+            Err(unsuccessful(status).into())
+        } else {
+            Ok(())
+        }
     }
 
     /// A body that says that it is too long is refused before the backend hears of it.
@@ -76,7 +104,8 @@ impl Exchange<'_> {
 fn record(span: &Span, status: StatusCode) {
     span.record("http.response.status_code", status.as_u16());
     if status.is_client_error() || status.is_server_error() {
-        span.record("error.type", status.as_str()).record("otel.status_code", "ERROR");
+        span.record("error.type", status.as_str())
+            .record("otel.status_code", "ERROR");
     }
 }
 

@@ -19,10 +19,14 @@ impl Exchange<'_> {
         let action = policy.action.get(&self.context)?;
         let (reason, detail) = match (action.as_str(), listed) {
             ("allow", true) | ("forbid", false) => return Ok(()),
-            ("allow", false) => {
-                ("CallerIpNotAllowed", format!("Caller IP address {address} is not allowed. Access denied."))
-            }
-            ("forbid", true) => ("CallerIpBlocked", "Caller IP address is blocked. Access denied.".to_owned()),
+            ("allow", false) => (
+                "CallerIpNotAllowed",
+                format!("Caller IP address {address} is not allowed. Access denied."),
+            ),
+            ("forbid", true) => (
+                "CallerIpBlocked",
+                "Caller IP address is blocked. Access denied.".to_owned(),
+            ),
             (other, _) => {
                 let detail = format!("ip-filter action `{other}` is neither allow nor forbid");
                 return Err(Failure::internal("ExpressionValueEvaluationFailure", detail).into());
@@ -37,7 +41,10 @@ fn contains(range: &AddressRange, address: IpAddr, context: &Context) -> Result<
         AddressRange::One(one) => {
             let text = one.get(context)?;
             let parsed = text.trim().parse::<IpAddr>().map_err(|_| {
-                Failure::internal("ExpressionValueEvaluationFailure", "an address of ip-filter is not an IP address")
+                Failure::internal(
+                    "ExpressionValueEvaluationFailure",
+                    "an address of ip-filter is not an IP address",
+                )
             })?;
             Ok(parsed.to_canonical() == address)
         }

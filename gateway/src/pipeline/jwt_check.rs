@@ -1,12 +1,14 @@
-//! What is made once per `validate-jwt` element: its key sources and, where nothing depends on the request, what a
-//! token must say.
+//! What is made once per `validate-jwt` element: its key sources and, where nothing depends on the
+//! request, what a token must say.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use weir_policy::plan::{self, KeyMaterial, Origin, ValidateJwt};
 use weir_policy::{Context, Diagnostic, Diagnostics, EvaluationError, Location, Setting};
-use weir_token::{KeySources, Match, Providers, RequiredClaim, SigningKey, Validator, ValidatorConfig};
+use weir_token::{
+    KeySources, Match, Providers, RequiredClaim, SigningKey, Validator, ValidatorConfig,
+};
 
 /// A `validate-jwt` element before any provider is known.
 #[derive(Debug)]
@@ -36,7 +38,11 @@ struct Literals {
 
 impl JwtRules {
     /// Takes the element apart; every key and every URL that cannot be used is reported.
-    pub(crate) fn new(policy: &ValidateJwt, origin: &Origin, problems: &mut Vec<Diagnostic>) -> Self {
+    pub(crate) fn new(
+        policy: &ValidateJwt,
+        origin: &Origin,
+        problems: &mut Vec<Diagnostic>,
+    ) -> Self {
         let file = &origin.file;
         let mut keys = Vec::new();
         for written in &policy.keys {
@@ -49,7 +55,11 @@ impl JwtRules {
                 }
             }
         }
-        for why in policy.openid_configs.iter().filter_map(|url| Providers::check(url).err()) {
+        for why in policy
+            .openid_configs
+            .iter()
+            .filter_map(|url| Providers::check(url).err())
+        {
             problems.push(Diagnostic::new(file, origin.position, why.to_string()));
         }
         Self {
@@ -58,9 +68,16 @@ impl JwtRules {
             literals: Literals {
                 audiences: literals(&policy.audiences),
                 issuers: literals(&policy.issuers),
-                claims: policy.required_claims.iter().map(|c| Some(required(c, literals(&c.values)?))).collect(),
+                claims: policy
+                    .required_claims
+                    .iter()
+                    .map(|c| Some(required(c, literals(&c.values)?)))
+                    .collect(),
             },
-            at: Location { file: Arc::clone(file), position: origin.position },
+            at: Location {
+                file: Arc::clone(file),
+                position: origin.position,
+            },
         }
     }
 
@@ -69,27 +86,55 @@ impl JwtRules {
     /// # Errors
     /// If a key or a URL cannot be used, which [`Self::new`] has reported.
     pub(crate) fn connect(self, providers: &Providers) -> Result<JwtCheck, Diagnostics> {
-        let Self { keys, literals, at, providers: urls } = self;
+        let Self {
+            keys,
+            literals,
+            at,
+            providers: urls,
+        } = self;
         let failed = |why: String| Diagnostics(vec![Diagnostic::new(&at.file, at.position, why)]);
         let urls = urls.iter().map(|url| providers.provider(url));
-        let sources =
-            KeySources { providers: urls.collect::<Result<_, _>>().map_err(|e| failed(e.to_string()))?, keys };
-        let config = ValidatorConfig { metrics: providers.metrics(), ..ValidatorConfig::default() };
+        let sources = KeySources {
+            providers: urls
+                .collect::<Result<_, _>>()
+                .map_err(|e| failed(e.to_string()))?,
+            keys,
+        };
+        let config = ValidatorConfig {
+            metrics: providers.metrics(),
+            ..ValidatorConfig::default()
+        };
         let validator = Validator::new(sources, config).map_err(|why| failed(why.to_string()))?;
-        Ok(JwtCheck { validator, metrics: providers.metrics(), literals })
+        Ok(JwtCheck {
+            validator,
+            metrics: providers.metrics(),
+            literals,
+        })
     }
 }
 
 impl JwtCheck {
-    pub(super) fn audiences(&self, policy: &ValidateJwt, context: &Context) -> Evaluated<'_, String> {
-        strings(self.literals.audiences.as_deref(), &policy.audiences, context)
+    pub(super) fn audiences(
+        &self,
+        policy: &ValidateJwt,
+        context: &Context,
+    ) -> Evaluated<'_, String> {
+        strings(
+            self.literals.audiences.as_deref(),
+            &policy.audiences,
+            context,
+        )
     }
 
     pub(super) fn issuers(&self, policy: &ValidateJwt, context: &Context) -> Evaluated<'_, String> {
         strings(self.literals.issuers.as_deref(), &policy.issuers, context)
     }
 
-    pub(super) fn claims(&self, policy: &ValidateJwt, context: &Context) -> Evaluated<'_, RequiredClaim> {
+    pub(super) fn claims(
+        &self,
+        policy: &ValidateJwt,
+        context: &Context,
+    ) -> Evaluated<'_, RequiredClaim> {
         if let Some(claims) = &self.literals.claims {
             return Ok(Cow::Borrowed(claims));
         }
@@ -105,14 +150,23 @@ impl JwtCheck {
 type Evaluated<'a, T> = Result<Cow<'a, [T]>, EvaluationError>;
 
 fn literals(settings: &[Setting<String>]) -> Option<Vec<String>> {
-    settings.iter().map(|setting| setting.literal().cloned()).collect()
+    settings
+        .iter()
+        .map(|setting| setting.literal().cloned())
+        .collect()
 }
 
-fn strings<'a>(known: Option<&'a [String]>, settings: &[Setting<String>], context: &Context) -> Evaluated<'a, String> {
+fn strings<'a>(
+    known: Option<&'a [String]>,
+    settings: &[Setting<String>],
+    context: &Context,
+) -> Evaluated<'a, String> {
     if let Some(known) = known {
         return Ok(Cow::Borrowed(known));
     }
-    let values = settings.iter().map(|setting| Ok(setting.get(context)?.into_owned()));
+    let values = settings
+        .iter()
+        .map(|setting| Ok(setting.get(context)?.into_owned()));
     values.collect::<Result<Vec<_>, _>>().map(Cow::Owned)
 }
 
@@ -128,7 +182,14 @@ fn required(claim: &plan::RequiredClaim, values: Vec<String>) -> RequiredClaim {
 fn signing_key(key: &plan::SigningKey) -> SigningKey {
     let id = key.id.clone();
     match &key.material {
-        KeyMaterial::Symmetric(secret) => SigningKey::Hmac { id, secret: secret.clone() },
-        KeyMaterial::Rsa { n, e } => SigningKey::Rsa { id, n: n.clone(), e: e.clone() },
+        KeyMaterial::Symmetric(secret) => SigningKey::Hmac {
+            id,
+            secret: secret.clone(),
+        },
+        KeyMaterial::Rsa { n, e } => SigningKey::Rsa {
+            id,
+            n: n.clone(),
+            e: e.clone(),
+        },
     }
 }

@@ -5,9 +5,9 @@
 //! counter, whatever their scope; a different period is a different window and never shares one
 //! here.
 //!
-//! A limit whose count waits for the response only asks (cost 0) in `inbound` and is charged when a backend was asked,
-//! after `outbound` or `on-error`; also if the client went away meanwhile. A request that the gateway refused itself is
-//! not charged.
+//! A limit whose count waits for the response only asks (cost 0) in `inbound` and is charged when a
+//! backend was asked, after `outbound` or `on-error`; also if the client went away meanwhile. A
+//! request that the gateway refused itself is not charged.
 
 use std::fmt::Write as _;
 use std::num::NonZeroU64;
@@ -25,9 +25,11 @@ use super::{Exchange, Stop, span};
 use crate::errors::Failure;
 use crate::metrics::mode_name;
 
-/// Key values above this many bytes are sent as their hash: a header of 32 KiB must not travel with every check.
+/// Key values above this many bytes are sent as their hash: a header of 32 KiB must not travel with
+/// every check.
 const LONGEST_KEY: usize = 512;
-/// Bounds of an expression for `renewal-period`, in seconds; those of a literal are checked at load.
+/// Bounds of an expression for `renewal-period`, in seconds; those of a literal are checked at
+/// load.
 const PERIODS: std::ops::RangeInclusive<u64> = 1..=300;
 /// How often a late charge that found too little room tries to take what is left.
 const CHARGE_ATTEMPTS: usize = 3;
@@ -37,7 +39,8 @@ const CHARGE_ATTEMPTS: usize = 3;
 pub(super) struct State<'g> {
     headers: Vec<LimitHeader<'g>>,
     deferred: Vec<(&'g RateLimitByKey, Check)>,
-    /// Set once a backend was asked: who charges the deferred limits if the client goes away meanwhile.
+    /// Set once a backend was asked: who charges the deferred limits if the client goes away
+    /// meanwhile.
     on_abandon: Option<Client>,
     refused: bool,
     mode: Option<Mode>,
@@ -53,7 +56,11 @@ struct LimitHeader<'g> {
 
 impl State<'_> {
     pub(super) fn write_headers(&self, headers: &mut HeaderMap) {
-        for header in self.headers.iter().filter(|header| !(header.admitted_only && self.refused)) {
+        for header in self
+            .headers
+            .iter()
+            .filter(|header| !(header.admitted_only && self.refused))
+        {
             headers.insert(header.name.clone(), HeaderValue::from(header.value));
         }
     }
@@ -64,14 +71,22 @@ impl State<'_> {
     }
 }
 
-/// A client that goes away while the backend works does not get its call for free. There is no response to count by, so
-/// it costs what is known without one, and one call where nothing is.
+/// A client that goes away while the backend works does not get its call for free. There is no
+/// response to count by, so it costs what is known without one, and one call where nothing is.
 impl Drop for State<'_> {
     fn drop(&mut self) {
-        let Some(limiter) = self.on_abandon.take() else { return };
-        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        let Some(limiter) = self.on_abandon.take() else {
+            return;
+        };
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+            return;
+        };
         let known = self.deferred.drain(..).map(|(limit, mut check)| {
-            check.cost = limit.increment_count.as_ref().and_then(|count| count.literal().copied()).unwrap_or(1);
+            check.cost = limit
+                .increment_count
+                .as_ref()
+                .and_then(|count| count.literal().copied())
+                .unwrap_or(1);
             check
         });
         let checks: Vec<Check> = known.filter(|check| check.cost > 0).collect();
@@ -98,7 +113,9 @@ impl<'g> Exchange<'g> {
     ) -> Result<&'g [Step], Stop> {
         let mut run = vec![(step, first)];
         // A limit that leaves a variable ends the run: the keys after it may read that variable.
-        while run.last().is_some_and(|(_, limit)| limit.remaining_variable.is_none())
+        while run
+            .last()
+            .is_some_and(|(_, limit)| limit.remaining_variable.is_none())
             && let Some((next, after)) = rest.split_first()
             && let Action::RateLimitByKey(limit) = &next.action
         {
@@ -131,7 +148,11 @@ impl<'g> Exchange<'g> {
         }
     }
 
-    async fn ask(&mut self, run: &[(&'g Step, &'g RateLimitByKey)], checks: CheckList) -> Result<(), Stop> {
+    async fn ask(
+        &mut self,
+        run: &[(&'g Step, &'g RateLimitByKey)],
+        checks: CheckList,
+    ) -> Result<(), Stop> {
         let deferred: Vec<_> = run
             .iter()
             .zip(&checks)
@@ -144,14 +165,21 @@ impl<'g> Exchange<'g> {
         } else {
             Vec::new()
         };
-        // The call stands in the first limit's span; the others were decided by the same one and have spans without.
-        let mut asking = run.first().map(|(step, _)| self.trace.policy_span(&step.origin));
+        // The call stands in the first limit's span; the others were decided by the same one and
+        // have spans without.
+        let mut asking = run
+            .first()
+            .map(|(step, _)| self.trace.policy_span(&step.origin));
         let call = self.gateway.limiter.check(checks);
-        let outcome = call.instrument(asking.clone().unwrap_or_else(tracing::Span::none)).await;
+        let outcome = call
+            .instrument(asking.clone().unwrap_or_else(tracing::Span::none))
+            .await;
         self.note_mode(outcome.mode);
         for (index, ((step, limit), decision)) in run.iter().zip(&outcome.decisions).enumerate() {
             self.at = Some(&step.origin);
-            let span = asking.take().unwrap_or_else(|| self.trace.policy_span(&step.origin));
+            let span = asking
+                .take()
+                .unwrap_or_else(|| self.trace.policy_span(&step.origin));
             span::decided(&span, limit, decision, outcome.mode);
             self.leave(limit, decision);
             if !decision.allowed {
@@ -169,13 +197,23 @@ impl<'g> Exchange<'g> {
     fn leave(&mut self, limit: &'g RateLimitByKey, decision: &Decision) {
         let headers = &mut self.limits.headers;
         if let Some(name) = &limit.total_header {
-            headers.push(LimitHeader { name, value: decision.limit, admitted_only: false });
+            headers.push(LimitHeader {
+                name,
+                value: decision.limit,
+                admitted_only: false,
+            });
         }
         if let Some(name) = &limit.remaining_header {
-            headers.push(LimitHeader { name, value: decision.remaining, admitted_only: true });
+            headers.push(LimitHeader {
+                name,
+                value: decision.remaining,
+                admitted_only: true,
+            });
         }
         if let Some(name) = &limit.remaining_variable {
-            self.context.variables.set(name, integer(decision.remaining));
+            self.context
+                .variables
+                .set(name, integer(decision.remaining));
         }
     }
 
@@ -191,7 +229,8 @@ impl<'g> Exchange<'g> {
 
     fn check_of(&self, limit: &RateLimitByKey) -> Result<Check, Box<Failure>> {
         let context = &self.context;
-        let out_of_bounds = |what: &str| Failure::internal("ExpressionValueEvaluationFailure", what.to_owned());
+        let out_of_bounds =
+            |what: &str| Failure::internal("ExpressionValueEvaluationFailure", what.to_owned());
         let calls = NonZeroU64::new(*limit.calls.get(context)?);
         let calls = calls.ok_or_else(|| out_of_bounds("calls must be at least 1"))?;
         let period = *limit.renewal_period.get(context)?;
@@ -202,12 +241,20 @@ impl<'g> Exchange<'g> {
         Ok(Check {
             limit_name: limit.name.clone(),
             key: counter_key(period, value.as_deref().unwrap_or_default()),
-            limit: Limit { calls, renewal_period: Duration::from_secs(period) },
-            cost: if limit.is_deferred() { 0 } else { cost(limit, context)? },
+            limit: Limit {
+                calls,
+                renewal_period: Duration::from_secs(period),
+            },
+            cost: if limit.is_deferred() {
+                0
+            } else {
+                cost(limit, context)?
+            },
         })
     }
 
-    /// Charges the limits that waited for the response, whatever room there is: the call has happened.
+    /// Charges the limits that waited for the response, whatever room there is: the call has
+    /// happened.
     pub(super) async fn charge_deferred(&mut self) {
         if self.limits.on_abandon.take().is_none() {
             return;
@@ -234,7 +281,10 @@ impl<'g> Exchange<'g> {
     fn note_mode(&mut self, mode: Mode) {
         if self.gateway.counters().limiter_answered(mode) {
             let mode = mode_name(mode);
-            tracing::warn!(mode, "rate limits are now decided in another mode (exact is the usual one)");
+            tracing::warn!(
+                mode,
+                "rate limits are now decided in another mode (exact is the usual one)"
+            );
         }
         if mode != Mode::Exact {
             self.limits.mode = Some(mode);
@@ -252,7 +302,9 @@ async fn charge(limiter: Client, checks: Vec<Check>) -> Mode {
                 mode = outcome.mode;
             }
             match outcome.decisions.last() {
-                Some(decision) if !decision.allowed && decision.remaining > 0 => check.cost = decision.remaining,
+                Some(decision) if !decision.allowed && decision.remaining > 0 => {
+                    check.cost = decision.remaining;
+                }
                 _ => break,
             }
         }
@@ -291,7 +343,8 @@ fn counter_key(period: u64, value: &str) -> Bytes {
     Bytes::from(key)
 }
 
-/// Whole seconds, rounded up, at least 1: a client that waits that long is not refused for having come too early.
+/// Whole seconds, rounded up, at least 1: a client that waits that long is not refused for having
+/// come too early.
 fn whole_seconds(wait: Duration) -> u64 {
     let up = u64::from(wait.subsec_nanos() > 0);
     wait.as_secs().saturating_add(up).max(1)
@@ -308,7 +361,11 @@ mod tests {
     #[test]
     fn waits_are_rounded_up_to_whole_seconds() {
         for (millis, seconds) in [(0, 1), (1, 1), (1_000, 1), (1_001, 2), (59_999, 60)] {
-            assert_eq!(whole_seconds(Duration::from_millis(millis)), seconds, "{millis} ms");
+            assert_eq!(
+                whole_seconds(Duration::from_millis(millis)),
+                seconds,
+                "{millis} ms"
+            );
         }
     }
 

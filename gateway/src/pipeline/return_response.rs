@@ -15,8 +15,8 @@ use crate::cors;
 use crate::proxy::body::Payload;
 
 impl<'g> Exchange<'g> {
-    /// Ends the request without an error. Everything is evaluated before the answer is replaced, so that expressions
-    /// still see the one before.
+    /// Ends the request without an error. Everything is evaluated before the answer is replaced, so
+    /// that expressions still see the one before.
     pub(super) fn return_response(&mut self, policy: &ReturnResponse) -> Result<(), Stop> {
         let context = &self.context;
         let mut response = empty_response();
@@ -51,15 +51,22 @@ impl<'g> Exchange<'g> {
         self.payload = Payload::Full(Bytes::from(body));
     }
 
-    /// The `cors` step of a request that is no preflight. A page of another origin gets an empty 200 to a GET or HEAD
-    /// (that is the reference's surprise, kept) if the policy says to end such requests; otherwise the request goes on
-    /// and its answer cannot be read.
+    /// The `cors` step of a request that is no preflight. A page of another origin gets an empty
+    /// 200 to a GET or HEAD (that is the reference's surprise, kept) if the policy says to end such
+    /// requests; otherwise the request goes on and its answer cannot be read.
     pub(super) fn cors(&mut self, policy: &'g Arc<Cors>) -> Result<(), Stop> {
-        let Some(origin) = &self.origin else { return Ok(()) };
+        let Some(origin) = &self.origin else {
+            return Ok(());
+        };
         if self.grant.is_some() {
             return Ok(());
         }
-        let decided = self.route.plan.cors.as_ref().is_some_and(|first| Arc::ptr_eq(first, policy));
+        let decided = self
+            .route
+            .plan
+            .cors
+            .as_ref()
+            .is_some_and(|first| Arc::ptr_eq(first, policy));
         if !decided {
             self.grant = cors::grant(policy, origin, &self.context)?;
         }
@@ -69,13 +76,20 @@ impl<'g> Exchange<'g> {
         }
         tracing::debug!(?origin, activity = %self.context.request_id, "the origin is not allowed: empty answer");
         self.gateway.counters().refused("cors");
-        self.context.response = Some(Response { status: StatusCode::OK, reason: None, headers: HeaderMap::new() });
+        self.context.response = Some(Response {
+            status: StatusCode::OK,
+            reason: None,
+            headers: HeaderMap::new(),
+        });
         self.payload = Payload::Empty;
         Err(Stop::Answered)
     }
 }
 
-fn evaluate_status(policy: &SetStatus, context: &weir_policy::Context) -> Result<(StatusCode, Option<Arc<str>>), Stop> {
+fn evaluate_status(
+    policy: &SetStatus,
+    context: &weir_policy::Context,
+) -> Result<(StatusCode, Option<Arc<str>>), Stop> {
     let status = status_of(*policy.code.get(context)?)?;
     let reason = match &policy.reason {
         Some(reason) => Some(reason.get(context)?.as_str().into()),

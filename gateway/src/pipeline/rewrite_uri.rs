@@ -15,8 +15,14 @@ use crate::path;
 use crate::target::Relative;
 
 /// Values of parameters were decoded for policies; what means something in a URL is encoded again.
-const VALUE: &AsciiSet =
-    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'@').remove(b':').remove(b',');
+const VALUE: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b'@')
+    .remove(b':')
+    .remove(b',');
 
 impl Exchange<'_> {
     pub(super) fn rewrite_uri(&mut self, policy: &RewriteUri) -> Result<(), Stop> {
@@ -25,9 +31,14 @@ impl Exchange<'_> {
         if !text.starts_with('/') {
             text.insert(0, '/');
         }
-        // An operation's template has no query, so every parameter of the request's query is an unmatched one.
+        // An operation's template has no query, so every parameter of the request's query is an
+        // unmatched one.
         if policy.copy_unmatched
-            && let Some(query) = self.target.relative.query().filter(|query| !query.is_empty())
+            && let Some(query) = self
+                .target
+                .relative
+                .query()
+                .filter(|query| !query.is_empty())
         {
             text.push(if text.contains('?') { '&' } else { '?' });
             text.push_str(query);
@@ -37,14 +48,19 @@ impl Exchange<'_> {
     }
 }
 
-/// A template may come from an expression over what the client sent: the same paths are refused as from the client.
+/// A template may come from an expression over what the client sent: the same paths are refused as
+/// from the client.
 fn checked(text: String) -> Result<PathAndQuery, Box<Failure>> {
-    let (path, query) = text.split_once('?').map_or((&*text, None), |(path, query)| (path, Some(query)));
+    let (path, query) = text
+        .split_once('?')
+        .map_or((&*text, None), |(path, query)| (path, Some(query)));
     let text = match path::normalise(path).map_err(|bad| Failure::bad_request(bad.to_string()))? {
         Cow::Borrowed(_) => text,
         Cow::Owned(path) => query.map_or_else(|| path.clone(), |query| format!("{path}?{query}")),
     };
-    let invalid = |error: http::uri::InvalidUri| Failure::internal("InvalidUrl", format!("rewrite-uri: {error}"));
+    let invalid = |error: http::uri::InvalidUri| {
+        Failure::internal("InvalidUrl", format!("rewrite-uri: {error}"))
+    };
     PathAndQuery::from_maybe_shared(Bytes::from(text)).map_err(invalid)
 }
 
@@ -80,8 +96,14 @@ mod tests {
 
     #[test]
     fn parameters_are_filled_in_encoded() {
-        let parameters = [("id".into(), "a b/ü".to_owned()), ("n".into(), "7".to_owned())];
-        assert_eq!(fill("/orders/{id}/{n}?x={n}", &parameters), "/orders/a%20b%2F%C3%BC/7?x=7");
+        let parameters = [
+            ("id".into(), "a b/ü".to_owned()),
+            ("n".into(), "7".to_owned()),
+        ];
+        assert_eq!(
+            fill("/orders/{id}/{n}?x={n}", &parameters),
+            "/orders/a%20b%2F%C3%BC/7?x=7"
+        );
         assert_eq!(fill("/{unknown}/{id", &parameters), "/{unknown}/{id");
     }
 

@@ -10,8 +10,12 @@ use super::{Exchange, Stop, changes_response, empty_response};
 use crate::errors::Failure;
 
 /// Framing and connection belong to the protocol, not to policies.
-const FORBIDDEN: [HeaderName; 4] =
-    [header::CONNECTION, header::CONTENT_LENGTH, HeaderName::from_static("keep-alive"), header::TRANSFER_ENCODING];
+const FORBIDDEN: [HeaderName; 4] = [
+    header::CONNECTION,
+    header::CONTENT_LENGTH,
+    HeaderName::from_static("keep-alive"),
+    header::TRANSFER_ENCODING,
+];
 
 /// Values of these do not survive being joined with commas.
 const SEPARATE_LINES: [HeaderName; 13] = [
@@ -60,24 +64,41 @@ impl Change {
         let name = HeaderName::from_bytes(name.as_bytes())
             .map_err(|_| invalid(format!("`{}` is not a header name", name.escape_debug())))?;
         let action = policy.exists_action.get(context)?;
-        let action = ExistsAction::read(&action)
-            .ok_or_else(|| invalid(format!("exists-action `{}` is not one", action.escape_debug())))?;
+        let action = ExistsAction::read(&action).ok_or_else(|| {
+            invalid(format!(
+                "exists-action `{}` is not one",
+                action.escape_debug()
+            ))
+        })?;
         let mut texts = Vec::with_capacity(policy.values.len());
         for value in &policy.values {
             if let Some(text) = value.get(context)?.into_owned() {
                 texts.push(text);
             }
         }
-        let lines = if SEPARATE_LINES.contains(&name) || texts.len() < 2 { texts } else { vec![texts.join(",")] };
+        let lines = if SEPARATE_LINES.contains(&name) || texts.len() < 2 {
+            texts
+        } else {
+            vec![texts.join(",")]
+        };
         let values = lines.into_iter().map(|line| {
-            HeaderValue::try_from(line).map_err(|_| invalid(format!("the value for header `{name}` is not allowed")))
+            HeaderValue::try_from(line)
+                .map_err(|_| invalid(format!("the value for header `{name}` is not allowed")))
         });
         let values = values.collect::<Result<Vec<_>, _>>()?;
-        Ok(Self { name, action, values })
+        Ok(Self {
+            name,
+            action,
+            values,
+        })
     }
 
     pub(super) fn apply(self, headers: &mut HeaderMap) {
-        let Self { name, action, values } = self;
+        let Self {
+            name,
+            action,
+            values,
+        } = self;
         if FORBIDDEN.contains(&name) {
             return;
         }
@@ -86,7 +107,11 @@ impl Change {
             ExistsAction::Append if !SEPARATE_LINES.contains(&name) => {
                 if let Some(existing) = joined(headers, &name) {
                     let added = values.iter().filter_map(|value| value.to_str().ok());
-                    let all = [&*existing].into_iter().chain(added).collect::<Vec<_>>().join(",");
+                    let all = [&*existing]
+                        .into_iter()
+                        .chain(added)
+                        .collect::<Vec<_>>()
+                        .join(",");
                     if let Ok(value) = HeaderValue::try_from(all) {
                         headers.insert(name, value);
                     }
@@ -157,8 +182,17 @@ mod tests {
             headers.append(name.clone(), line.parse().unwrap());
         }
         let values = values.iter().map(|v| v.parse().unwrap()).collect();
-        Change { name: name.clone(), action: ExistsAction::read(action).unwrap(), values }.apply(&mut headers);
-        headers.get_all(name).iter().map(|v| v.to_str().unwrap().to_owned()).collect()
+        Change {
+            name: name.clone(),
+            action: ExistsAction::read(action).unwrap(),
+            values,
+        }
+        .apply(&mut headers);
+        headers
+            .get_all(name)
+            .iter()
+            .map(|v| v.to_str().unwrap().to_owned())
+            .collect()
     }
 
     #[test]
@@ -180,7 +214,12 @@ mod tests {
 
     #[test]
     fn framing_headers_stay() {
-        for name in ["connection", "content-length", "keep-alive", "transfer-encoding"] {
+        for name in [
+            "connection",
+            "content-length",
+            "keep-alive",
+            "transfer-encoding",
+        ] {
             assert_eq!(change(&["a"], name, "override", &["b"]), ["a"], "{name}");
             assert_eq!(change(&["a"], name, "delete", &[]), ["a"], "{name}");
         }

@@ -1,5 +1,5 @@
-//! What became of a policy, on its span. Never what it looked at: headers, claims and counter keys are credentials or
-//! name people.
+//! What became of a policy, on its span. Never what it looked at: headers, claims and counter keys
+//! are credentials or name people.
 
 use tracing::Span;
 use weir_limiter::{Decision, Mode};

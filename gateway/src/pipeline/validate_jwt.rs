@@ -1,8 +1,9 @@
 //! `validate-jwt`: finds the token, has it checked, answers when it does not hold.
 //!
-//! Exactly one token is looked for. A second `Authorization` line, or a scheme other than `Bearer` where the policy
-//! names none, is no token: an expression such as `…GetValueOrDefault("Authorization","").AsJwt()` would read such a
-//! request differently than the check does, and a limit keyed by the subject would count for somebody else.
+//! Exactly one token is looked for. A second `Authorization` line, or a scheme other than `Bearer`
+//! where the policy names none, is no token: an expression such as
+//! `…GetValueOrDefault("Authorization","").AsJwt()` would read such a request differently than the
+//! check does, and a limit keyed by the subject would count for somebody else.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,7 +29,12 @@ struct Found {
 impl Exchange<'_> {
     pub(super) async fn validate_jwt(&mut self, policy: &ValidateJwt) -> Result<(), Stop> {
         let Some(found) = self.token(policy)? else {
-            if let Some(check) = self.gateway.jwt_checks.get(policy.index).and_then(Option::as_ref) {
+            if let Some(check) = self
+                .gateway
+                .jwt_checks
+                .get(policy.index)
+                .and_then(Option::as_ref)
+            {
                 check.metrics.not_present();
             }
             return Err(self.denied(policy, &TokenError::NotPresent)?.into());
@@ -49,15 +55,30 @@ impl Exchange<'_> {
             tidy(&mut context.request.headers, name, &found.text);
         }
         if let Some(variable) = &policy.output_variable {
-            context.variables.set(variable, Value::Jwt(Arc::clone(&jwt)));
+            context
+                .variables
+                .set(variable, Value::Jwt(Arc::clone(&jwt)));
         }
-        context.verified_token = Some(VerifiedToken { text: found.text.into(), jwt });
+        context.verified_token = Some(VerifiedToken {
+            text: found.text.into(),
+            jwt,
+        });
     }
 
-    async fn check_token(&self, policy: &ValidateJwt, token: &str) -> Result<Result<Arc<Jwt>, TokenError>, Stop> {
+    async fn check_token(
+        &self,
+        policy: &ValidateJwt,
+        token: &str,
+    ) -> Result<Result<Arc<Jwt>, TokenError>, Stop> {
         let context = &self.context;
-        let check = self.gateway.jwt_checks.get(policy.index).and_then(Option::as_ref);
-        let check = check.ok_or_else(|| Failure::internal("JwtInvalid", "no key sources for this validate-jwt"))?;
+        let check = self
+            .gateway
+            .jwt_checks
+            .get(policy.index)
+            .and_then(Option::as_ref);
+        let check = check.ok_or_else(|| {
+            Failure::internal("JwtInvalid", "no key sources for this validate-jwt")
+        })?;
         let audiences = check.audiences(policy, context)?;
         let issuers = check.issuers(policy, context)?;
         let claims = check.claims(policy, context)?;
@@ -79,21 +100,29 @@ impl Exchange<'_> {
         Ok(match &policy.source {
             TokenSource::Header(name) => {
                 let name = name.get(context)?;
-                let Ok(name) = HeaderName::from_bytes(name.as_bytes()) else { return Ok(None) };
+                let Ok(name) = HeaderName::from_bytes(name.as_bytes()) else {
+                    return Ok(None);
+                };
                 let required = match &policy.require_scheme {
                     Some(scheme) => Some(scheme.get(context)?),
                     None => None,
                 };
                 let scheme = scheme(&name, required.as_ref().map(|required| required.as_str()));
                 let token = in_header(&context.request.headers, &name, scheme).map(str::to_owned);
-                token.map(|text| Found { text, header: Some(name) })
+                token.map(|text| Found {
+                    text,
+                    header: Some(name),
+                })
             }
             TokenSource::QueryParameter(name) => {
                 let name = name.get(context)?;
                 let query = context.request.original_url.query().unwrap_or_default();
-                let mut found = url::form_urlencoded::parse(query.as_bytes()).filter(|(n, _)| **n == **name);
+                let mut found =
+                    url::form_urlencoded::parse(query.as_bytes()).filter(|(n, _)| **n == **name);
                 let first = found.next().map(|(_, value)| value);
-                first.filter(|_| found.next().is_none()).and_then(|value| without_header(&value))
+                first
+                    .filter(|_| found.next().is_none())
+                    .and_then(|value| without_header(&value))
             }
             TokenSource::Value(value) => without_header(&value.get(context)?),
         })
@@ -102,7 +131,9 @@ impl Exchange<'_> {
     /// The answer to a token that does not hold, or to none.
     fn denied(&self, policy: &ValidateJwt, error: &TokenError) -> Result<Box<Failure>, Stop> {
         if let TokenError::KeysUnavailable(provider) = error {
-            return Ok(Failure::keys_unavailable(format!("no signing keys from {provider} yet")));
+            return Ok(Failure::keys_unavailable(format!(
+                "no signing keys from {provider} yet"
+            )));
         }
         let context = &self.context;
         let status: StatusCode = status_of(*policy.failed_status.get(context)?)?;
@@ -131,14 +162,19 @@ fn in_header<'h>(headers: &'h HeaderMap, name: &HeaderName, scheme: Scheme<'_>) 
 
 fn without_header(value: &str) -> Option<Found> {
     let token = from_authorization(value, Scheme::BearerOrNone)?;
-    Some(Found { text: token.to_owned(), header: None })
+    Some(Found {
+        text: token.to_owned(),
+        header: None,
+    })
 }
 
 /// Leaves one blank between scheme and token, of any number that may stand there, and none around
 /// them: then whatever looks for the token later, `….Split(' ')[1].AsJwt()` for example, finds the
 /// one that was checked.
 fn tidy(headers: &mut HeaderMap, name: &HeaderName, token: &str) {
-    let Some(value) = only(headers, name).and_then(|value| value.to_str().ok()) else { return };
+    let Some(value) = only(headers, name).and_then(|value| value.to_str().ok()) else {
+        return;
+    };
     let scheme = value.strip_suffix(token);
     if scheme.is_some_and(|scheme| scheme.trim() == scheme.strip_suffix(' ').unwrap_or(scheme)) {
         return;

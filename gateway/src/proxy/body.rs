@@ -51,7 +51,11 @@ pub(crate) struct IdleTimer {
 
 impl IdleTimer {
     pub(crate) fn new(after: Duration) -> Self {
-        Self { after, sleep: None, running: false }
+        Self {
+            after,
+            sleep: None,
+            running: false,
+        }
     }
 
     /// Something moved.
@@ -62,7 +66,9 @@ impl IdleTimer {
     /// Nothing moves at the moment: ready once that has been so for too long.
     pub(crate) fn poll_stalled(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let after = self.after;
-        let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep(after)));
+        let sleep = self
+            .sleep
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(after)));
         if !self.running {
             sleep.as_mut().reset(Instant::now() + after);
             self.running = true;
@@ -80,9 +86,14 @@ pub(crate) struct RequestBody {
 }
 
 impl RequestBody {
-    /// `inner` with at most `limit` bytes and at most `idle` between two frames; `None` is the empty body.
+    /// `inner` with at most `limit` bytes and at most `idle` between two frames; `None` is the
+    /// empty body.
     pub(crate) fn new(inner: Option<Incoming>, limit: u64, idle: Duration) -> Self {
-        Self { inner: inner.filter(|body| !body.is_end_stream()), left: limit, idle: IdleTimer::new(idle) }
+        Self {
+            inner: inner.filter(|body| !body.is_end_stream()),
+            left: limit,
+            idle: IdleTimer::new(idle),
+        }
     }
 
     /// No body.
@@ -95,15 +106,22 @@ impl Body for RequestBody {
     type Data = Bytes;
     type Error = BodyError;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = self.get_mut();
-        let Some(inner) = &mut this.inner else { return Poll::Ready(None) };
+        let Some(inner) = &mut this.inner else {
+            return Poll::Ready(None);
+        };
         let Poll::Ready(frame) = Pin::new(inner).poll_frame(cx) else {
             ready!(this.idle.poll_stalled(cx));
             return Poll::Ready(Some(Err(BodyError::Stalled(this.idle.after))));
         };
         this.idle.progress();
-        let Some(frame) = frame else { return Poll::Ready(None) };
+        let Some(frame) = frame else {
+            return Poll::Ready(None);
+        };
         let frame = frame?;
         let length = frame.data_ref().map_or(0, |data| data.len() as u64);
         match this.left.checked_sub(length) {
@@ -118,7 +136,9 @@ impl Body for RequestBody {
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.inner.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
+        self.inner
+            .as_ref()
+            .map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
     }
 }
 
@@ -134,7 +154,8 @@ pub(crate) enum Payload {
     Upstream(UpstreamBody),
 }
 
-/// An answer on its way to the client. Holds the mark that its request is in progress until it is sent or dropped.
+/// An answer on its way to the client. Holds the mark that its request is in progress until it is
+/// sent or dropped.
 #[derive(Debug)]
 pub(crate) struct ResponseBody {
     payload: Payload,
@@ -144,7 +165,11 @@ pub(crate) struct ResponseBody {
 
 impl ResponseBody {
     pub(crate) fn new(payload: Payload, idle: Duration, in_flight: InFlight) -> Self {
-        Self { payload, idle: IdleTimer::new(idle), _in_flight: in_flight }
+        Self {
+            payload,
+            idle: IdleTimer::new(idle),
+            _in_flight: in_flight,
+        }
     }
 }
 
@@ -152,7 +177,10 @@ impl Body for ResponseBody {
     type Data = Bytes;
     type Error = BodyError;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = self.get_mut();
         let inner = match &mut this.payload {
             Payload::Upstream(inner) => inner,

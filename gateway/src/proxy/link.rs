@@ -1,9 +1,10 @@
 //! One connection to a backend, driven by the task of the request that uses it.
 //!
-//! hyper leaves it to its user who polls a connection. A task of its own costs every request several wake-ups across
-//! threads: to hand the request over, to hand the headers back, and one for each part of the body. The task that waits
-//! for the answer has nothing else to do, so it does that work itself. Nobody polls an idle connection; it is looked at
-//! when it is taken out of the pool.
+//! hyper leaves it to its user who polls a connection. A task of its own costs every request
+//! several wake-ups across threads: to hand the request over, to hand the headers back, and one for
+//! each part of the body. The task that waits for the answer has nothing else to do, so it does
+//! that work itself. Nobody polls an idle connection; it is looked at when it is taken out of the
+//! pool.
 
 use std::future::{Future as _, poll_fn};
 use std::pin::{Pin, pin};
@@ -29,7 +30,10 @@ pub(super) struct Link {
 impl Link {
     pub(super) async fn new(protocol: &Builder, stream: TokioIo<TcpStream>) -> hyper::Result<Self> {
         let (sender, connection) = protocol.handshake(stream).await?;
-        Ok(Self { sender, connection: Some(connection) })
+        Ok(Self {
+            sender,
+            connection: Some(connection),
+        })
     }
 
     /// Whether a request could be sent, as far as is known without looking.
@@ -37,7 +41,8 @@ impl Link {
         self.connection.is_some() && self.sender.is_ready()
     }
 
-    /// Whether a request can be sent: the last one is over, and the backend has not closed the connection.
+    /// Whether a request can be sent: the last one is over, and the backend has not closed the
+    /// connection.
     pub(super) fn is_free(&mut self, cx: &mut Context<'_>) -> bool {
         self.drive(cx);
         self.seems_free()
@@ -55,18 +60,25 @@ impl Link {
         .await
     }
 
-    /// Sends `request` and waits for the headers of the response. An error holds the request if none of it was sent.
+    /// Sends `request` and waits for the headers of the response. An error holds the request if
+    /// none of it was sent.
     pub(super) async fn send(
         &mut self,
         request: Request<RequestBody>,
     ) -> Result<Response<Incoming>, TrySendError<Request<RequestBody>>> {
-        // Unconstrained, because a pause for other tasks would be announced to a waker that wakes nobody.
-        let mut response = pin!(tokio::task::unconstrained(self.sender.try_send_request(request)));
+        // Unconstrained, because a pause for other tasks would be announced to a waker that wakes
+        // nobody.
+        let mut response = pin!(tokio::task::unconstrained(
+            self.sender.try_send_request(request)
+        ));
         let connection = &mut self.connection;
         poll_fn(|cx| {
             drive(connection, cx);
-            // Only what was just done can make it ready: it need not wake this task, which is awake.
-            response.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+            // Only what was just done can make it ready: it need not wake this task, which is
+            // awake.
+            response
+                .as_mut()
+                .poll(&mut Context::from_waker(Waker::noop()))
         })
         .await
     }
@@ -78,7 +90,10 @@ impl Link {
 }
 
 /// A connection that ended is dropped, which gives whatever still waits for it its error.
-fn drive(connection: &mut Option<Connection<TokioIo<TcpStream>, RequestBody>>, cx: &mut Context<'_>) {
+fn drive(
+    connection: &mut Option<Connection<TokioIo<TcpStream>, RequestBody>>,
+    cx: &mut Context<'_>,
+) {
     if let Some(running) = connection
         && let Poll::Ready(result) = Pin::new(running).poll(cx)
     {

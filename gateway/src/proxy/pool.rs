@@ -1,4 +1,5 @@
-//! Idle connections to backends, by host and port. The one that was used last is used next, so that the others grow old.
+//! Idle connections to backends, by host and port. The one that was used last is used next, so that
+//! the others grow old.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Weak};
@@ -12,7 +13,8 @@ use tokio::time::Instant;
 
 use super::link::Link;
 
-/// How often old connections are looked for: they live at most this much longer than they should, unused.
+/// How often old connections are looked for: they live at most this much longer than they should,
+/// unused.
 const SWEEP: Duration = Duration::from_millis(500);
 
 /// The pool; clones share it.
@@ -44,13 +46,18 @@ struct Idle {
 
 impl Pool {
     pub(super) fn new(most: usize, idle_timeout: Duration) -> Self {
-        Self(Arc::new(Shared { most, idle_timeout, state: Mutex::default() }))
+        Self(Arc::new(Shared {
+            most,
+            idle_timeout,
+            state: Mutex::default(),
+        }))
     }
 
     /// A connection to `authority` that is still usable.
     pub(super) fn take(&self, authority: &Authority, cx: &mut Context<'_>) -> Option<Box<Link>> {
         loop {
-            let Idle { mut link, since } = self.0.state.lock().idle.get_mut(authority)?.pop_back()?;
+            let Idle { mut link, since } =
+                self.0.state.lock().idle.get_mut(authority)?.pop_back()?;
             if since.elapsed() < self.0.idle_timeout && link.is_free(cx) {
                 return Some(link);
             }
@@ -60,7 +67,10 @@ impl Pool {
     /// Keeps a connection that is free. Beyond the limit the oldest is closed.
     pub(super) fn put(&self, authority: &Authority, link: Box<Link>) {
         let mut state = self.0.state.lock();
-        let idle = Idle { link, since: Instant::now() };
+        let idle = Idle {
+            link,
+            since: Instant::now(),
+        };
         let surplus = match state.idle.get_mut(authority) {
             Some(links) => {
                 links.push_back(idle);
@@ -89,7 +99,10 @@ async fn sweep(pool: Weak<Shared>) {
         let mut old = Vec::new();
         let mut state = pool.state.lock();
         state.idle.retain(|_, links| {
-            let expired = links.iter().take_while(|idle| idle.since.elapsed() >= pool.idle_timeout).count();
+            let expired = links
+                .iter()
+                .take_while(|idle| idle.since.elapsed() >= pool.idle_timeout)
+                .count();
             old.extend(links.drain(..expired));
             !links.is_empty()
         });

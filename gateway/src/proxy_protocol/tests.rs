@@ -20,11 +20,25 @@ fn encode(version: u8, source: SocketAddr, destination: SocketAddr, extensions: 
             format!("PROXY {family} {from} {to} {s} {d}\r\n").into_bytes()
         }
         (_, IpAddr::V4(from), IpAddr::V4(to)) => {
-            let addresses = [&from.octets()[..], &to.octets(), &s.to_be_bytes(), &d.to_be_bytes(), extensions].concat();
+            let addresses = [
+                &from.octets()[..],
+                &to.octets(),
+                &s.to_be_bytes(),
+                &d.to_be_bytes(),
+                extensions,
+            ]
+            .concat();
             version_2_header(0x21, 0x11, &addresses)
         }
         (_, IpAddr::V6(from), IpAddr::V6(to)) => {
-            let addresses = [&from.octets()[..], &to.octets(), &s.to_be_bytes(), &d.to_be_bytes(), extensions].concat();
+            let addresses = [
+                &from.octets()[..],
+                &to.octets(),
+                &s.to_be_bytes(),
+                &d.to_be_bytes(),
+                extensions,
+            ]
+            .concat();
             version_2_header(0x21, 0x21, &addresses)
         }
         _ => unreachable!("both addresses are of one family"),
@@ -50,18 +64,36 @@ fn client_of(bytes: &[u8]) -> String {
 
 #[test]
 fn the_examples_of_the_specification() {
-    assert_eq!(client_of(b"PROXY TCP4 192.0.2.7 198.51.100.1 56324 443\r\n"), "192.0.2.7");
-    assert_eq!(client_of(b"PROXY TCP4 255.255.255.255 255.255.255.255 65535 65535\r\n"), "255.255.255.255");
+    assert_eq!(
+        client_of(b"PROXY TCP4 192.0.2.7 198.51.100.1 56324 443\r\n"),
+        "192.0.2.7"
+    );
+    assert_eq!(
+        client_of(b"PROXY TCP4 255.255.255.255 255.255.255.255 65535 65535\r\n"),
+        "255.255.255.255"
+    );
     let longest = "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff";
-    assert_eq!(client_of(format!("PROXY TCP6 {longest} {longest} 65535 65535\r\n").as_bytes()), longest);
+    assert_eq!(
+        client_of(format!("PROXY TCP6 {longest} {longest} 65535 65535\r\n").as_bytes()),
+        longest
+    );
     assert_eq!(client_of(b"PROXY UNKNOWN\r\n"), "proxy");
-    assert_eq!(client_of(format!("PROXY UNKNOWN {longest} {longest} 65535 65535\r\n").as_bytes()), "proxy");
+    assert_eq!(
+        client_of(format!("PROXY UNKNOWN {longest} {longest} 65535 65535\r\n").as_bytes()),
+        "proxy"
+    );
 }
 
 #[test]
 fn a_mapped_address_is_an_ipv4_address() {
-    assert_eq!(client_of(b"PROXY TCP6 ::ffff:192.0.2.7 ::1 1 2\r\n"), "192.0.2.7");
-    let (from, to) = ("[::ffff:192.0.2.7]:1".parse().unwrap(), "[::1]:2".parse().unwrap());
+    assert_eq!(
+        client_of(b"PROXY TCP6 ::ffff:192.0.2.7 ::1 1 2\r\n"),
+        "192.0.2.7"
+    );
+    let (from, to) = (
+        "[::ffff:192.0.2.7]:1".parse().unwrap(),
+        "[::1]:2".parse().unwrap(),
+    );
     assert_eq!(client_of(&encode(2, from, to, &[])), "192.0.2.7");
 }
 
@@ -103,25 +135,47 @@ fn what_is_not_in_the_specification_is_refused() {
     assert_eq!(parse(b"GET / HTTP/1.1\r\n"), Err(Malformed::Absent));
     assert_eq!(parse(b"proxy TCP4"), Err(Malformed::Absent));
     assert_eq!(parse(b"\x16\x03\x01"), Err(Malformed::Absent));
-    assert_eq!(parse(&version_2_header(0x11, 0x11, &[0; 12])), Err(Malformed::Command));
-    assert_eq!(parse(&version_2_header(0x22, 0x11, &[0; 12])), Err(Malformed::Command));
+    assert_eq!(
+        parse(&version_2_header(0x11, 0x11, &[0; 12])),
+        Err(Malformed::Command)
+    );
+    assert_eq!(
+        parse(&version_2_header(0x22, 0x11, &[0; 12])),
+        Err(Malformed::Command)
+    );
     for (family, short) in [(0x11, 11), (0x21, 35)] {
-        assert_eq!(parse(&version_2_header(0x21, family, &vec![0; short])), Err(Malformed::Addresses));
+        assert_eq!(
+            parse(&version_2_header(0x21, family, &vec![0; short])),
+            Err(Malformed::Addresses)
+        );
     }
     for family in [0x01, 0x10, 0x12, 0x22, 0x32, 0x41, 0xff] {
-        assert_eq!(parse(&version_2_header(0x21, family, &[0; 216])), Err(Malformed::Transport), "{family:x}");
+        assert_eq!(
+            parse(&version_2_header(0x21, family, &[0; 216])),
+            Err(Malformed::Transport),
+            "{family:x}"
+        );
     }
 }
 
 #[test]
 fn what_is_too_long_is_refused_before_it_has_come() {
     let line = format!("PROXY TCP4 {}", "1".repeat(V1_MAX_LENGTH));
-    assert_eq!(parse(&line.as_bytes()[..V1_MAX_LENGTH - 1]), Ok(Progress::Partial));
-    assert_eq!(parse(&line.as_bytes()[..V1_MAX_LENGTH]), Err(Malformed::Line));
+    assert_eq!(
+        parse(&line.as_bytes()[..V1_MAX_LENGTH - 1]),
+        Ok(Progress::Partial)
+    );
+    assert_eq!(
+        parse(&line.as_bytes()[..V1_MAX_LENGTH]),
+        Err(Malformed::Line)
+    );
     let long = version_2_header(0x21, 0x11, &[0; MAX_LENGTH - V2_FIXED + 1]);
     assert_eq!(parse(&long[..V2_FIXED - 1]), Ok(Progress::Partial));
     assert_eq!(parse(&long[..V2_FIXED]), Err(Malformed::TooLong));
-    assert!(matches!(source_of(&version_2_header(0x21, 0x11, &[0; MAX_LENGTH - V2_FIXED])), Source::Client(_)));
+    assert!(matches!(
+        source_of(&version_2_header(0x21, 0x11, &[0; MAX_LENGTH - V2_FIXED])),
+        Source::Client(_)
+    ));
 }
 
 /// Two addresses of one family.
@@ -132,7 +186,8 @@ fn addresses() -> impl Strategy<Value = (SocketAddr, SocketAddr)> {
 }
 
 proptest! {
-    /// However the bytes are cut, the header is the same, its length is right, and nothing behind it is looked at.
+    /// However the bytes are cut, the header is the same, its length is right, and nothing behind
+    /// it is looked at.
     #[test]
     fn what_a_proxy_writes_is_read(
         version in 1u8..=2,
@@ -149,7 +204,8 @@ proptest! {
         prop_assert_eq!(parse(&[header, behind].concat()), Ok(whole));
     }
 
-    /// Rubbish never panics, never asks for more than the bound, and a refusal stays one whatever follows.
+    /// Rubbish never panics, never asks for more than the bound, and a refusal stays one whatever
+    /// follows.
     #[test]
     fn rubbish_is_survived(
         start in prop_oneof![Just(Vec::new()), Just(V1_PREFIX.to_vec()), Just(V2_SIGNATURE.to_vec())],

@@ -38,7 +38,10 @@ where
                 let response = answer(number, request);
                 async move { Ok::<_, Infallible>(response.await) }
             });
-            tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+            tokio::spawn(
+                hyper::server::conn::http1::Builder::new()
+                    .serve_connection(TokioIo::new(stream), service),
+            );
         }
     });
     (address, connections)
@@ -69,7 +72,11 @@ async fn one_connection_serves_one_request_after_another() {
         ("GET", "length", 200, 5),
     ] {
         let answer = send(gateway.request(method, &format!("/api/hello?{query}"))).await;
-        assert_eq!((answer.status, answer.body.len()), (status, length), "{method} {query}");
+        assert_eq!(
+            (answer.status, answer.body.len()),
+            (status, length),
+            "{method} {query}"
+        );
     }
     assert_eq!(connections.load(Ordering::SeqCst), 1);
 }
@@ -77,7 +84,13 @@ async fn one_connection_serves_one_request_after_another() {
 #[tokio::test]
 async fn the_connection_of_an_upload_is_used_again() {
     let (address, _) = numbered(|number, request| async move {
-        let read = request.into_body().collect().await.unwrap().to_bytes().len();
+        let read = request
+            .into_body()
+            .collect()
+            .await
+            .unwrap()
+            .to_bytes()
+            .len();
         Response::new(full(format!("{number} {read}")))
     })
     .await;
@@ -95,7 +108,8 @@ async fn the_connection_of_an_upload_is_used_again() {
     }
 }
 
-/// A client may send first and read later. The backend's answer does not wait for it, nor its reading.
+/// A client may send first and read later. The backend's answer does not wait for it, nor its
+/// reading.
 #[tokio::test]
 async fn an_upload_goes_on_while_nobody_reads_the_answer() {
     const ANSWER: usize = 64 * 1024 * 1024;
@@ -105,7 +119,11 @@ async fn an_upload_goes_on_while_nobody_reads_the_answer() {
         let read = read.clone();
         async move {
             tokio::spawn(async move {
-                let length = request.into_body().collect().await.map_or(0, |body| body.to_bytes().len());
+                let length = request
+                    .into_body()
+                    .collect()
+                    .await
+                    .map_or(0, |body| body.to_bytes().len());
                 let _ = read.send(length);
             });
             let part = Bytes::from(vec![b'x'; 64 * 1024]);
@@ -115,20 +133,30 @@ async fn an_upload_goes_on_while_nobody_reads_the_answer() {
     })
     .await;
     let gateway = Setup::new(address, inbound("")).start().await;
-    let mut client = tokio::net::TcpStream::connect(gateway.address).await.unwrap();
+    let mut client = tokio::net::TcpStream::connect(gateway.address)
+        .await
+        .unwrap();
     let head = format!("POST /api/hello HTTP/1.1\r\nhost: a\r\ncontent-length: {UPLOAD}\r\n\r\n");
     client.write_all(head.as_bytes()).await.unwrap();
     let sending = async {
         client.write_all(&vec![b'x'; UPLOAD]).await.unwrap();
         all_read.recv().await.unwrap()
     };
-    assert_eq!(tokio::time::timeout(PATIENCE, sending).await.unwrap(), UPLOAD);
+    assert_eq!(
+        tokio::time::timeout(PATIENCE, sending).await.unwrap(),
+        UPLOAD
+    );
 }
 
 #[tokio::test]
 async fn a_backend_that_closes_after_each_answer_gets_a_connection_each_time() {
-    let (address, connections) =
-        numbered(|_, _| async { Response::builder().header("connection", "close").body(full("hello")).unwrap() }).await;
+    let (address, connections) = numbered(|_, _| async {
+        Response::builder()
+            .header("connection", "close")
+            .body(full("hello"))
+            .unwrap()
+    })
+    .await;
     let gateway = Setup::new(address, inbound("")).start().await;
     for n in 1..=5 {
         let answer = send(gateway.get("/api/hello")).await;
@@ -145,7 +173,10 @@ async fn an_idle_connection_that_the_backend_closed_costs_no_request() {
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
             assert!(stream.read(&mut [0; 4096]).await.unwrap() > 0);
-            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello").await.unwrap();
+            stream
+                .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello")
+                .await
+                .unwrap();
             stream.shutdown().await.unwrap();
             close.send(stream).unwrap();
         }
@@ -170,7 +201,10 @@ async fn watched(waiting: usize) -> (SocketAddr, mpsc::UnboundedReceiver<()>) {
             tokio::spawn(async move {
                 assert!(stream.read(&mut [0; 4096]).await.unwrap() > 0);
                 together.wait().await;
-                stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello").await.unwrap();
+                stream
+                    .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello")
+                    .await
+                    .unwrap();
                 while stream.read(&mut [0; 4096]).await.is_ok_and(|n| n > 0) {}
                 let _ = ended.send(());
             });
@@ -187,7 +221,10 @@ async fn an_idle_connection_is_closed_after_its_time() {
     let gateway = setup.start().await;
     for _ in 0..2 {
         assert_eq!(send(gateway.get("/api/hello")).await.status, 200);
-        tokio::time::timeout(PATIENCE, ended.recv()).await.unwrap().unwrap();
+        tokio::time::timeout(PATIENCE, ended.recv())
+            .await
+            .unwrap()
+            .unwrap();
     }
 }
 
@@ -204,7 +241,10 @@ async fn no_more_idle_connections_are_kept_than_allowed() {
         assert_eq!(answer.status, 200);
     }
     for _ in 0..2 {
-        tokio::time::timeout(PATIENCE, ended.recv()).await.unwrap().unwrap();
+        tokio::time::timeout(PATIENCE, ended.recv())
+            .await
+            .unwrap()
+            .unwrap();
     }
     assert!(ended.try_recv().is_err(), "one is kept");
 }
@@ -219,7 +259,9 @@ async fn an_answer_that_a_policy_replaces_is_not_waited_for() {
     let policy = crate::support::document("", "<forward-request/>", "<set-body>own</set-body>", "");
     let gateway = Setup::new(address, policy).start().await;
     for _ in 0..2 {
-        let answer = tokio::time::timeout(PATIENCE, send(gateway.get("/api/hello"))).await.unwrap();
+        let answer = tokio::time::timeout(PATIENCE, send(gateway.get("/api/hello")))
+            .await
+            .unwrap();
         assert_eq!((answer.status, &*answer.body), (200, "own"));
     }
 }

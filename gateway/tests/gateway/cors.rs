@@ -13,14 +13,26 @@ const SCENARIO: &str = r#"
     <expose-headers><header>*</header></expose-headers>
   </cors>"#;
 
-fn policy(attributes: &str, origins: &[&str], methods: &str, headers: &[&str], expose: &[&str]) -> String {
+fn policy(
+    attributes: &str,
+    origins: &[&str],
+    methods: &str,
+    headers: &[&str],
+    expose: &[&str],
+) -> String {
     let list = |element: &str, values: &[&str]| -> String {
-        values.iter().map(|value| format!("<{element}>{value}</{element}>")).collect()
+        values
+            .iter()
+            .map(|value| format!("<{element}>{value}</{element}>"))
+            .collect()
     };
     let expose = if expose.is_empty() {
         String::new()
     } else {
-        format!("<expose-headers>{}</expose-headers>", list("header", expose))
+        format!(
+            "<expose-headers>{}</expose-headers>",
+            list("header", expose)
+        )
     };
     format!(
         "<cors {attributes}><allowed-origins>{}</allowed-origins>{methods}\
@@ -36,15 +48,28 @@ async fn gateway(steps: &str) -> (Upstream, Gateway) {
     (upstream, gateway)
 }
 
-async fn preflight(gateway: &Gateway, path: &str, origin: &str, method: &str, headers: &str) -> Answer {
+async fn preflight(
+    gateway: &Gateway,
+    path: &str,
+    origin: &str,
+    method: &str,
+    headers: &str,
+) -> Answer {
     let request = gateway.request("OPTIONS", path).header("origin", origin);
     let request = request.header("access-control-request-method", method);
-    let request = if headers.is_empty() { request } else { request.header("access-control-request-headers", headers) };
+    let request = if headers.is_empty() {
+        request
+    } else {
+        request.header("access-control-request-headers", headers)
+    };
     send(request).await
 }
 
 fn assert_no_cors(answer: &Answer) {
-    let found = answer.headers.keys().find(|name| name.as_str().starts_with("access-control-"));
+    let found = answer
+        .headers
+        .keys()
+        .find(|name| name.as_str().starts_with("access-control-"));
     assert_eq!(found, None, "{answer:?}");
 }
 
@@ -54,9 +79,15 @@ async fn a_preflight_is_answered_before_anything_else() {
     let answer = preflight(&gateway, "/api/hello", SPA, "GET", "authorization,x-custom").await;
     assert_eq!((answer.status, answer.body.as_str()), (200, ""));
     assert_eq!(answer.header("access-control-allow-origin"), Some(SPA));
-    assert_eq!(answer.header("access-control-allow-credentials"), Some("true"));
+    assert_eq!(
+        answer.header("access-control-allow-credentials"),
+        Some("true")
+    );
     assert_eq!(answer.header("access-control-allow-methods"), Some("GET"));
-    assert_eq!(answer.header("access-control-allow-headers"), Some("authorization,x-custom"));
+    assert_eq!(
+        answer.header("access-control-allow-headers"),
+        Some("authorization,x-custom")
+    );
     assert_eq!(answer.header("access-control-max-age"), Some("120"));
     assert!(answer.header("vary").unwrap().contains("Origin"));
     assert!(upstream.seen().is_empty());
@@ -64,7 +95,13 @@ async fn a_preflight_is_answered_before_anything_else() {
 
 #[tokio::test]
 async fn a_preflight_that_does_not_match_is_an_empty_200() {
-    let steps = policy("", &[SPA], "<allowed-methods><method>GET</method></allowed-methods>", &["x-known"], &[]);
+    let steps = policy(
+        "",
+        &[SPA],
+        "<allowed-methods><method>GET</method></allowed-methods>",
+        &["x-known"],
+        &[],
+    );
     let (_upstream, gateway) = gateway(&steps).await;
     for (origin, method, headers) in [
         ("http://evil.example", "GET", ""),
@@ -74,11 +111,18 @@ async fn a_preflight_that_does_not_match_is_an_empty_200() {
         (SPA, "GET", "x-known, x-unknown"),
     ] {
         let answer = preflight(&gateway, "/api/hello", origin, method, headers).await;
-        assert_eq!((answer.status, answer.body.as_str()), (200, ""), "{origin} {method} {headers}");
+        assert_eq!(
+            (answer.status, answer.body.as_str()),
+            (200, ""),
+            "{origin} {method} {headers}"
+        );
         assert_no_cors(&answer);
     }
     let answer = preflight(&gateway, "/api/hello", SPA, "GET", "X-Known").await;
-    assert_eq!(answer.header("access-control-allow-headers"), Some("x-known"));
+    assert_eq!(
+        answer.header("access-control-allow-headers"),
+        Some("x-known")
+    );
     assert_eq!(answer.header("access-control-max-age"), None);
 }
 
@@ -87,7 +131,11 @@ async fn without_allowed_methods_get_and_post_are() {
     let (_upstream, gateway) = gateway(&policy("", &[SPA], "", &["*"], &[])).await;
     for (method, allowed) in [("GET", true), ("POST", true), ("DELETE", false)] {
         let answer = preflight(&gateway, "/api/hello", SPA, method, "").await;
-        assert_eq!(answer.header("access-control-allow-origin").is_some(), allowed, "{method}");
+        assert_eq!(
+            answer.header("access-control-allow-origin").is_some(),
+            allowed,
+            "{method}"
+        );
     }
 }
 
@@ -96,23 +144,50 @@ async fn all_methods_are_named_by_the_one_asked_for() {
     let methods = "<allowed-methods><method>*</method></allowed-methods>";
     let (_upstream, gateway) = gateway(&policy("", &[SPA], methods, &["*"], &[])).await;
     let answer = preflight(&gateway, "/api/hello", SPA, "DELETE", "").await;
-    assert_eq!(answer.header("access-control-allow-methods"), Some("DELETE"));
+    assert_eq!(
+        answer.header("access-control-allow-methods"),
+        Some("DELETE")
+    );
 }
 
 #[tokio::test]
 async fn unmatched_preflights_go_on_to_the_next_policy_if_told_to() {
-    let first = policy("terminate-unmatched-request=\"false\"", &["http://first.example"], "", &["*"], &[]);
+    let first = policy(
+        "terminate-unmatched-request=\"false\"",
+        &["http://first.example"],
+        "",
+        &["*"],
+        &[],
+    );
     let upstream = Upstream::start().await;
     let second = policy("", &["http://second.example"], "", &["*"], &[]);
     let api = document(&format!("<base/>{second}"), "<base/>", "<base/>", "<base/>");
-    let gateway = Setup::new(upstream.address, inbound(&first)).file("apis/test/policy.xml", api).start().await;
-    for (origin, allowed) in [("http://first.example", true), ("http://second.example", true), (SPA, false)] {
+    let gateway = Setup::new(upstream.address, inbound(&first))
+        .file("apis/test/policy.xml", api)
+        .start()
+        .await;
+    for (origin, allowed) in [
+        ("http://first.example", true),
+        ("http://second.example", true),
+        (SPA, false),
+    ] {
         let answer = preflight(&gateway, "/api/hello", origin, "GET", "").await;
         assert_eq!(answer.status, 200);
-        assert_eq!(answer.header("access-control-allow-origin"), allowed.then_some(origin));
+        assert_eq!(
+            answer.header("access-control-allow-origin"),
+            allowed.then_some(origin)
+        );
     }
-    let answer = send(gateway.get("/api/hello").header("origin", "http://second.example")).await;
-    assert_eq!(answer.header("access-control-allow-origin"), Some("http://second.example"));
+    let answer = send(
+        gateway
+            .get("/api/hello")
+            .header("origin", "http://second.example"),
+    )
+    .await;
+    assert_eq!(
+        answer.header("access-control-allow-origin"),
+        Some("http://second.example")
+    );
     assert_eq!(answer.body, "hello");
 }
 
@@ -127,8 +202,16 @@ async fn an_options_operation_of_its_own_is_no_preflight() {
 #[tokio::test]
 async fn options_without_an_operation_is_404_unless_it_is_a_preflight() {
     let (_upstream, gateway) = gateway(SCENARIO).await;
-    assert_eq!(send(gateway.request("OPTIONS", "/api/hello")).await.status, 404);
-    let answer = send(gateway.request("OPTIONS", "/api/hello").header("origin", SPA)).await;
+    assert_eq!(
+        send(gateway.request("OPTIONS", "/api/hello")).await.status,
+        404
+    );
+    let answer = send(
+        gateway
+            .request("OPTIONS", "/api/hello")
+            .header("origin", SPA),
+    )
+    .await;
     assert_eq!(answer.status, 404);
     assert_eq!(answer.header("access-control-allow-origin"), Some(SPA));
 }
@@ -154,16 +237,34 @@ async fn an_allowed_page_can_read_the_answer_and_its_headers() {
             .unwrap()
     })
     .await;
-    let gateway = Setup::new(upstream.address, inbound(SCENARIO)).start().await;
-    let answer = send(gateway.get("/api/hello").header("origin", "http://LOCALHOST:3000")).await;
+    let gateway = Setup::new(upstream.address, inbound(SCENARIO))
+        .start()
+        .await;
+    let answer = send(
+        gateway
+            .get("/api/hello")
+            .header("origin", "http://LOCALHOST:3000"),
+    )
+    .await;
     assert_eq!(answer.body, "hello");
-    assert_eq!(answer.header("access-control-allow-origin"), Some("http://LOCALHOST:3000"));
-    assert_eq!(answer.header("access-control-allow-credentials"), Some("true"));
+    assert_eq!(
+        answer.header("access-control-allow-origin"),
+        Some("http://LOCALHOST:3000")
+    );
+    assert_eq!(
+        answer.header("access-control-allow-credentials"),
+        Some("true")
+    );
     assert_eq!(answer.header("access-control-max-age"), None);
     let exposed = answer.header("access-control-expose-headers").unwrap();
-    assert!(exposed.contains("x-from-backend") && exposed.contains("x-trace-id"), "{exposed}");
     assert!(
-        !exposed.contains('*') && !exposed.contains("set-cookie") && !exposed.contains("content-type"),
+        exposed.contains("x-from-backend") && exposed.contains("x-trace-id"),
+        "{exposed}"
+    );
+    assert!(
+        !exposed.contains('*')
+            && !exposed.contains("set-cookie")
+            && !exposed.contains("content-type"),
         "{exposed}"
     );
     let vary: Vec<_> = answer.headers.get_all("vary").iter().collect();
@@ -181,18 +282,40 @@ async fn without_credentials_a_star_stays_one() {
 
 #[tokio::test]
 async fn any_origin_with_credentials_is_echoed() {
-    let (_upstream, gateway) =
-        gateway(&policy("allow-credentials=\"true\"", &["*"], "", &["*"], &["x-a", "x-b"])).await;
-    let answer = send(gateway.get("/api/hello").header("origin", "https://any.example")).await;
-    assert_eq!(answer.header("access-control-allow-origin"), Some("https://any.example"));
-    assert_eq!(answer.header("access-control-expose-headers"), Some("x-a, x-b"));
+    let (_upstream, gateway) = gateway(&policy(
+        "allow-credentials=\"true\"",
+        &["*"],
+        "",
+        &["*"],
+        &["x-a", "x-b"],
+    ))
+    .await;
+    let answer = send(
+        gateway
+            .get("/api/hello")
+            .header("origin", "https://any.example"),
+    )
+    .await;
+    assert_eq!(
+        answer.header("access-control-allow-origin"),
+        Some("https://any.example")
+    );
+    assert_eq!(
+        answer.header("access-control-expose-headers"),
+        Some("x-a, x-b")
+    );
     assert_eq!(answer.header("vary"), Some("Origin"));
 }
 
 #[tokio::test]
 async fn a_get_of_another_page_ends_as_an_empty_200() {
     let (upstream, gateway) = gateway(SCENARIO).await;
-    let answer = send(gateway.get("/api/hello").header("origin", "http://evil.example")).await;
+    let answer = send(
+        gateway
+            .get("/api/hello")
+            .header("origin", "http://evil.example"),
+    )
+    .await;
     assert_eq!((answer.status, answer.body.as_str()), (200, ""));
     assert_no_cors(&answer);
     assert_eq!(answer.header("vary"), Some("Origin"));
@@ -202,7 +325,12 @@ async fn a_get_of_another_page_ends_as_an_empty_200() {
 #[tokio::test]
 async fn other_requests_of_another_page_run_without_cors_headers() {
     let (upstream, gateway) = gateway(SCENARIO).await;
-    let answer = send(gateway.request("POST", "/api/hello").header("origin", "http://evil.example")).await;
+    let answer = send(
+        gateway
+            .request("POST", "/api/hello")
+            .header("origin", "http://evil.example"),
+    )
+    .await;
     assert_eq!(answer.body, "hello");
     assert_no_cors(&answer);
     assert_eq!(upstream.seen().len(), 1);
@@ -210,9 +338,20 @@ async fn other_requests_of_another_page_run_without_cors_headers() {
 
 #[tokio::test]
 async fn a_get_of_another_page_goes_on_if_told_to() {
-    let steps = policy("terminate-unmatched-request=\"false\"", &[SPA], "", &["*"], &[]);
+    let steps = policy(
+        "terminate-unmatched-request=\"false\"",
+        &[SPA],
+        "",
+        &["*"],
+        &[],
+    );
     let (_upstream, gateway) = gateway(&steps).await;
-    let answer = send(gateway.get("/api/hello").header("origin", "http://evil.example")).await;
+    let answer = send(
+        gateway
+            .get("/api/hello")
+            .header("origin", "http://evil.example"),
+    )
+    .await;
     assert_eq!(answer.body, "hello");
     assert_no_cors(&answer);
 }
@@ -223,7 +362,11 @@ async fn requests_without_an_origin_are_not_concerned() {
     let answer = send(gateway.get("/api/hello")).await;
     assert_eq!(answer.body, "hello");
     assert_no_cors(&answer);
-    assert_eq!(answer.header("vary"), Some("Origin"), "caches must keep the answers apart");
+    assert_eq!(
+        answer.header("vary"),
+        Some("Origin"),
+        "caches must keep the answers apart"
+    );
 }
 
 #[tokio::test]
@@ -233,11 +376,25 @@ async fn errors_can_be_read_too() {
     for (path, status) in [("/api/hello", 401), ("/nowhere", 404), ("/api//hello", 400)] {
         let answer = send(gateway.get(path).header("origin", SPA)).await;
         assert_eq!(answer.status, status);
-        assert_eq!(answer.header("access-control-allow-origin"), Some(SPA), "{path}");
-        assert!(answer.header("access-control-expose-headers").unwrap().contains("x-trace-id"));
+        assert_eq!(
+            answer.header("access-control-allow-origin"),
+            Some(SPA),
+            "{path}"
+        );
+        assert!(
+            answer
+                .header("access-control-expose-headers")
+                .unwrap()
+                .contains("x-trace-id")
+        );
     }
     let answer = send(gateway.get("/api/hello").header("origin", SPA)).await;
-    assert!(answer.header("access-control-expose-headers").unwrap().contains("www-authenticate"));
+    assert!(
+        answer
+            .header("access-control-expose-headers")
+            .unwrap()
+            .contains("www-authenticate")
+    );
 }
 
 #[tokio::test]
@@ -255,7 +412,10 @@ async fn a_dead_backend_can_be_read_too() {
     drop(upstream);
     let gateway = Setup::new(address, inbound(SCENARIO)).start().await;
     weir_testkit::eventually(crate::support::PATIENCE, || async {
-        send(gateway.get("/api/hello").header("origin", SPA)).await.status == 502
+        send(gateway.get("/api/hello").header("origin", SPA))
+            .await
+            .status
+            == 502
     })
     .await;
     let answer = send(gateway.get("/api/hello").header("origin", SPA)).await;
@@ -264,14 +424,21 @@ async fn a_dead_backend_can_be_read_too() {
 
 /// The headers that the page may read by name.
 fn exposed(answer: &Answer) -> Vec<&str> {
-    answer.header("access-control-expose-headers").unwrap_or_default().split(", ").collect()
+    answer
+        .header("access-control-expose-headers")
+        .unwrap_or_default()
+        .split(", ")
+        .collect()
 }
 
 #[tokio::test]
 async fn what_a_page_needs_is_named_on_every_answer() {
     let upstream = Upstream::answering(|seen| {
         let status: u16 = seen.header("x-status").unwrap_or("200").parse().unwrap();
-        http::Response::builder().status(status).body(full("hello")).unwrap()
+        http::Response::builder()
+            .status(status)
+            .body(full("hello"))
+            .unwrap()
     })
     .await;
     let steps = format!(
@@ -282,7 +449,13 @@ async fn what_a_page_needs_is_named_on_every_answer() {
     let gateway = Setup::new(upstream.address, inbound(&steps)).start().await;
     let call = |path: &str, status: &str| {
         let token = format!("Bearer {}", crate::support::token("alice"));
-        send(gateway.get(path).header("origin", SPA).header("x-status", status).header("authorization", token))
+        send(
+            gateway
+                .get(path)
+                .header("origin", SPA)
+                .header("x-status", status)
+                .header("authorization", token),
+        )
     };
     let limit = ["x-ratelimit-remaining", "x-ratelimit-limit"];
     for (path, status, needed) in [
@@ -296,12 +469,18 @@ async fn what_a_page_needs_is_named_on_every_answer() {
         assert_eq!(answer.status.to_string(), status);
         let exposed = exposed(&answer);
         for name in needed.iter().chain(&["x-trace-id"]) {
-            assert!(answer.header(name).is_some() && exposed.contains(name), "{status}: {name} is not in {exposed:?}");
+            assert!(
+                answer.header(name).is_some() && exposed.contains(name),
+                "{status}: {name} is not in {exposed:?}"
+            );
         }
     }
     let unknown = send(gateway.get("/api/hello").header("origin", SPA)).await;
     assert_eq!(unknown.status, 401);
-    assert!(exposed(&unknown).contains(&"www-authenticate") && exposed(&unknown).contains(&"x-trace-id"));
+    assert!(
+        exposed(&unknown).contains(&"www-authenticate")
+            && exposed(&unknown).contains(&"x-trace-id")
+    );
 }
 
 #[tokio::test]
@@ -310,12 +489,26 @@ async fn errors_of_a_backend_that_is_gone_and_of_policies_name_their_headers_too
     let broken = r#"<choose><when condition="@(context.Request.Headers.ContainsKey("x-broken"))">
         <set-variable name="v" value="@(context.Request.Url.Path.Substring(99))" /></when></choose>"#;
     let on_error = r#"<set-header name="x-added"><value>1</value></set-header>"#;
-    let policy = document(&format!("{SCENARIO}{broken}"), "<forward-request/>", "", on_error);
+    let policy = document(
+        &format!("{SCENARIO}{broken}"),
+        "<forward-request/>",
+        "",
+        on_error,
+    );
     let gateway = Setup::new(address, policy).start().await;
     for (header, status) in [("x-other", 502), ("x-broken", 500)] {
-        let answer = send(gateway.get("/api/hello").header("origin", SPA).header(header, "1")).await;
+        let answer = send(
+            gateway
+                .get("/api/hello")
+                .header("origin", SPA)
+                .header(header, "1"),
+        )
+        .await;
         assert_eq!(answer.status, status);
         let exposed = exposed(&answer);
-        assert!(exposed.contains(&"x-trace-id") && exposed.contains(&"x-added"), "{exposed:?}");
+        assert!(
+            exposed.contains(&"x-trace-id") && exposed.contains(&"x-added"),
+            "{exposed:?}"
+        );
     }
 }

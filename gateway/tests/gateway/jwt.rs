@@ -4,18 +4,29 @@ use serde_json::{Value, json};
 
 use crate::provider::Provider;
 use crate::support::{
-    Answer, Gateway, Setup, document, inbound, seconds_from_now, send, token, token_of, validate_jwt,
+    Answer, Gateway, Setup, document, inbound, seconds_from_now, send, token, token_of,
+    validate_jwt,
 };
 use crate::upstream::Upstream;
 
 async fn gateway(attributes: &str, children: &str) -> (Upstream, Gateway) {
     let upstream = Upstream::start().await;
-    let gateway = Setup::new(upstream.address, inbound(&validate_jwt(attributes, children))).start().await;
+    let gateway = Setup::new(
+        upstream.address,
+        inbound(&validate_jwt(attributes, children)),
+    )
+    .start()
+    .await;
     (upstream, gateway)
 }
 
 async fn call(gateway: &Gateway, authorization: &str) -> Answer {
-    send(gateway.get("/api/hello").header("authorization", authorization)).await
+    send(
+        gateway
+            .get("/api/hello")
+            .header("authorization", authorization),
+    )
+    .await
 }
 
 #[tokio::test]
@@ -23,7 +34,10 @@ async fn a_valid_token_passes_and_goes_on_to_the_backend() {
     let (upstream, gateway) = gateway("", "").await;
     let authorization = format!("Bearer {}", token("alice"));
     assert_eq!(call(&gateway, &authorization).await.status, 200);
-    assert_eq!(upstream.only().header("authorization"), Some(&*authorization));
+    assert_eq!(
+        upstream.only().header("authorization"),
+        Some(&*authorization)
+    );
 }
 
 #[tokio::test]
@@ -32,7 +46,10 @@ async fn no_token_is_a_challenge_without_an_error() {
     let answer = send(gateway.get("/api/hello")).await;
     assert_eq!(answer.status, 401);
     assert_eq!(answer.header("www-authenticate"), Some("Bearer"));
-    assert_eq!(answer.body, r#"{ "statusCode": 401, "message": "JWT not present." }"#);
+    assert_eq!(
+        answer.body,
+        r#"{ "statusCode": 401, "message": "JWT not present." }"#
+    );
     assert!(upstream.seen().is_empty());
 }
 
@@ -43,7 +60,10 @@ async fn tokens_that_do_not_hold_are_invalid() {
     let other = jsonwebtoken::EncodingKey::from_secret(b"another secret of thirty-two byt");
     let header = jsonwebtoken::Header::default();
     let forged = jsonwebtoken::encode(&header, &claims(seconds_from_now(60)), &other).unwrap();
-    let none = format!("eyJhbGciOiJub25lIn0.{}.", token("alice").split('.').nth(1).unwrap());
+    let none = format!(
+        "eyJhbGciOiJub25lIn0.{}.",
+        token("alice").split('.').nth(1).unwrap()
+    );
     for token in [
         token_of(&claims(seconds_from_now(-60))),
         token_of(&json!({ "sub": "alice" })),
@@ -55,7 +75,10 @@ async fn tokens_that_do_not_hold_are_invalid() {
     ] {
         let answer = call(&gateway, &format!("Bearer {token}")).await;
         assert_eq!(answer.status, 401, "{token}");
-        assert_eq!(answer.header("www-authenticate"), Some("Bearer error=\"invalid_token\""));
+        assert_eq!(
+            answer.header("www-authenticate"),
+            Some("Bearer error=\"invalid_token\"")
+        );
     }
     assert!(upstream.seen().is_empty());
 }
@@ -63,7 +86,9 @@ async fn tokens_that_do_not_hold_are_invalid() {
 #[tokio::test]
 async fn two_tokens_are_none() {
     let (upstream, gateway) = gateway("", "").await;
-    let request = gateway.get("/api/hello").header("authorization", format!("Bearer {}", token("alice")));
+    let request = gateway
+        .get("/api/hello")
+        .header("authorization", format!("Bearer {}", token("alice")));
     let answer = send(request.header("authorization", "Bearer x")).await;
     assert_eq!(answer.status, 401);
     assert!(upstream.seen().is_empty());
@@ -79,7 +104,11 @@ async fn a_required_scheme_is_required() {
         (token.clone(), 401),
         (format!("Other {token}"), 401),
     ] {
-        assert_eq!(call(&gateway, &authorization).await.status, status, "{authorization}");
+        assert_eq!(
+            call(&gateway, &authorization).await.status,
+            status,
+            "{authorization}"
+        );
     }
 }
 
@@ -90,7 +119,10 @@ async fn status_and_message_are_the_policys() {
     let answer = send(gateway.get("/api/hello")).await;
     assert_eq!(answer.status, 403);
     assert_eq!(answer.header("www-authenticate"), None);
-    assert_eq!(answer.json(), json!({ "statusCode": 403, "message": "Go \"away\"." }));
+    assert_eq!(
+        answer.json(),
+        json!({ "statusCode": 403, "message": "Go \"away\"." })
+    );
 }
 
 #[tokio::test]
@@ -113,7 +145,12 @@ async fn audience_issuer_and_claims_must_hold() {
         claims[name] = value;
         claims
     };
-    assert_eq!(call(&gateway, &format!("Bearer {}", token_of(&good))).await.status, 200);
+    assert_eq!(
+        call(&gateway, &format!("Bearer {}", token_of(&good)))
+            .await
+            .status,
+        200
+    );
     for bad in [
         changed("aud", json!("other")),
         changed("iss", json!("you")),
@@ -121,7 +158,13 @@ async fn audience_issuer_and_claims_must_hold() {
         changed("role", json!(["c"])),
         json!({ "aud": "test", "iss": "me", "exp": seconds_from_now(60), "scp": "read write", "role": "a" }),
     ] {
-        assert_eq!(call(&gateway, &format!("Bearer {}", token_of(&bad))).await.status, 401, "{bad}");
+        assert_eq!(
+            call(&gateway, &format!("Bearer {}", token_of(&bad)))
+                .await
+                .status,
+            401,
+            "{bad}"
+        );
     }
 }
 
@@ -130,7 +173,11 @@ async fn clock_skew_is_tolerated_as_far_as_it_goes() {
     let (_upstream, gateway) = gateway(r#"clock-skew="300""#, "").await;
     for (late, status) in [(200, 200), (400, 401)] {
         let token = token_of(&json!({ "sub": "alice", "exp": seconds_from_now(-late) }));
-        assert_eq!(call(&gateway, &format!("Bearer {token}")).await.status, status, "{late} s late");
+        assert_eq!(
+            call(&gateway, &format!("Bearer {token}")).await.status,
+            status,
+            "{late} s late"
+        );
     }
 }
 
@@ -138,20 +185,48 @@ async fn clock_skew_is_tolerated_as_far_as_it_goes() {
 async fn the_token_may_come_from_a_query_parameter_or_an_expression() {
     let upstream = Upstream::start().await;
     let keys = validate_jwt("", "");
-    let query = keys.replace(r#"header-name="Authorization""#, r#"query-parameter-name="t""#);
+    let query = keys.replace(
+        r#"header-name="Authorization""#,
+        r#"query-parameter-name="t""#,
+    );
     let gateway = Setup::new(upstream.address, inbound(&query)).start().await;
     let good = token("alice");
-    assert_eq!(send(gateway.get(&format!("/api/hello?t={good}"))).await.status, 200);
-    assert_eq!(send(gateway.get(&format!("/api/hello?t={good}&t=x"))).await.status, 401);
-    assert_eq!(send(gateway.get(&format!("/api/hello?t=Bearer%20{good}"))).await.status, 200);
-    assert_eq!(send(gateway.get(&format!("/api/hello?t=Basic%20{good}"))).await.status, 401);
+    assert_eq!(
+        send(gateway.get(&format!("/api/hello?t={good}")))
+            .await
+            .status,
+        200
+    );
+    assert_eq!(
+        send(gateway.get(&format!("/api/hello?t={good}&t=x")))
+            .await
+            .status,
+        401
+    );
+    assert_eq!(
+        send(gateway.get(&format!("/api/hello?t=Bearer%20{good}")))
+            .await
+            .status,
+        200
+    );
+    assert_eq!(
+        send(gateway.get(&format!("/api/hello?t=Basic%20{good}")))
+            .await
+            .status,
+        401
+    );
     assert_eq!(send(gateway.get("/api/hello?t=")).await.status, 401);
 
     let value = r#"token-value="@(context.Request.Headers.GetValueOrDefault("x-token",""))""#;
     let value = keys.replace(r#"header-name="Authorization""#, value);
     let gateway = Setup::new(upstream.address, inbound(&value)).start().await;
     for token in [good.clone(), format!("Bearer\t{good}")] {
-        assert_eq!(send(gateway.get("/api/hello").header("x-token", &token)).await.status, 200);
+        assert_eq!(
+            send(gateway.get("/api/hello").header("x-token", &token))
+                .await
+                .status,
+            200
+        );
     }
     assert_eq!(send(gateway.get("/api/hello")).await.status, 401);
 }
@@ -159,10 +234,18 @@ async fn the_token_may_come_from_a_query_parameter_or_an_expression() {
 #[tokio::test]
 async fn another_header_holds_the_token_alone_or_after_bearer() {
     let upstream = Upstream::start().await;
-    let steps = validate_jwt(r#"require-scheme="Custom""#, "").replace("\"Authorization\"", "\"x-token\"");
+    let steps =
+        validate_jwt(r#"require-scheme="Custom""#, "").replace("\"Authorization\"", "\"x-token\"");
     let gateway = Setup::new(upstream.address, inbound(&steps)).start().await;
-    for (value, status) in [("", 200), ("bearer ", 200), ("Bearer \t", 200), ("Custom ", 401)] {
-        let request = gateway.get("/api/hello").header("x-token", format!("{value}{}", token("alice")));
+    for (value, status) in [
+        ("", 200),
+        ("bearer ", 200),
+        ("Bearer \t", 200),
+        ("Custom ", 401),
+    ] {
+        let request = gateway
+            .get("/api/hello")
+            .header("x-token", format!("{value}{}", token("alice")));
         assert_eq!(send(request).await.status, status, "{value:?}");
     }
 }
@@ -171,8 +254,14 @@ async fn another_header_holds_the_token_alone_or_after_bearer() {
 async fn one_blank_is_left_before_a_token_that_passed() {
     let (upstream, gateway) = gateway("", "").await;
     let token = token("alice");
-    assert_eq!(call(&gateway, &format!("Bearer \t {token}")).await.status, 200);
-    assert_eq!(upstream.only().header("authorization"), Some(&*format!("Bearer {token}")));
+    assert_eq!(
+        call(&gateway, &format!("Bearer \t {token}")).await.status,
+        200
+    );
+    assert_eq!(
+        upstream.only().header("authorization"),
+        Some(&*format!("Bearer {token}"))
+    );
 }
 
 #[tokio::test]
@@ -183,7 +272,12 @@ async fn the_validated_token_is_left_in_a_variable() {
         validate_jwt(r#"output-token-variable-name="jwt""#, "")
     );
     let gateway = Setup::new(upstream.address, inbound(&steps)).start().await;
-    assert_eq!(call(&gateway, &format!("Bearer {}", token("alice"))).await.status, 200);
+    assert_eq!(
+        call(&gateway, &format!("Bearer {}", token("alice")))
+            .await
+            .status,
+        200
+    );
     assert_eq!(upstream.only().header("x-subject"), Some("alice"));
 }
 
@@ -197,7 +291,12 @@ async fn on_error_sees_why() {
       <set-header name="x-section"><value>@(context.LastError.Section)</value></set-header>
       <set-header name="x-policy"><value>@(context.LastError.PolicyId)</value></set-header>
       <set-header name="x-status"><value>@(context.Response.StatusCode.ToString())</value></set-header>"#;
-    let policy = document(&validate_jwt(r#"id="the-check""#, ""), "<forward-request/>", "", on_error);
+    let policy = document(
+        &validate_jwt(r#"id="the-check""#, ""),
+        "<forward-request/>",
+        "",
+        on_error,
+    );
     let gateway = Setup::new(upstream.address, policy).start().await;
     let expired = token_of(&json!({ "sub": "alice", "exp": seconds_from_now(-60) }));
     let answer = call(&gateway, &format!("Bearer {expired}")).await;
@@ -228,9 +327,12 @@ async fn listed_issuers_do_not_let_one_provider_sign_for_another() {
         two.issuer()
     );
     let gateway = Setup::new(upstream.address, inbound(&steps)).start().await;
-    for (signer, issuer, status) in
-        [(&one, one.issuer(), 200), (&two, two.issuer(), 200), (&one, two.issuer(), 401), (&two, one.issuer(), 401)]
-    {
+    for (signer, issuer, status) in [
+        (&one, one.issuer(), 200),
+        (&two, two.issuer(), 200),
+        (&one, two.issuer(), 401),
+        (&two, one.issuer(), 401),
+    ] {
         let answer = call(&gateway, &format!("Bearer {}", signer.key.token(&issuer))).await;
         assert_eq!(answer.status, status, "{} as {issuer}", signer.issuer());
     }

@@ -1,4 +1,5 @@
-//! The gateway over real sockets: a real backend behind it, a real limiter beside it, real clients before it.
+//! The gateway over real sockets: a real backend behind it, a real limiter beside it, real clients
+//! before it.
 #![allow(clippy::unwrap_used)]
 
 mod agreement;

@@ -20,16 +20,29 @@ async fn gateway(steps: &str) -> (Upstream, Gateway) {
 async fn it_names_the_gateway_and_what_it_serves() {
     let (upstream, gateway) = gateway("").await;
     let answer = send(gateway.get("/openapi.json?x=1")).await;
-    assert_eq!((answer.status, answer.header("content-type")), (200, Some("application/json")));
+    assert_eq!(
+        (answer.status, answer.header("content-type")),
+        (200, Some("application/json"))
+    );
     assert_eq!(answer.header("cache-control"), Some("no-cache"));
     assert_eq!(answer.header("x-trace-id").map(str::len), Some(32));
     let document = answer.json();
     assert_eq!(document["servers"], json!([{ "url": gateway.url("") }]));
     assert_eq!(document["info"]["title"], "Test");
-    assert_eq!(document["paths"]["/api/items/{id}"]["get"]["operationId"], "item");
-    assert!(!answer.body.contains(&upstream.address.to_string()), "{}", answer.body);
+    assert_eq!(
+        document["paths"]["/api/items/{id}"]["get"]["operationId"],
+        "item"
+    );
+    assert!(
+        !answer.body.contains(&upstream.address.to_string()),
+        "{}",
+        answer.body
+    );
     assert!(upstream.seen().is_empty());
-    assert_eq!(send(gateway.request("POST", "/openapi.json")).await.status, 404);
+    assert_eq!(
+        send(gateway.request("POST", "/openapi.json")).await.status,
+        404
+    );
     assert_eq!(send(gateway.get("/openapi.json/")).await.status, 404);
 }
 
@@ -39,16 +52,33 @@ async fn head_and_conditional_requests_get_no_body() {
     let whole = send(gateway.get("/openapi.json")).await;
     let head = send(gateway.request("HEAD", "/openapi.json")).await;
     assert_eq!((head.status, head.body.as_str()), (200, ""));
-    assert_eq!(head.header("content-length"), Some(&*whole.body.len().to_string()));
+    assert_eq!(
+        head.header("content-length"),
+        Some(&*whole.body.len().to_string())
+    );
     let tag = whole.header("etag").unwrap();
     assert_eq!(head.header("etag"), Some(tag));
-    for (known, status) in [(tag, 304), (&*format!("\"x\", W/{tag}"), 304), ("*", 304), ("\"x\"", 200)] {
+    for (known, status) in [
+        (tag, 304),
+        (&*format!("\"x\", W/{tag}"), 304),
+        ("*", 304),
+        ("\"x\"", 200),
+    ] {
         let answer = send(gateway.get("/openapi.json").header("if-none-match", known)).await;
-        assert_eq!((answer.status, answer.body.is_empty()), (status, status == 304), "{known}");
+        assert_eq!(
+            (answer.status, answer.body.is_empty()),
+            (status, status == 304),
+            "{known}"
+        );
         assert_eq!(answer.header("etag"), Some(tag));
         assert_eq!(answer.header("cache-control"), Some("no-cache"));
     }
-    let elsewhere = send(gateway.get("/openapi.json").header("host", "api.example.com")).await;
+    let elsewhere = send(
+        gateway
+            .get("/openapi.json")
+            .header("host", "api.example.com"),
+    )
+    .await;
     assert_ne!(elsewhere.header("etag"), Some(tag), "another document");
 }
 
@@ -57,19 +87,49 @@ async fn pages_of_the_global_cors_policy_may_read_it() {
     let (_upstream, gateway) = gateway(CORS).await;
     let answer = send(gateway.get("/openapi.json").header("origin", SPA)).await;
     assert_eq!(answer.header("access-control-allow-origin"), Some(SPA));
-    assert!(answer.header("access-control-expose-headers").unwrap().contains("x-trace-id"));
+    assert!(
+        answer
+            .header("access-control-expose-headers")
+            .unwrap()
+            .contains("x-trace-id")
+    );
     let tag = answer.header("etag").unwrap();
-    let known = send(gateway.get("/openapi.json").header("origin", SPA).header("if-none-match", tag)).await;
-    assert_eq!((known.status, known.header("access-control-allow-origin")), (304, Some(SPA)));
+    let known = send(
+        gateway
+            .get("/openapi.json")
+            .header("origin", SPA)
+            .header("if-none-match", tag),
+    )
+    .await;
+    assert_eq!(
+        (known.status, known.header("access-control-allow-origin")),
+        (304, Some(SPA))
+    );
     for origin in [None, Some("http://evil.example")] {
         let request = gateway.get("/openapi.json");
-        let answer = send(if let Some(origin) = origin { request.header("origin", origin) } else { request }).await;
-        assert_eq!((answer.status, answer.header("vary")), (200, Some("Origin")));
+        let answer = send(if let Some(origin) = origin {
+            request.header("origin", origin)
+        } else {
+            request
+        })
+        .await;
+        assert_eq!(
+            (answer.status, answer.header("vary")),
+            (200, Some("Origin"))
+        );
         assert_eq!(answer.header("access-control-allow-origin"), None);
     }
-    let preflight = gateway.request("OPTIONS", "/openapi.json").header("origin", SPA);
+    let preflight = gateway
+        .request("OPTIONS", "/openapi.json")
+        .header("origin", SPA);
     let preflight = send(preflight.header("access-control-request-method", "GET")).await;
-    assert_eq!((preflight.status, preflight.header("access-control-allow-origin")), (200, Some(SPA)));
+    assert_eq!(
+        (
+            preflight.status,
+            preflight.header("access-control-allow-origin")
+        ),
+        (200, Some(SPA))
+    );
 }
 
 #[tokio::test]
@@ -82,8 +142,15 @@ async fn no_token_is_needed_and_no_limit_counts_it() {
     for _ in 0..3 {
         let answer = send(gateway.get("/openapi.json")).await;
         assert_eq!(answer.status, 200);
-        assert_eq!(answer.json()["paths"]["/api/hello"]["get"]["security"], json!([{ "bearer": [] }]));
-        assert!(!answer.body.contains(&crate::support::base64(crate::support::SECRET)));
+        assert_eq!(
+            answer.json()["paths"]["/api/hello"]["get"]["security"],
+            json!([{ "bearer": [] }])
+        );
+        assert!(
+            !answer
+                .body
+                .contains(&crate::support::base64(crate::support::SECRET))
+        );
     }
 }
 
@@ -96,7 +163,10 @@ async fn an_operation_of_that_path_goes_before_it() {
     let specification = "openapi: 3.0.3\npaths: { '/{file}': { get: {} } }";
     let setup = Setup::new(upstream.address, inbound(""));
     let setup = setup.file("apis/own/apiInformation.json", information.to_string());
-    let gateway = setup.file("apis/own/specification.yaml", specification).start().await;
+    let gateway = setup
+        .file("apis/own/specification.yaml", specification)
+        .start()
+        .await;
     assert_eq!(send(gateway.get("/openapi.json")).await.body, "hello");
     assert_eq!(upstream.only().uri, "/openapi.json");
 }
@@ -111,7 +181,10 @@ async fn it_can_be_elsewhere_and_nowhere() {
     };
     let gateway = setup.start().await;
     let document = send(gateway.get("/docs/all")).await.json();
-    assert_eq!(document["servers"], json!([{ "url": "https://api.example.com/gateway" }]));
+    assert_eq!(
+        document["servers"],
+        json!([{ "url": "https://api.example.com/gateway" }])
+    );
     assert_eq!(send(gateway.get("/openapi.json")).await.status, 404);
 
     let mut setup = Setup::new(upstream.address, inbound(""));
@@ -123,11 +196,22 @@ async fn it_can_be_elsewhere_and_nowhere() {
 #[tokio::test]
 async fn only_trusted_proxies_say_where_the_gateway_is() {
     let upstream = Upstream::start().await;
-    for (trusted, url) in [("127.0.0.0/8", "https://api.example.com"), ("10.0.0.0/8", "http://inner:81")] {
-        let gateway = Setup::new(upstream.address, inbound("")).trusted(trusted).start().await;
+    for (trusted, url) in [
+        ("127.0.0.0/8", "https://api.example.com"),
+        ("10.0.0.0/8", "http://inner:81"),
+    ] {
+        let gateway = Setup::new(upstream.address, inbound(""))
+            .trusted(trusted)
+            .start()
+            .await;
         let request = gateway.get("/openapi.json").header("host", "inner:81");
-        let request = request.header("x-forwarded-proto", "https").header("x-forwarded-host", "api.example.com");
-        assert_eq!(send(request).await.json()["servers"], json!([{ "url": url }]));
+        let request = request
+            .header("x-forwarded-proto", "https")
+            .header("x-forwarded-host", "api.example.com");
+        assert_eq!(
+            send(request).await.json()["servers"],
+            json!([{ "url": url }])
+        );
     }
 }
 
@@ -166,18 +250,33 @@ async fn people_sign_in_where_the_discovery_document_says() {
             "scopes": { "https://example.com/Hello": "Say hello" },
         }}}}},
     });
-    let discovery = format!("http://{}/.well-known/openid-configuration", provider.address);
-    let steps =
-        format!(r#"<validate-jwt header-name="Authorization"><openid-config url="{discovery}" /></validate-jwt>"#);
+    let discovery = format!(
+        "http://{}/.well-known/openid-configuration",
+        provider.address
+    );
+    let steps = format!(
+        r#"<validate-jwt header-name="Authorization"><openid-config url="{discovery}" /></validate-jwt>"#
+    );
     let setup = Setup::new(upstream.address, inbound(&steps));
     let setup = setup.file("apis/own/apiInformation.json", information.to_string());
-    let gateway = setup.file("apis/own/specification.json", specification.to_string()).start().await;
-    let schemes = || async { send(gateway.get("/openapi.json")).await.json()["components"]["securitySchemes"].take() };
-    weir_testkit::eventually(crate::support::PATIENCE, || async { schemes().await["sign-in"]["type"] == "oauth2" })
+    let gateway = setup
+        .file("apis/own/specification.json", specification.to_string())
+        .start()
         .await;
+    let schemes = || async {
+        send(gateway.get("/openapi.json")).await.json()["components"]["securitySchemes"].take()
+    };
+    weir_testkit::eventually(crate::support::PATIENCE, || async {
+        schemes().await["sign-in"]["type"] == "oauth2"
+    })
+    .await;
 
     let document = send(gateway.get("/openapi.json")).await;
-    assert!(!document.body.contains(&provider.address.to_string()), "{}", document.body);
+    assert!(
+        !document.body.contains(&provider.address.to_string()),
+        "{}",
+        document.body
+    );
     let document: Value = document.json();
     let flow = |scopes: Value| {
         json!({ "authorizationCode": {
@@ -187,9 +286,18 @@ async fn people_sign_in_where_the_discovery_document_says() {
         }})
     };
     let schemes = &document["components"]["securitySchemes"];
-    assert_eq!(schemes["own.login"]["flows"], flow(json!({ "https://example.com/Hello": "Say hello" })));
+    assert_eq!(
+        schemes["own.login"]["flows"],
+        flow(json!({ "https://example.com/Hello": "Say hello" }))
+    );
     assert_eq!(schemes["sign-in"]["flows"], flow(json!({})));
     let hello = &document["paths"]["/own/hello"]["get"];
-    assert_eq!(hello["security"], json!([{ "own.login": ["https://example.com/Hello"] }]));
-    assert_eq!(document["paths"]["/api/hello"]["get"]["security"], json!([{ "sign-in": [] }]));
+    assert_eq!(
+        hello["security"],
+        json!([{ "own.login": ["https://example.com/Hello"] }])
+    );
+    assert_eq!(
+        document["paths"]["/api/hello"]["get"]["security"],
+        json!([{ "sign-in": [] }])
+    );
 }

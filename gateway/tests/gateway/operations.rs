@@ -18,11 +18,17 @@ async fn metrics_tell_what_happened_where() {
     let authorization = format!("Bearer {}", crate::support::token("alice"));
     for (token, status) in [(true, 200), (false, 401), (true, 429)] {
         let request = gateway.get("/api/hello");
-        let request = if token { request.header("authorization", &authorization) } else { request };
+        let request = if token {
+            request.header("authorization", &authorization)
+        } else {
+            request
+        };
         assert_eq!(send(request).await.status, status);
     }
     assert_eq!(send(gateway.get("/nowhere")).await.status, 404);
-    let text = send(client().get(format!("http://{}/metrics", gateway.operations))).await.body;
+    let text = send(client().get(format!("http://{}/metrics", gateway.operations)))
+        .await
+        .body;
     for line in [
         r#"weir_gateway_requests_total{api="test",operation="hello",status="200"} 1"#,
         r#"weir_gateway_requests_total{api="test",operation="hello",status="401"} 1"#,
@@ -47,8 +53,15 @@ async fn a_gateway_is_ready_once_it_serves() {
     let upstream = Upstream::start().await;
     let gateway = Setup::new(upstream.address, inbound("")).start().await;
     let ready = format!("http://{}/readyz", gateway.operations);
-    weir_testkit::eventually(PATIENCE, || async { send(client().get(&ready)).await.status == 200 }).await;
-    assert_eq!(send(gateway.get("/readyz")).await.status, 404, "never on the public listener");
+    weir_testkit::eventually(PATIENCE, || async {
+        send(client().get(&ready)).await.status == 200
+    })
+    .await;
+    assert_eq!(
+        send(gateway.get("/readyz")).await.status,
+        404,
+        "never on the public listener"
+    );
     assert_eq!(send(gateway.get("/metrics")).await.status, 404);
 }
 
@@ -64,7 +77,12 @@ async fn signing_keys_that_do_not_come_are_503_and_the_gateway_is_not_ready() {
     let header = url_safe(r#"{"alg":"RS256","kid":"k"}"#);
     let claims = url_safe(r#"{"sub":"alice","exp":4102444800}"#);
     let token = format!("{header}.{claims}.{}", url_safe(&"s".repeat(256)));
-    let answer = send(gateway.get("/api/hello").header("authorization", format!("Bearer {token}"))).await;
+    let answer = send(
+        gateway
+            .get("/api/hello")
+            .header("authorization", format!("Bearer {token}")),
+    )
+    .await;
     assert_eq!(answer.status, 503, "{answer:?}");
     assert_eq!(answer.header("retry-after"), Some("5"));
     assert!(!answer.body.contains("127.0.0.1"), "{}", answer.body);
@@ -82,10 +100,22 @@ fn a_backend_that_cannot_be_called_is_an_error_of_the_configuration() {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, text).unwrap();
     };
-    let backend = json!({ "properties": { "url": "https://functions.example/api", "protocol": "http" } });
-    write("policy.xml", &inbound(r#"<set-backend-service backend-id="functions" />"#));
-    write("backends/functions/backendInformation.json", &backend.to_string());
-    let problems = weir_gateway::load(dir.path(), &NamedValueOverrides::new()).unwrap_err().to_string();
-    assert!(problems.contains("backends/functions/backendInformation.json:1:"), "{problems}");
+    let backend =
+        json!({ "properties": { "url": "https://functions.example/api", "protocol": "http" } });
+    write(
+        "policy.xml",
+        &inbound(r#"<set-backend-service backend-id="functions" />"#),
+    );
+    write(
+        "backends/functions/backendInformation.json",
+        &backend.to_string(),
+    );
+    let problems = weir_gateway::load(dir.path(), &NamedValueOverrides::new())
+        .unwrap_err()
+        .to_string();
+    assert!(
+        problems.contains("backends/functions/backendInformation.json:1:"),
+        "{problems}"
+    );
     assert!(problems.contains("only http"), "{problems}");
 }

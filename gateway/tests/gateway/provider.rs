@@ -35,12 +35,19 @@ impl Key {
             "kty": "EC", "crv": "P-256", "use": "sig", "kid": id,
             "x": coordinate(&point[1..33]), "y": coordinate(&point[33..]),
         });
-        Self { id: id.to_owned(), private: EncodingKey::from_ec_der(pair.to_pkcs8v1().unwrap().as_ref()), published }
+        Self {
+            id: id.to_owned(),
+            private: EncodingKey::from_ec_der(pair.to_pkcs8v1().unwrap().as_ref()),
+            published,
+        }
     }
 
     /// A token of `alice` that names `issuer`.
     pub(crate) fn token(&self, issuer: &str) -> String {
-        let header = Header { kid: Some(self.id.clone()), ..Header::new(Algorithm::ES256) };
+        let header = Header {
+            kid: Some(self.id.clone()),
+            ..Header::new(Algorithm::ES256)
+        };
         let claims = json!({ "sub": "alice", "iss": issuer, "exp": seconds_from_now(3600) });
         jsonwebtoken::encode(&header, &claims, &self.private).unwrap()
     }
@@ -60,7 +67,11 @@ impl Provider {
             Response::new(full(document.to_string()))
         })
         .await;
-        Self { server, published, key }
+        Self {
+            server,
+            published,
+            key,
+        }
     }
 
     pub(crate) fn issuer(&self) -> String {
@@ -69,7 +80,10 @@ impl Provider {
 
     /// The element of a `validate-jwt`.
     pub(crate) fn openid_config(&self) -> String {
-        format!(r#"<openid-config url="{}.well-known/openid-configuration" />"#, self.issuer())
+        format!(
+            r#"<openid-config url="{}.well-known/openid-configuration" />"#,
+            self.issuer()
+        )
     }
 
     /// Publishes this key instead of what it had.

@@ -56,11 +56,20 @@ async fn the_first_chunk_of_a_request_arrives_before_the_last_is_sent() {
     .await;
     let gateway = Setup::new(upstream.address, inbound("")).start().await;
     let (chunks, body) = mpsc::unbounded_channel::<Result<Bytes, std::io::Error>>();
-    let body = stream::unfold(body, |mut body| async move { Some((body.recv().await?, body)) });
-    let request = gateway.request("POST", "/api/hello").body(reqwest::Body::wrap_stream(body));
+    let body = stream::unfold(
+        body,
+        |mut body| async move { Some((body.recv().await?, body)) },
+    );
+    let request = gateway
+        .request("POST", "/api/hello")
+        .body(reqwest::Body::wrap_stream(body));
     let answer = tokio::spawn(send(request));
     chunks.send(Ok(Bytes::from("first"))).unwrap();
-    assert_eq!(arrived.recv().await, Some(5), "the backend reads while the client still writes");
+    assert_eq!(
+        arrived.recv().await,
+        Some(5),
+        "the backend reads while the client still writes"
+    );
     chunks.send(Ok(Bytes::from("last"))).unwrap();
     drop(chunks);
     assert_eq!(answer.await.unwrap().body, "9");
@@ -72,7 +81,10 @@ async fn large_bodies_pass_both_ways() {
     let gateway = Setup::new(upstream.address, inbound("")).start().await;
     let body: String = "0123456789abcdef".repeat(512 * 1024);
     let answer = send(gateway.request("POST", "/api/hello").body(body.clone())).await;
-    assert_eq!(answer.header("content-length"), Some(&*body.len().to_string()));
+    assert_eq!(
+        answer.header("content-length"),
+        Some(&*body.len().to_string())
+    );
     assert!(answer.body == body, "8 MiB came back changed");
 }
 
@@ -82,12 +94,30 @@ async fn a_body_over_the_limit_is_413_announced_or_not() {
     let mut setup = Setup::new(upstream.address, inbound(""));
     setup.clients.body_bytes = 1000;
     let gateway = setup.start().await;
-    assert_eq!(send(gateway.request("POST", "/api/hello").body("x".repeat(1000))).await.status, 200);
-    assert_eq!(send(gateway.request("POST", "/api/hello").body("x".repeat(1001))).await.status, 413);
+    assert_eq!(
+        send(gateway.request("POST", "/api/hello").body("x".repeat(1000)))
+            .await
+            .status,
+        200
+    );
+    assert_eq!(
+        send(gateway.request("POST", "/api/hello").body("x".repeat(1001)))
+            .await
+            .status,
+        413
+    );
     let chunks = stream::iter((0..3).map(|_| Ok::<_, std::io::Error>("x".repeat(500))));
-    let answer = send(gateway.request("POST", "/api/hello").body(reqwest::Body::wrap_stream(chunks))).await;
+    let answer = send(
+        gateway
+            .request("POST", "/api/hello")
+            .body(reqwest::Body::wrap_stream(chunks)),
+    )
+    .await;
     assert_eq!(answer.status, 413);
-    assert_eq!(answer.body, r#"{ "statusCode": 413, "message": "The request body is too large." }"#);
+    assert_eq!(
+        answer.body,
+        r#"{ "statusCode": 413, "message": "The request body is too large." }"#
+    );
 }
 
 #[tokio::test]
@@ -97,9 +127,17 @@ async fn a_body_that_stalls_is_408() {
     setup.clients.stall_timeout = Duration::from_millis(100);
     let gateway = setup.start().await;
     let body = stream::iter([Ok::<_, std::io::Error>("first")]).chain(stream::pending());
-    let answer = send(gateway.request("POST", "/api/hello").body(reqwest::Body::wrap_stream(body))).await;
+    let answer = send(
+        gateway
+            .request("POST", "/api/hello")
+            .body(reqwest::Body::wrap_stream(body)),
+    )
+    .await;
     assert_eq!(answer.status, 408);
-    assert_eq!(answer.body, r#"{ "statusCode": 408, "message": "The request body did not arrive in time." }"#);
+    assert_eq!(
+        answer.body,
+        r#"{ "statusCode": 408, "message": "The request body did not arrive in time." }"#
+    );
 }
 
 #[tokio::test]
@@ -115,23 +153,47 @@ async fn headers_of_the_connection_stay_on_it() {
     })
     .await;
     let gateway = Setup::new(upstream.address, inbound("")).start().await;
-    let request = gateway.get("/api/hello").header("connection", "x-secret, authorization, x-forwarded-for");
-    let request = request.header("x-secret", "1").header("authorization", "Bearer x").header("te", "trailers");
-    let request = request.header("x-ms-client-principal-id", "admin").header("X-MS-TOKEN-AAD-ID-TOKEN", "t");
-    let request = request.header("cookie", "a=1; __Host-weir-identity-session=s").header("x-kept", "2");
+    let request = gateway
+        .get("/api/hello")
+        .header("connection", "x-secret, authorization, x-forwarded-for");
+    let request = request
+        .header("x-secret", "1")
+        .header("authorization", "Bearer x")
+        .header("te", "trailers");
+    let request = request
+        .header("x-ms-client-principal-id", "admin")
+        .header("X-MS-TOKEN-AAD-ID-TOKEN", "t");
+    let request = request
+        .header("cookie", "a=1; __Host-weir-identity-session=s")
+        .header("x-kept", "2");
     let answer = send(request).await;
     let seen = upstream.only();
-    for name in
-        ["x-secret", "authorization", "te", "x-ms-client-principal-id", "x-ms-token-aad-id-token", "proxy-connection"]
-    {
+    for name in [
+        "x-secret",
+        "authorization",
+        "te",
+        "x-ms-client-principal-id",
+        "x-ms-token-aad-id-token",
+        "proxy-connection",
+    ] {
         assert_eq!(seen.header(name), None, "{name}");
     }
     assert_eq!(seen.header("x-kept"), Some("2"));
     assert_eq!(seen.header("cookie"), Some("a=1"));
-    assert_eq!(seen.header("x-forwarded-for"), Some("127.0.0.1"), "it cannot be named away");
+    assert_eq!(
+        seen.header("x-forwarded-for"),
+        Some("127.0.0.1"),
+        "it cannot be named away"
+    );
     assert_eq!(seen.header("x-forwarded-proto"), Some("http"));
-    assert_eq!(seen.header("x-forwarded-host"), Some(&*gateway.address.to_string()));
-    assert_eq!((answer.header("x-hop"), answer.header("keep-alive")), (None, None));
+    assert_eq!(
+        seen.header("x-forwarded-host"),
+        Some(&*gateway.address.to_string())
+    );
+    assert_eq!(
+        (answer.header("x-hop"), answer.header("keep-alive")),
+        (None, None)
+    );
     assert_eq!(answer.header("x-kept"), Some("2"));
 }
 
@@ -141,7 +203,10 @@ async fn a_backend_that_is_not_there_is_502() {
     let gateway = Setup::new(nobody, inbound("")).start().await;
     let answer = send(gateway.get("/api/hello")).await;
     assert_eq!(answer.status, 502);
-    assert_eq!(answer.body, r#"{ "statusCode": 502, "message": "The backend could not be reached." }"#);
+    assert_eq!(
+        answer.body,
+        r#"{ "statusCode": 502, "message": "The backend could not be reached." }"#
+    );
 }
 
 #[tokio::test]
@@ -163,7 +228,10 @@ async fn a_backend_that_breaks_off_or_talks_nonsense_is_502() {
         let gateway = Setup::new(address, inbound("")).start().await;
         let answer = send(gateway.get("/api/hello")).await;
         assert_eq!(answer.status, 502, "{}", String::from_utf8_lossy(nonsense));
-        assert_eq!(answer.body, r#"{ "statusCode": 502, "message": "The backend did not answer properly." }"#);
+        assert_eq!(
+            answer.body,
+            r#"{ "statusCode": 502, "message": "The backend did not answer properly." }"#
+        );
     }
 }
 
@@ -171,24 +239,37 @@ async fn a_backend_that_breaks_off_or_talks_nonsense_is_502() {
 async fn response_headers_over_the_limit_are_502() {
     let upstream = Upstream::answering(|seen| {
         let large = "x".repeat(seen.header("x-bytes").unwrap().parse().unwrap());
-        Response::builder().header("x-large", large).body(full("hello")).unwrap()
+        Response::builder()
+            .header("x-large", large)
+            .body(full("hello"))
+            .unwrap()
     })
     .await;
     let gateway = Setup::new(upstream.address, inbound("")).start().await;
     for (bytes, status) in [("30000", 200), ("100000", 502)] {
-        assert_eq!(send(gateway.get("/api/hello").header("x-bytes", bytes)).await.status, status, "{bytes} bytes");
+        assert_eq!(
+            send(gateway.get("/api/hello").header("x-bytes", bytes))
+                .await
+                .status,
+            status,
+            "{bytes} bytes"
+        );
     }
 }
 
 #[tokio::test]
 async fn a_slow_backend_is_504_and_on_error_knows() {
     let upstream = Upstream::streaming(|_| std::future::pending()).await;
-    let on_error = r#"<set-header name="x-reason"><value>@(context.LastError.Reason)</value></set-header>"#;
+    let on_error =
+        r#"<set-header name="x-reason"><value>@(context.LastError.Reason)</value></set-header>"#;
     let policy = document("", r#"<forward-request timeout-ms="50" />"#, "", on_error);
     let gateway = Setup::new(upstream.address, policy).start().await;
     let answer = send(gateway.get("/api/hello")).await;
     assert_eq!(answer.status, 504);
-    assert_eq!(answer.body, r#"{ "statusCode": 504, "message": "The backend did not answer in time." }"#);
+    assert_eq!(
+        answer.body,
+        r#"{ "statusCode": 504, "message": "The backend did not answer in time." }"#
+    );
     assert_eq!(answer.header("x-reason"), Some("Timeout"));
 }
 
@@ -204,7 +285,10 @@ async fn an_answer_that_stalls_is_cut_off() {
     let gateway = setup.start().await;
     let response = gateway.get("/api/hello").send().await.unwrap();
     assert_eq!(response.status(), 200);
-    response.text().await.expect_err("the client must not take half an answer for a whole one");
+    response
+        .text()
+        .await
+        .expect_err("the client must not take half an answer for a whole one");
 }
 
 #[tokio::test]
@@ -228,10 +312,17 @@ async fn a_client_that_goes_away_takes_its_call_with_it() {
     .await;
     let gateway = Setup::new(upstream.address, inbound("")).start().await;
     let mut stream = TcpStream::connect(gateway.address).await.unwrap();
-    stream.write_all(b"GET /api/hello HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
-    tokio::time::timeout(PATIENCE, arrived.notified()).await.unwrap();
+    stream
+        .write_all(b"GET /api/hello HTTP/1.1\r\nhost: a\r\n\r\n")
+        .await
+        .unwrap();
+    tokio::time::timeout(PATIENCE, arrived.notified())
+        .await
+        .unwrap();
     drop(stream);
-    tokio::time::timeout(PATIENCE, gone.notified()).await.expect("the backend must learn of it");
+    tokio::time::timeout(PATIENCE, gone.notified())
+        .await
+        .expect("the backend must learn of it");
 }
 
 #[tokio::test]
@@ -242,12 +333,18 @@ async fn expect_continue_is_answered_when_the_body_is_wanted() {
     let head = b"POST /api/hello HTTP/1.1\r\nhost: a\r\ncontent-length: 4\r\nexpect: 100-continue\r\nconnection: close\r\n\r\n";
     stream.write_all(head).await.unwrap();
     let mut interim = [0; 25];
-    tokio::time::timeout(PATIENCE, stream.read_exact(&mut interim)).await.unwrap().unwrap();
+    tokio::time::timeout(PATIENCE, stream.read_exact(&mut interim))
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(&interim, b"HTTP/1.1 100 Continue\r\n\r\n");
     stream.write_all(b"body").await.unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
-    assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("body"), "{answer}");
+    assert!(
+        answer.starts_with("HTTP/1.1 200") && answer.ends_with("body"),
+        "{answer}"
+    );
     assert_eq!(upstream.only().header("expect"), None);
 }
 
@@ -255,9 +352,17 @@ async fn expect_continue_is_answered_when_the_body_is_wanted() {
 async fn head_and_bodiless_statuses_are_framed_properly() {
     let upstream = Upstream::answering(|seen| {
         let status: u16 = seen.header("x-status").unwrap_or("200").parse().unwrap();
-        let body = if seen.method == "HEAD" || status != 200 { "" } else { "hello" };
+        let body = if seen.method == "HEAD" || status != 200 {
+            ""
+        } else {
+            "hello"
+        };
         let response = Response::builder().status(status);
-        let response = if seen.method == "HEAD" { response.header("content-length", "5") } else { response };
+        let response = if seen.method == "HEAD" {
+            response.header("content-length", "5")
+        } else {
+            response
+        };
         response.body(full(body)).unwrap()
     })
     .await;
@@ -266,13 +371,28 @@ async fn head_and_bodiless_statuses_are_framed_properly() {
     let client = crate::support::client();
     for _ in 0..2 {
         let head = send(client.head(gateway.url("/api/hello"))).await;
-        assert_eq!((head.status, head.header("content-length"), head.body.as_str()), (200, Some("5"), ""));
+        assert_eq!(
+            (
+                head.status,
+                head.header("content-length"),
+                head.body.as_str()
+            ),
+            (200, Some("5"), "")
+        );
         for status in [204_u16, 304] {
-            let answer = send(client.get(gateway.url("/api/hello")).header("x-status", status)).await;
+            let answer = send(
+                client
+                    .get(gateway.url("/api/hello"))
+                    .header("x-status", status),
+            )
+            .await;
             assert_eq!((answer.status, answer.body.as_str()), (status, ""));
         }
         let missing = send(client.head(gateway.url("/nowhere"))).await;
         assert_eq!((missing.status, missing.body.as_str()), (404, ""));
-        assert_eq!(send(client.get(gateway.url("/api/hello"))).await.body, "hello");
+        assert_eq!(
+            send(client.get(gateway.url("/api/hello"))).await.body,
+            "hello"
+        );
     }
 }

@@ -22,7 +22,10 @@ async fn unknown_paths_and_methods_are_the_same_404() {
     ] {
         let answer = send(gateway.request(method, path)).await;
         assert_eq!(answer.status, 404, "{method} {path}");
-        assert_eq!(answer.body, r#"{ "statusCode": 404, "message": "Resource not found" }"#);
+        assert_eq!(
+            answer.body,
+            r#"{ "statusCode": 404, "message": "Resource not found" }"#
+        );
         assert_eq!(answer.header("content-type"), Some("application/json"));
     }
     assert!(upstream.seen().is_empty());
@@ -51,7 +54,10 @@ async fn on_error_may_answer_for_an_unknown_path() {
     let policy = document("", "<forward-request/>", "", on_error);
     let gateway = Setup::new(upstream.address, policy).start().await;
     let answer = send(gateway.get("/nowhere")).await;
-    assert_eq!((answer.status, answer.body.as_str()), (410, "configuration"));
+    assert_eq!(
+        (answer.status, answer.body.as_str()),
+        (410, "configuration")
+    );
 }
 
 #[tokio::test]
@@ -61,18 +67,38 @@ async fn every_answer_names_its_trace() {
     let id = answer.header("x-trace-id").unwrap();
     assert_eq!(id.len(), 32);
     assert_eq!(upstream.only().header("traceparent").unwrap()[3..35], *id);
-    assert!(send(gateway.get("/nowhere")).await.header("x-trace-id").is_some());
+    assert!(
+        send(gateway.get("/nowhere"))
+            .await
+            .header("x-trace-id")
+            .is_some()
+    );
 
     let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-    let request = gateway.get("/api/hello").header("traceparent", parent).header("tracestate", "a=b");
+    let request = gateway
+        .get("/api/hello")
+        .header("traceparent", parent)
+        .header("tracestate", "a=b");
     let answer = send(request).await;
-    assert_eq!(answer.header("x-trace-id"), Some("4bf92f3577b34da6a3ce929d0e0e4736"));
+    assert_eq!(
+        answer.header("x-trace-id"),
+        Some("4bf92f3577b34da6a3ce929d0e0e4736")
+    );
     let seen = upstream.seen().pop().unwrap();
-    assert_eq!((seen.header("traceparent"), seen.header("tracestate")), (Some(parent), Some("a=b")));
+    assert_eq!(
+        (seen.header("traceparent"), seen.header("tracestate")),
+        (Some(parent), Some("a=b"))
+    );
 
-    let request = gateway.get("/api/hello").header("traceparent", "00-broken").header("tracestate", "a=b");
+    let request = gateway
+        .get("/api/hello")
+        .header("traceparent", "00-broken")
+        .header("tracestate", "a=b");
     let answer = send(request).await;
     let seen = upstream.seen().pop().unwrap();
-    assert_eq!(seen.header("traceparent").unwrap()[3..35], *answer.header("x-trace-id").unwrap());
+    assert_eq!(
+        seen.header("traceparent").unwrap()[3..35],
+        *answer.header("x-trace-id").unwrap()
+    );
     assert_eq!(seen.header("tracestate"), None);
 }

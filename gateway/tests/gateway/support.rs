@@ -106,7 +106,11 @@ impl Setup {
             "serviceUrl": self.service_url, "subscriptionRequired": false,
         }});
         write(dir.path(), "policy.xml", &self.policy);
-        write(dir.path(), "apis/test/apiInformation.json", &information.to_string());
+        write(
+            dir.path(),
+            "apis/test/apiInformation.json",
+            &information.to_string(),
+        );
         write(dir.path(), "apis/test/specification.yaml", SPECIFICATION);
         for (path, text) in &self.files {
             write(dir.path(), path, text);
@@ -122,11 +126,19 @@ impl Setup {
             endpoints: vec![format!("http://{limiter}")],
             on_failure: self.on_limiter_failure,
             // A loaded machine must not make an exact limit a local one.
-            timeout: if self.limiter.is_some() { Duration::from_millis(250) } else { PATIENCE },
+            timeout: if self.limiter.is_some() {
+                Duration::from_millis(250)
+            } else {
+                PATIENCE
+            },
             ..ClientConfig::default()
         };
         let mut config = Config {
-            trusted_proxies: self.trusted.iter().map(|network| network.parse().unwrap()).collect(),
+            trusted_proxies: self
+                .trusted
+                .iter()
+                .map(|network| network.parse().unwrap())
+                .collect(),
             clients: self.clients,
             upstream: self.upstream,
             ..Config::new(configuration, client)
@@ -135,23 +147,43 @@ impl Setup {
         if self.reloadable {
             let folder = dir.path().to_owned();
             let load = move || Ok(weir_gateway::load(&folder, &NamedValueOverrides::new())?);
-            config.reload = Some(Reload { load: Arc::new(load), requests });
+            config.reload = Some(Reload {
+                load: Arc::new(load),
+                requests,
+            });
         }
         (self.configure)(&mut config);
         let service = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let ops = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let (address, operations) = (service.local_addr().unwrap(), ops.local_addr().unwrap());
-        let listeners = Listeners { service, ops: Some(ops) };
+        let listeners = Listeners {
+            service,
+            ops: Some(ops),
+        };
         let running = tokio::spawn(weir_gateway::run(config, listeners, shutdown.clone()));
-        Gateway { address, operations, shutdown, running, ask, dir }
+        Gateway {
+            address,
+            operations,
+            shutdown,
+            running,
+            ask,
+            dir,
+        }
     }
 }
 
 async fn start_limiter(shutdown: CancellationToken) -> SocketAddr {
     let service = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let address = service.local_addr().unwrap();
-    let config = weir_limiter::Config { store: StoreConfig::Memory, ..Default::default() };
-    tokio::spawn(weir_limiter::run(config, Listeners { service, ops: None }, shutdown));
+    let config = weir_limiter::Config {
+        store: StoreConfig::Memory,
+        ..Default::default()
+    };
+    tokio::spawn(weir_limiter::run(
+        config,
+        Listeners { service, ops: None },
+        shutdown,
+    ));
     address
 }
 
@@ -195,13 +227,20 @@ impl Gateway {
     }
 
     async fn reloads(&self, result: &str) -> u64 {
-        self.metric(&format!("weir_gateway_config_reloads_total{{result=\"{result}\"}}")).await.unwrap_or(0.0) as u64
+        self.metric(&format!(
+            "weir_gateway_config_reloads_total{{result=\"{result}\"}}"
+        ))
+        .await
+        .unwrap_or(0.0) as u64
     }
 
     /// The value of a metric.
     pub(crate) async fn metric(&self, name: &str) -> Option<f64> {
-        let text = send(client().get(format!("http://{}/metrics", self.operations))).await.body;
-        text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
+        let text = send(client().get(format!("http://{}/metrics", self.operations)))
+            .await
+            .body;
+        text.lines()
+            .find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
     }
 
     /// A request to be sent with [`send`].
@@ -216,7 +255,11 @@ impl Gateway {
 
 /// A client with connections of its own.
 pub(crate) fn client() -> reqwest::Client {
-    reqwest::Client::builder().timeout(PATIENCE).redirect(reqwest::redirect::Policy::none()).build().unwrap()
+    reqwest::Client::builder()
+        .timeout(PATIENCE)
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .unwrap()
 }
 
 /// An answer, read to its end.
@@ -240,7 +283,11 @@ impl Answer {
 pub(crate) async fn send(request: reqwest::RequestBuilder) -> Answer {
     let response = request.send().await.unwrap();
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
-    Answer { status, headers, body: response.text().await.unwrap() }
+    Answer {
+        status,
+        headers,
+        body: response.text().await.unwrap(),
+    }
 }
 
 /// A global document with these inbound steps.
@@ -264,7 +311,10 @@ pub(crate) fn base64_url(bytes: &[u8]) -> String {
 }
 
 pub(crate) fn seconds_from_now(seconds: i64) -> i64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap()
+        .as_secs();
     i64::try_from(now).unwrap() + seconds
 }
 

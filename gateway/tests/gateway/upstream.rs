@@ -46,7 +46,9 @@ impl Drop for Upstream {
 }
 
 pub(crate) fn full(text: impl Into<Bytes>) -> Body {
-    Full::new(text.into()).map_err(|never| match never {}).boxed_unsync()
+    Full::new(text.into())
+        .map_err(|never| match never {})
+        .boxed_unsync()
 }
 
 impl Upstream {
@@ -56,15 +58,26 @@ impl Upstream {
     }
 
     /// Reads requests to their end, remembers them and answers with what `answer` makes of them.
-    pub(crate) async fn answering(answer: impl Fn(&Seen) -> Response<Body> + Send + Sync + 'static) -> Self {
+    pub(crate) async fn answering(
+        answer: impl Fn(&Seen) -> Response<Body> + Send + Sync + 'static,
+    ) -> Self {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let (list, answer) = (Arc::clone(&seen), Arc::new(answer));
         let mut upstream = Self::streaming(move |request| {
             let (list, answer) = (Arc::clone(&list), Arc::clone(&answer));
             async move {
                 let (parts, body) = request.into_parts();
-                let body = body.collect().await.map(|all| all.to_bytes()).unwrap_or_default();
-                let seen = Seen { method: parts.method, uri: parts.uri, headers: parts.headers, body };
+                let body = body
+                    .collect()
+                    .await
+                    .map(|all| all.to_bytes())
+                    .unwrap_or_default();
+                let seen = Seen {
+                    method: parts.method,
+                    uri: parts.uri,
+                    headers: parts.headers,
+                    body,
+                };
                 let response = answer(&seen);
                 list.lock().unwrap().push(seen);
                 response
@@ -87,20 +100,25 @@ impl Upstream {
         let handler = Arc::new(handler);
         let stopping = stop.clone();
         tokio::spawn(async move {
-            while let Some(Ok((stream, _))) = stopping.run_until_cancelled(listener.accept()).await {
+            while let Some(Ok((stream, _))) = stopping.run_until_cancelled(listener.accept()).await
+            {
                 let (handler, stopping) = (Arc::clone(&handler), stopping.clone());
                 tokio::spawn(async move {
                     let service = service_fn(move |request| {
                         let handler = Arc::clone(&handler);
                         async move { Ok::<_, Infallible>(handler(request).await) }
                     });
-                    let connection =
-                        hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+                    let connection = hyper::server::conn::http1::Builder::new()
+                        .serve_connection(TokioIo::new(stream), service);
                     let _ = stopping.run_until_cancelled(connection).await;
                 });
             }
         });
-        Self { address, seen: Arc::default(), stop }
+        Self {
+            address,
+            seen: Arc::default(),
+            stop,
+        }
     }
 
     /// Everything that was asked so far.

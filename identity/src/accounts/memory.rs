@@ -18,7 +18,8 @@ pub(crate) struct Memory(Mutex<Tables>);
 struct Tables {
     accounts: HashMap<Uuid, Account>,
     ids: HashMap<String, Uuid>,
-    /// Allowed scopes by account and client. Both are known ones, as are the scopes, so this is bounded by the accounts.
+    /// Allowed scopes by account and client. Both are known ones, as are the scopes, so this is
+    /// bounded by the accounts.
     consents: HashMap<(Uuid, String), BTreeSet<String>>,
 }
 
@@ -38,7 +39,11 @@ impl Memory {
 
     pub(super) fn find_by_email(&self, email: &str) -> Option<Account> {
         let tables = self.0.lock();
-        tables.ids.get(email).and_then(|id| tables.accounts.get(id)).cloned()
+        tables
+            .ids
+            .get(email)
+            .and_then(|id| tables.accounts.get(id))
+            .cloned()
     }
 
     pub(super) fn find_by_id(&self, id: Uuid) -> Option<Account> {
@@ -51,10 +56,20 @@ impl Memory {
         }
     }
     pub(super) fn consents(&self, id: Uuid, client: &str) -> BTreeSet<String> {
-        self.0.lock().consents.get(&(id, client.to_owned())).cloned().unwrap_or_default()
+        self.0
+            .lock()
+            .consents
+            .get(&(id, client.to_owned()))
+            .cloned()
+            .unwrap_or_default()
     }
 
     pub(super) fn add_consents(&self, id: Uuid, client: &str, scopes: &[String]) {
-        self.0.lock().consents.entry((id, client.to_owned())).or_default().extend(scopes.iter().cloned());
+        self.0
+            .lock()
+            .consents
+            .entry((id, client.to_owned()))
+            .or_default()
+            .extend(scopes.iter().cloned());
     }
 }

@@ -1,7 +1,7 @@
 //! Accounts in an SQLite file.
 //!
-//! SQLite blocks, so every statement runs on a blocking thread. One connection behind a lock is enough: a statement
-//! takes microseconds, the password hash before it fifty milliseconds.
+//! SQLite blocks, so every statement runs on a blocking thread. One connection behind a lock is
+//! enough: a statement takes microseconds, the password hash before it fifty milliseconds.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -15,8 +15,9 @@ use uuid::Uuid;
 use super::{Account, AccountsError, Created};
 use crate::keys::write_private;
 
-/// What brings the tables from each layout to the next, beginning with an empty file. The number of steps taken is
-/// kept as `user_version`. A step that has been released is never changed: files stand on it.
+/// What brings the tables from each layout to the next, beginning with an empty file. The number of
+/// steps taken is kept as `user_version`. A step that has been released is never changed: files
+/// stand on it.
 const LAYOUTS: [&str; 2] = [include_str!("layout_1.sql"), include_str!("layout_2.sql")];
 
 /// How long to wait for another process that is writing.
@@ -49,26 +50,48 @@ impl Sqlite {
         .await
     }
 
-    pub(super) async fn find_by_email(&self, email: String) -> Result<Option<Account>, AccountsError> {
-        self.find("select id, email, display_name, password from accounts where email = ?1", email).await
+    pub(super) async fn find_by_email(
+        &self,
+        email: String,
+    ) -> Result<Option<Account>, AccountsError> {
+        self.find(
+            "select id, email, display_name, password from accounts where email = ?1",
+            email,
+        )
+        .await
     }
 
     pub(super) async fn find_by_id(&self, id: Uuid) -> Result<Option<Account>, AccountsError> {
-        self.find("select id, email, display_name, password from accounts where id = ?1", id.to_string()).await
+        self.find(
+            "select id, email, display_name, password from accounts where id = ?1",
+            id.to_string(),
+        )
+        .await
     }
 
-    pub(super) async fn set_password(&self, id: Uuid, password: String) -> Result<(), AccountsError> {
+    pub(super) async fn set_password(
+        &self,
+        id: Uuid,
+        password: String,
+    ) -> Result<(), AccountsError> {
         self.run(move |connection| {
-            connection.execute("update accounts set password = ?2 where id = ?1", params![id.to_string(), password])?;
+            connection.execute(
+                "update accounts set password = ?2 where id = ?1",
+                params![id.to_string(), password],
+            )?;
             Ok(())
         })
         .await
     }
 
-    pub(super) async fn consents(&self, id: Uuid, client: String) -> Result<BTreeSet<String>, AccountsError> {
+    pub(super) async fn consents(
+        &self,
+        id: Uuid,
+        client: String,
+    ) -> Result<BTreeSet<String>, AccountsError> {
         self.run(move |connection| {
-            let mut query =
-                connection.prepare_cached("select scope from consents where account = ?1 and client = ?2")?;
+            let mut query = connection
+                .prepare_cached("select scope from consents where account = ?1 and client = ?2")?;
             let scopes = query.query_map(params![id.to_string(), client], |row| row.get(0))?;
             Ok(scopes.collect::<Result<_, _>>()?)
         })
@@ -95,8 +118,18 @@ impl Sqlite {
         .await
     }
 
-    async fn find(&self, query: &'static str, key: String) -> Result<Option<Account>, AccountsError> {
-        self.run(move |connection| Ok(connection.prepare_cached(query)?.query_row([key], account).optional()?)).await
+    async fn find(
+        &self,
+        query: &'static str,
+        key: String,
+    ) -> Result<Option<Account>, AccountsError> {
+        self.run(move |connection| {
+            Ok(connection
+                .prepare_cached(query)?
+                .query_row([key], account)
+                .optional()?)
+        })
+        .await
     }
 
     async fn run<T: Send + 'static>(
@@ -111,24 +144,33 @@ impl Sqlite {
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, AccountsError> + Send + 'static,
 ) -> Result<T, AccountsError> {
-    tokio::task::spawn_blocking(work).await.map_err(|_| AccountsError::Stopping)?
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|_| AccountsError::Stopping)?
 }
 
 fn connect(path: &Path) -> Result<Connection, AccountsError> {
-    // SQLite would make the file readable for everybody, and gives the files it makes beside it the same rights.
+    // SQLite would make the file readable for everybody, and gives the files it makes beside it the
+    // same rights.
     match write_private(path, b"") {
         Err(source) if source.kind() != std::io::ErrorKind::AlreadyExists => {
-            return Err(AccountsError::File { path: path.display().to_string(), source });
+            return Err(AccountsError::File {
+                path: path.display().to_string(),
+                source,
+            });
         }
         _ => {}
     }
     let mut connection = Connection::open(path)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.pragma_update(None, "journal_mode", "wal")?;
-    let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    let transaction =
+        connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     let found: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let known = i64::try_from(LAYOUTS.len()).expect("there are a few layouts");
-    let missing = usize::try_from(found).ok().and_then(|found| LAYOUTS.get(found..));
+    let missing = usize::try_from(found)
+        .ok()
+        .and_then(|found| LAYOUTS.get(found..));
     let missing = missing.ok_or(AccountsError::Layout { found, known })?;
     for step in missing {
         transaction.execute_batch(step)?;
@@ -140,7 +182,13 @@ fn connect(path: &Path) -> Result<Connection, AccountsError> {
 
 fn account(row: &Row<'_>) -> rusqlite::Result<Account> {
     let id: String = row.get(0)?;
-    let id = Uuid::parse_str(&id)
-        .map_err(|error| rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, Box::new(error)))?;
-    Ok(Account { id, email: row.get(1)?, display_name: row.get(2)?, password: row.get(3)? })
+    let id = Uuid::parse_str(&id).map_err(|error| {
+        rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, Box::new(error))
+    })?;
+    Ok(Account {
+        id,
+        email: row.get(1)?,
+        display_name: row.get(2)?,
+        password: row.get(3)?,
+    })
 }

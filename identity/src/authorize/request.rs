@@ -1,7 +1,8 @@
 //! Checking an authorization request.
 //!
-//! The order matters: until client and redirect URI are known to belong together nothing may be sent to that URI, or
-//! the provider would redirect anybody anywhere. From then on every error goes to the application.
+//! The order matters: until client and redirect URI are known to belong together nothing may be
+//! sent to that URI, or the provider would redirect anybody anywhere. From then on every error goes
+//! to the application.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -60,8 +61,13 @@ pub(crate) enum Refusal {
 
 impl AuthorizeRequest {
     /// Checks a request to the endpoint of `place`.
-    pub(crate) fn check(provider: &Provider, place: &Place, parameters: &Parameters) -> Result<Self, Refusal> {
-        let (client, redirect_uri) = client_and_redirect_uri(provider, parameters).map_err(Refusal::Page)?;
+    pub(crate) fn check(
+        provider: &Provider,
+        place: &Place,
+        parameters: &Parameters,
+    ) -> Result<Self, Refusal> {
+        let (client, redirect_uri) =
+            client_and_redirect_uri(provider, parameters).map_err(Refusal::Page)?;
         let mut reply = Reply {
             redirect_uri: redirect_uri.to_owned(),
             mode: ResponseMode::Query,
@@ -73,7 +79,10 @@ impl AuthorizeRequest {
                 Some(mode) => reply.mode = mode,
                 None => {
                     let problem = "response_mode must be query, fragment or form_post.";
-                    return Err(Refusal::Application(reply, Answer::error(Failure::InvalidRequest, problem)));
+                    return Err(Refusal::Application(
+                        reply,
+                        Answer::error(Failure::InvalidRequest, problem),
+                    ));
                 }
             },
         }
@@ -91,7 +100,10 @@ impl AuthorizeRequest {
     ) -> Result<Self, Answer> {
         let invalid = |problem: &str| Err(Answer::error(Failure::InvalidRequest, problem));
         if let Some(name) = parameters.repeated() {
-            return invalid(&format!("The parameter {} is there more than once.", printable(name)));
+            return invalid(&format!(
+                "The parameter {} is there more than once.",
+                printable(name)
+            ));
         }
         for (name, failure) in [
             ("request", Failure::RequestNotSupported),
@@ -99,12 +111,20 @@ impl AuthorizeRequest {
             ("registration", Failure::RegistrationNotSupported),
         ] {
             if parameters.get(name).is_some() {
-                return Err(Answer::error(failure, &format!("The parameter {name} is not supported.")));
+                return Err(Answer::error(
+                    failure,
+                    &format!("The parameter {name} is not supported."),
+                ));
             }
         }
         match parameters.get("response_type") {
             Some("code") => {}
-            Some(_) => return Err(Answer::error(Failure::UnsupportedResponseType, "response_type must be code.")),
+            Some(_) => {
+                return Err(Answer::error(
+                    Failure::UnsupportedResponseType,
+                    "response_type must be code.",
+                ));
+            }
             None => return invalid("The parameter response_type is missing."),
         }
         let challenge = challenge(parameters)?;
@@ -129,14 +149,18 @@ impl AuthorizeRequest {
             prompt,
             asks_consent,
             max_age,
-            login_hint: parameters.get("login_hint").filter(|hint| hint.len() <= 254).map(str::to_owned),
+            login_hint: parameters
+                .get("login_hint")
+                .filter(|hint| hint.len() <= 254)
+                .map(str::to_owned),
             reply: reply.clone(),
         })
     }
 
     /// Whether somebody with this session need not sign in again.
     pub(crate) fn accepts(&self, session: &Session, now: SystemTime) -> bool {
-        self.max_age.is_none_or(|max_age| until(now, session.signed_in_at) <= max_age)
+        self.max_age
+            .is_none_or(|max_age| until(now, session.signed_in_at) <= max_age)
     }
 }
 
@@ -148,14 +172,19 @@ fn client_and_redirect_uri<'a>(
         .single("client_id")
         .map_err(|_| "The request names its application (client_id) more than once.")?
         .ok_or("The request does not name its application (client_id).")?;
-    let client = provider.clients.find(client_id).ok_or("The application (client_id) is not registered here.")?;
+    let client = provider
+        .clients
+        .find(client_id)
+        .ok_or("The application (client_id) is not registered here.")?;
     let redirect_uri = parameters
         .single("redirect_uri")
         .map_err(|_| "The request has more than one redirect URI.")?
         .ok_or("The request has no redirect URI.")?;
     if !client.has_redirect_uri(redirect_uri) {
-        return Err("AADB2C90006: The redirect URI in the request is not registered for the application. \
-                    It must be the same to the last character, slash included.");
+        return Err(
+            "AADB2C90006: The redirect URI in the request is not registered for the application. \
+                    It must be the same to the last character, slash included.",
+        );
     }
     Ok((client, redirect_uri))
 }
@@ -165,19 +194,29 @@ fn challenge(parameters: &Parameters) -> Result<Challenge, Answer> {
     let Some(text) = parameters.get("code_challenge") else {
         return invalid("AADB2C99059: The request must have a code_challenge.");
     };
-    // A challenge without a method means `plain` by the standard: whoever reads the request could redeem the code.
+    // A challenge without a method means `plain` by the standard: whoever reads the request could
+    // redeem the code.
     if parameters.get("code_challenge_method") != Some("S256") {
         return invalid("code_challenge_method must be S256.");
     }
-    Challenge::parse(text)
-        .ok_or_else(|| Answer::error(Failure::InvalidRequest, "code_challenge is not what S256 produces."))
+    Challenge::parse(text).ok_or_else(|| {
+        Answer::error(
+            Failure::InvalidRequest,
+            "code_challenge is not what S256 produces.",
+        )
+    })
 }
 
 /// Whether somebody is asked to sign in, and whether they are asked to consent again.
 fn prompt(parameters: &Parameters) -> Result<(Prompt, bool), Answer> {
     let invalid = |problem: &str| Err(Answer::error(Failure::InvalidRequest, problem));
     let (mut prompt, mut asks_consent) = (Prompt::IfNeeded, false);
-    let values: Vec<_> = parameters.get("prompt").unwrap_or_default().split(' ').filter(|it| !it.is_empty()).collect();
+    let values: Vec<_> = parameters
+        .get("prompt")
+        .unwrap_or_default()
+        .split(' ')
+        .filter(|it| !it.is_empty())
+        .collect();
     for value in &values {
         match *value {
             "none" if values.len() > 1 => return invalid("prompt=none cannot be combined."),
@@ -193,5 +232,8 @@ fn prompt(parameters: &Parameters) -> Result<(Prompt, bool), Answer> {
 
 /// A name that is safe to repeat in a description (RFC 6749, appendix A.8).
 fn printable(name: &str) -> String {
-    name.chars().filter(|c| c.is_ascii_alphanumeric() || "_-".contains(*c)).take(40).collect()
+    name.chars()
+        .filter(|c| c.is_ascii_alphanumeric() || "_-".contains(*c))
+        .take(40)
+        .collect()
 }

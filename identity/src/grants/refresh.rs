@@ -19,8 +19,19 @@ pub(super) struct Family {
 }
 
 impl Family {
-    pub(super) fn new(grant: Arc<Grant>, expires: SystemTime, ends: SystemTime, now: SystemTime) -> Self {
-        Self { grant, generation: 0, rotated_at: now, expires, ends }
+    pub(super) fn new(
+        grant: Arc<Grant>,
+        expires: SystemTime,
+        ends: SystemTime,
+        now: SystemTime,
+    ) -> Self {
+        Self {
+            grant,
+            generation: 0,
+            rotated_at: now,
+            expires,
+            ends,
+        }
     }
 }
 
@@ -32,7 +43,9 @@ pub(crate) struct RefreshToken {
 
 impl std::fmt::Debug for RefreshToken {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RefreshToken").field("expires_in", &self.expires_in).finish_non_exhaustive()
+        f.debug_struct("RefreshToken")
+            .field("expires_in", &self.expires_in)
+            .finish_non_exhaustive()
     }
 }
 

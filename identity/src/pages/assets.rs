@@ -1,4 +1,5 @@
-//! The stylesheet and the icon. Their paths hold a hash of their content, so that they can be cached for ever.
+//! The stylesheet and the icon. Their paths hold a hash of their content, so that they can be
+//! cached for ever.
 
 use std::sync::LazyLock;
 
@@ -8,8 +9,14 @@ use http::{HeaderMap, StatusCode, header};
 use crate::crypto;
 
 /// The stylesheet of all pages.
-pub(crate) static STYLE: LazyLock<Asset> =
-    LazyLock::new(|| Asset::new("style", "css", "text/css; charset=utf-8", include_str!("style.css")));
+pub(crate) static STYLE: LazyLock<Asset> = LazyLock::new(|| {
+    Asset::new(
+        "style",
+        "css",
+        "text/css; charset=utf-8",
+        include_str!("style.css"),
+    )
+});
 
 /// The icon in the browser's tab.
 pub(crate) static ICON: LazyLock<Asset> =
@@ -27,7 +34,12 @@ pub(crate) struct Asset {
 impl Asset {
     fn new(name: &str, extension: &str, kind: &'static str, content: &'static str) -> Self {
         let hash = crypto::encode(&crypto::sha256(content)[..12]);
-        Self { path: format!("/{name}.{hash}.{extension}"), tag: format!("\"{hash}\""), kind, content }
+        Self {
+            path: format!("/{name}.{hash}.{extension}"),
+            tag: format!("\"{hash}\""),
+            kind,
+            content,
+        }
     }
 
     /// Answers a request for it.
@@ -37,7 +49,9 @@ impl Asset {
             (header::ETAG, self.tag.as_str()),
             (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         ];
-        let known = headers.get(header::IF_NONE_MATCH).is_some_and(|value| value.as_bytes() == self.tag.as_bytes());
+        let known = headers
+            .get(header::IF_NONE_MATCH)
+            .is_some_and(|value| value.as_bytes() == self.tag.as_bytes());
         if known {
             return (StatusCode::NOT_MODIFIED, cached).into_response();
         }

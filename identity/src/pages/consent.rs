@@ -18,7 +18,12 @@ pub(crate) struct ConsentPage<'a> {
 }
 
 impl ConsentPage<'_> {
-    pub(crate) fn send(&self, status: StatusCode, transaction: &Transaction, csrf: &str) -> Response {
+    pub(crate) fn send(
+        &self,
+        status: StatusCode,
+        transaction: &Transaction,
+        csrf: &str,
+    ) -> Response {
         let request = &transaction.request;
         let leads_to = clients::origin_of(&request.redirect_uri);
         let content = html! {
@@ -38,17 +43,26 @@ impl ConsentPage<'_> {
                 button.quiet type="submit" name="action" value="cancel" { "Cancel" }
             }
         };
-        Page { title: "Allow the application", refused: false, leads_to, content }.send(status)
+        Page {
+            title: "Allow the application",
+            refused: false,
+            leads_to,
+            content,
+        }
+        .send(status)
     }
 }
 
-/// What scopes mean, in words. Every token names the person, so whatever is asked for, it tells the application that.
+/// What scopes mean, in words. Every token names the person, so whatever is asked for, it tells the
+/// application that.
 fn meanings(granted: &Granted, client_id: &str, api: &str) -> Vec<String> {
     let mut meanings = vec!["Know your name and e-mail address".to_owned()];
     for scope in granted.scopes() {
         match scope.as_str() {
             "openid" | "profile" | "email" | "offline_access" => {}
-            own if own == client_id => meanings.push("Use its own services in your name".to_owned()),
+            own if own == client_id => {
+                meanings.push("Use its own services in your name".to_owned());
+            }
             // Scopes were checked: what is left is the App ID URI of `api` and a name.
             other => {
                 let name = other.rsplit_once('/').map_or(other, |(_, name)| name);
@@ -58,7 +72,9 @@ fn meanings(granted: &Granted, client_id: &str, api: &str) -> Vec<String> {
     }
     // Last, because it is about all the others.
     if granted.has("offline_access") {
-        meanings.push("Keep this access until it expires or you sign out, without asking again".to_owned());
+        meanings.push(
+            "Keep this access until it expires or you sign out, without asking again".to_owned(),
+        );
     }
     meanings
 }
@@ -73,7 +89,11 @@ mod tests {
     fn in_words(scope: &str) -> Vec<String> {
         let clients = Clients::new(&Config::default()).unwrap();
         let client = clients.find(FRONTEND_CLIENT_ID).unwrap();
-        meanings(&Granted::new(&clients, client, scope).unwrap(), FRONTEND_CLIENT_ID, "Backend Application")
+        meanings(
+            &Granted::new(&clients, client, scope).unwrap(),
+            FRONTEND_CLIENT_ID,
+            "Backend Application",
+        )
     }
 
     #[test]
@@ -82,7 +102,13 @@ mod tests {
         let keep = "Keep this access until it expires or you sign out, without asking again";
         let call = "Call Backend Application in your name (Hello)";
         assert_eq!(in_words("openid profile email"), [who]);
-        assert_eq!(in_words(&format!("openid offline_access {SCOPE}")), [who, call, keep]);
-        assert_eq!(in_words(FRONTEND_CLIENT_ID), [who, "Use its own services in your name"]);
+        assert_eq!(
+            in_words(&format!("openid offline_access {SCOPE}")),
+            [who, call, keep]
+        );
+        assert_eq!(
+            in_words(FRONTEND_CLIENT_ID),
+            [who, "Use its own services in your name"]
+        );
     }
 }

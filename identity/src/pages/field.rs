@@ -20,12 +20,19 @@ pub(crate) struct Field<'a> {
 impl Field<'_> {
     /// The field. With `focus`, typing begins here.
     pub(crate) fn render(&self, focus: bool) -> Markup {
-        let (name, hint, error) = (self.name, format!("{}-hint", self.name), format!("{}-error", self.name));
-        let described: Vec<&str> =
-            [self.described_by, self.hint.as_ref().map(|_| hint.as_str()), self.error.map(|_| error.as_str())]
-                .into_iter()
-                .flatten()
-                .collect();
+        let (name, hint, error) = (
+            self.name,
+            format!("{}-hint", self.name),
+            format!("{}-error", self.name),
+        );
+        let described: Vec<&str> = [
+            self.described_by,
+            self.hint.as_ref().map(|_| hint.as_str()),
+            self.error.map(|_| error.as_str()),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
         let described = (!described.is_empty()).then(|| described.join(" "));
         let value = (self.kind != "password").then_some(self.value);
         let invalid = self.error.map(|_| "true");
@@ -41,7 +48,8 @@ impl Field<'_> {
     }
 }
 
-/// Renders fields so that typing begins at the first one with an error, or else at the first empty one.
+/// Renders fields so that typing begins at the first one with an error, or else at the first empty
+/// one.
 pub(crate) fn render_all(fields: &[Field<'_>]) -> Markup {
     let focus = fields
         .iter()
@@ -86,7 +94,14 @@ mod tests {
 
     #[test]
     fn a_password_is_never_sent_back() {
-        let html = Field { kind: "password", value: "hunter2", error: None, hint: None, ..field() }.render(false);
+        let html = Field {
+            kind: "password",
+            value: "hunter2",
+            error: None,
+            hint: None,
+            ..field()
+        }
+        .render(false);
         assert!(!html.into_string().contains("hunter2"));
     }
 }

@@ -1,4 +1,5 @@
-//! The answer of `response_mode=form_post`: a form that submits itself, with a button for browsers without script.
+//! The answer of `response_mode=form_post`: a form that submits itself, with a button for browsers
+//! without script.
 
 use std::sync::LazyLock;
 
@@ -25,6 +26,11 @@ pub(crate) fn page(redirect_uri: &str, fields: &[(&str, String)]) -> Response {
         }
         script { (PreEscaped(SCRIPT)) }
     };
-    let page = Page { title: "Continue", refused: false, leads_to: clients::origin_of(redirect_uri), content };
+    let page = Page {
+        title: "Continue",
+        refused: false,
+        leads_to: clients::origin_of(redirect_uri),
+        content,
+    };
     page.send_with_script(StatusCode::OK, Some(&HASH))
 }

@@ -24,5 +24,11 @@ pub(crate) fn page(provider: &Provider) -> Response {
             dd { (provider.tenant.issuer(&place.policy)) }
         }
     };
-    Page { title: "About", refused: false, leads_to: None, content }.send(StatusCode::OK)
+    Page {
+        title: "About",
+        refused: false,
+        leads_to: None,
+        content,
+    }
+    .send(StatusCode::OK)
 }

@@ -20,9 +20,15 @@ pub(crate) struct SignInPage<'a> {
 }
 
 impl SignInPage<'_> {
-    pub(crate) fn send(&self, status: StatusCode, transaction: &Transaction, csrf: &str) -> Response {
+    pub(crate) fn send(
+        &self,
+        status: StatusCode,
+        transaction: &Transaction,
+        csrf: &str,
+    ) -> Response {
         let id = &transaction.id;
-        // A wrong pair is about both fields: whoever hears the page learns it with the one that typing begins in.
+        // A wrong pair is about both fields: whoever hears the page learns it with the one that
+        // typing begins in.
         let described_by = self.alert.map(|_| "alert");
         let fields = [
             Field {
@@ -61,9 +67,16 @@ impl SignInPage<'_> {
             }
             p.below { "Don't have an account? " a href={ "/sign-up?transaction=" (id) } { "Sign up now" } }
         };
-        let refused = self.alert.is_some() || self.email_error.is_some() || self.password_error.is_some();
+        let refused =
+            self.alert.is_some() || self.email_error.is_some() || self.password_error.is_some();
         let leads_to = clients::origin_of(&transaction.request.redirect_uri);
-        Page { title: "Sign in", refused, leads_to, content }.send(status)
+        Page {
+            title: "Sign in",
+            refused,
+            leads_to,
+            content,
+        }
+        .send(status)
     }
 }
 
@@ -75,5 +88,11 @@ pub(crate) fn already_answered(transaction: &Transaction) -> Response {
         p { "Go on in the application, or begin again there." }
         @if let Some(origin) = &origin { a.button href=(origin) { "Go to " (transaction.request.client_name) } }
     };
-    Page { title: "Done", refused: false, leads_to: None, content }.send(StatusCode::OK)
+    Page {
+        title: "Done",
+        refused: false,
+        leads_to: None,
+        content,
+    }
+    .send(StatusCode::OK)
 }

@@ -7,7 +7,8 @@ use maud::html;
 use super::Page;
 use crate::clients;
 
-/// Asks whether to sign out, when nothing proves that the application in front of the person asks for it.
+/// Asks whether to sign out, when nothing proves that the application in front of the person asks
+/// for it.
 pub(crate) fn confirm(csrf: &str, fields: &[(&str, &str)], redirect_uri: Option<&str>) -> Response {
     let content = html! {
         h1 { "Do you want to sign out?" }
@@ -18,7 +19,13 @@ pub(crate) fn confirm(csrf: &str, fields: &[(&str, &str)], redirect_uri: Option<
         }
     };
     let leads_to = redirect_uri.and_then(clients::origin_of);
-    Page { title: "Sign out", refused: false, leads_to, content }.send(StatusCode::OK)
+    Page {
+        title: "Sign out",
+        refused: false,
+        leads_to,
+        content,
+    }
+    .send(StatusCode::OK)
 }
 
 /// Says that it is done.
@@ -27,5 +34,11 @@ pub(crate) fn done() -> Response {
         h1 { "You have signed out" }
         p { "You can close this window." }
     };
-    Page { title: "Signed out", refused: false, leads_to: None, content }.send(StatusCode::OK)
+    Page {
+        title: "Signed out",
+        refused: false,
+        leads_to: None,
+        content,
+    }
+    .send(StatusCode::OK)
 }

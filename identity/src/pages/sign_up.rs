@@ -29,12 +29,23 @@ pub(crate) struct SignUpPage<'a> {
 impl SignUpPage<'_> {
     /// Whether anything is wrong.
     pub(crate) fn is_refused(&self) -> bool {
-        [self.email_error, self.display_name_error, self.password_error, self.confirmation_error, self.alert]
-            .iter()
-            .any(Option::is_some)
+        [
+            self.email_error,
+            self.display_name_error,
+            self.password_error,
+            self.confirmation_error,
+            self.alert,
+        ]
+        .iter()
+        .any(Option::is_some)
     }
 
-    pub(crate) fn send(&self, status: StatusCode, transaction: &Transaction, csrf: &str) -> Response {
+    pub(crate) fn send(
+        &self,
+        status: StatusCode,
+        transaction: &Transaction,
+        csrf: &str,
+    ) -> Response {
         let id = &transaction.id;
         let content = html! {
             p.application { (transaction.request.client_name) }
@@ -49,7 +60,13 @@ impl SignUpPage<'_> {
             p.below { "Already have an account? " a href={ "/sign-in?transaction=" (id) } { "Sign in" } }
         };
         let leads_to = clients::origin_of(&transaction.request.redirect_uri);
-        Page { title: "Sign up", refused: self.is_refused(), leads_to, content }.send(status)
+        Page {
+            title: "Sign up",
+            refused: self.is_refused(),
+            leads_to,
+            content,
+        }
+        .send(status)
     }
 
     fn fields(&self) -> [Field<'_>; 4] {

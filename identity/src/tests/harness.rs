@@ -1,5 +1,5 @@
-//! A provider on a free port, and a browser that keeps cookies. The cookies are `Secure`, which HTTP clients do not send
-//! over plain HTTP (browsers do on loopback), so they are kept by hand.
+//! A provider on a free port, and a browser that keeps cookies. The cookies are `Secure`, which
+//! HTTP clients do not send over plain HTTP (browsers do on loopback), so they are kept by hand.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -45,10 +45,18 @@ impl Server {
     pub(super) async fn start_with(configure: impl FnOnce(&mut Config)) -> Self {
         let service = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", service.local_addr().unwrap());
-        let mut config = Config { public_url: base.clone(), ..Config::default() };
+        let mut config = Config {
+            public_url: base.clone(),
+            ..Config::default()
+        };
         configure(&mut config);
         let (clock, shutdown) = (Clock::manual(), CancellationToken::new());
-        let role = crate::run::run_with(config, Listeners { service, ops: None }, shutdown.clone(), clock.clone());
+        let role = crate::run::run_with(
+            config,
+            Listeners { service, ops: None },
+            shutdown.clone(),
+            clock.clone(),
+        );
         tokio::spawn(async move { role.await.unwrap() });
         let http = Client::builder()
             .redirect(reqwest::redirect::Policy::none())
@@ -56,11 +64,19 @@ impl Server {
             .no_proxy()
             .build()
             .unwrap();
-        Self { base, clock, http, shutdown }
+        Self {
+            base,
+            clock,
+            http,
+            shutdown,
+        }
     }
 
     pub(super) fn browser(&self) -> Browser<'_> {
-        Browser { server: self, cookies: HashMap::new() }
+        Browser {
+            server: self,
+            cookies: HashMap::new(),
+        }
     }
 
     /// The address of an endpoint of the first policy, with the policy in the path.
@@ -72,7 +88,8 @@ impl Server {
         format!("{}/{}/v2.0/", self.base, crate::development::TENANT_ID)
     }
 
-    /// A good request for an authorization, with these parameters in place of others. An empty one is left out.
+    /// A good request for an authorization, with these parameters in place of others. An empty one
+    /// is left out.
     pub(super) fn authorize_url(&self, changes: &[(&str, &str)]) -> String {
         let scope = format!("openid profile offline_access {SCOPE}");
         let defaults = [
@@ -84,15 +101,26 @@ impl Server {
             ("code_challenge", CHALLENGE),
             ("code_challenge_method", "S256"),
         ];
-        let kept = defaults.iter().filter(|(name, _)| !changes.iter().any(|(changed, _)| changed == name));
-        let all: Vec<_> = kept.chain(changes).filter(|(_, value)| !value.is_empty()).collect();
+        let kept = defaults
+            .iter()
+            .filter(|(name, _)| !changes.iter().any(|(changed, _)| changed == name));
+        let all: Vec<_> = kept
+            .chain(changes)
+            .filter(|(_, value)| !value.is_empty())
+            .collect();
         let mut url = Url::parse(&self.endpoint("authorize")).unwrap();
-        url.query_pairs_mut().extend_pairs(all.iter().map(|(name, value)| (name, value)));
+        url.query_pairs_mut()
+            .extend_pairs(all.iter().map(|(name, value)| (name, value)));
         url.into()
     }
 
     pub(super) async fn token(&self, form: &[(&str, &str)]) -> Response {
-        self.http.post(self.endpoint("token")).form(form).send().await.unwrap()
+        self.http
+            .post(self.endpoint("token"))
+            .form(form)
+            .send()
+            .await
+            .unwrap()
     }
 
     /// Redeems a code as the single-page application does.
@@ -101,8 +129,12 @@ impl Server {
     }
 
     pub(super) async fn refresh(&self, token: &str) -> Response {
-        self.token(&[("grant_type", "refresh_token"), ("client_id", FRONTEND_CLIENT_ID), ("refresh_token", token)])
-            .await
+        self.token(&[
+            ("grant_type", "refresh_token"),
+            ("client_id", FRONTEND_CLIENT_ID),
+            ("refresh_token", token),
+        ])
+        .await
     }
 
     /// Signs somebody up and returns the tokens.
@@ -141,7 +173,9 @@ pub(super) struct Answer {
 
 impl Answer {
     pub(super) fn header(&self, name: impl http::header::AsHeaderName) -> &str {
-        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().unwrap())
     }
 
     pub(super) fn location(&self) -> &str {
@@ -153,13 +187,18 @@ impl Answer {
         assert_eq!(self.status, 303, "{self:?}");
         let url = Url::parse(self.location()).unwrap();
         let encoded = url.query().or(url.fragment()).unwrap();
-        url::form_urlencoded::parse(encoded.as_bytes()).into_owned().collect()
+        url::form_urlencoded::parse(encoded.as_bytes())
+            .into_owned()
+            .collect()
     }
 
     /// The value of a hidden input.
     pub(super) fn hidden(&self, name: &str) -> String {
         let start = format!(r#"name="{name}" value=""#);
-        let (_, rest) = self.body.split_once(&start).unwrap_or_else(|| panic!("no {name} in {}", self.body));
+        let (_, rest) = self
+            .body
+            .split_once(&start)
+            .unwrap_or_else(|| panic!("no {name} in {}", self.body));
         rest.split_once('"').unwrap().0.to_owned()
     }
 }
@@ -177,14 +216,23 @@ impl<'a> Browser<'a> {
     }
 
     pub(super) async fn send(&mut self, request: RequestBuilder) -> Answer {
-        let cookies: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let request = if cookies.is_empty() { request } else { request.header(COOKIE, cookies.join("; ")) };
+        let cookies: Vec<_> = self
+            .cookies
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        let request = if cookies.is_empty() {
+            request
+        } else {
+            request.header(COOKIE, cookies.join("; "))
+        };
         let response = request.send().await.unwrap();
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         for line in headers.get_all(SET_COOKIE) {
             let line = line.to_str().unwrap();
             assert!(
-                line.ends_with("; Path=/; Secure; HttpOnly; SameSite=Lax") || line.contains("SameSite=Lax; Max-Age=")
+                line.ends_with("; Path=/; Secure; HttpOnly; SameSite=Lax")
+                    || line.contains("SameSite=Lax; Max-Age=")
             );
             let (name, value) = line.split(';').next().unwrap().split_once('=').unwrap();
             assert!(name.starts_with("__Host-"), "{name}");
@@ -194,11 +242,19 @@ impl<'a> Browser<'a> {
                 self.cookies.insert(name.to_owned(), value.to_owned());
             }
         }
-        Answer { status, headers, body: response.text().await.unwrap() }
+        Answer {
+            status,
+            headers,
+            body: response.text().await.unwrap(),
+        }
     }
 
     fn absolute(&self, path: &str) -> String {
-        if path.starts_with('/') { format!("{}{path}", self.server.base) } else { path.to_owned() }
+        if path.starts_with('/') {
+            format!("{}{path}", self.server.base)
+        } else {
+            path.to_owned()
+        }
     }
 
     /// Begins a sign-in and returns the ID of the transaction with the page's token.
@@ -207,7 +263,10 @@ impl<'a> Browser<'a> {
         let path = redirect.location().to_owned();
         let page = self.get(&path).await;
         assert_eq!(page.status, 200, "{page:?}");
-        (path.split_once('=').unwrap().1.to_owned(), page.hidden("csrf"))
+        (
+            path.split_once('=').unwrap().1.to_owned(),
+            page.hidden("csrf"),
+        )
     }
 
     /// Follows redirects within the provider, and allows the application what it asks for.
@@ -217,7 +276,9 @@ impl<'a> Browser<'a> {
             answer = self.get(&path).await;
             if path.starts_with("/consent?") && answer.status == 200 {
                 let csrf = answer.hidden("csrf");
-                answer = self.post(&path, &[("csrf", &csrf), ("action", "allow")]).await;
+                answer = self
+                    .post(&path, &[("csrf", &csrf), ("action", "allow")])
+                    .await;
             }
         }
         answer
@@ -226,8 +287,14 @@ impl<'a> Browser<'a> {
     /// Begins a sign-in, sends the sign-in form and goes on.
     pub(super) async fn try_sign_in(&mut self, email: &str, password: &str) -> Answer {
         let (transaction, csrf) = self.begin().await;
-        let form = [("csrf", csrf.as_str()), ("email", email), ("password", password)];
-        let answer = self.post(&format!("/sign-in?transaction={transaction}"), &form).await;
+        let form = [
+            ("csrf", csrf.as_str()),
+            ("email", email),
+            ("password", password),
+        ];
+        let answer = self
+            .post(&format!("/sign-in?transaction={transaction}"), &form)
+            .await;
         self.go_on(answer).await
     }
 
@@ -247,21 +314,30 @@ impl<'a> Browser<'a> {
             ("confirm_password", PASSWORD),
             ("display_name", "Alice Example"),
         ];
-        let kept = defaults.iter().filter(|(name, _)| !changes.iter().any(|(changed, _)| changed == name));
+        let kept = defaults
+            .iter()
+            .filter(|(name, _)| !changes.iter().any(|(changed, _)| changed == name));
         let form: Vec<_> = kept.chain(changes).copied().collect();
-        self.post(&format!("/sign-up?transaction={transaction}"), &form).await
+        self.post(&format!("/sign-up?transaction={transaction}"), &form)
+            .await
     }
 
     /// Makes an account and returns the code.
     pub(super) async fn sign_up(&mut self, email: &str) -> String {
         let answer = self.try_sign_up(&[("email", email)]).await;
-        answer.parameters().remove("code").unwrap_or_else(|| panic!("{answer:?}"))
+        answer
+            .parameters()
+            .remove("code")
+            .unwrap_or_else(|| panic!("{answer:?}"))
     }
 
     /// Asks for a code with the session there is.
     pub(super) async fn code(&mut self) -> String {
         let answer = self.get(&self.server.authorize_url(&[])).await;
-        answer.parameters().remove("code").unwrap_or_else(|| panic!("{answer:?}"))
+        answer
+            .parameters()
+            .remove("code")
+            .unwrap_or_else(|| panic!("{answer:?}"))
     }
 }
 
@@ -269,10 +345,25 @@ impl<'a> Browser<'a> {
 pub(super) async fn claims(server: &Server, token: &str, audience: &str) -> Value {
     use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
     let keys = format!("{}/{TENANT_NAME}/{POLICY}/discovery/v2.0/keys", server.base);
-    let keys: Value = server.http.get(keys).send().await.unwrap().json().await.unwrap();
+    let keys: Value = server
+        .http
+        .get(keys)
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
     let header = decode_header(token).unwrap();
-    let key = keys["keys"].as_array().unwrap().iter().find(|key| key["kid"] == header.kid.as_deref().unwrap()).unwrap();
-    let key = DecodingKey::from_rsa_components(key["n"].as_str().unwrap(), key["e"].as_str().unwrap()).unwrap();
+    let key = keys["keys"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|key| key["kid"] == header.kid.as_deref().unwrap())
+        .unwrap();
+    let key =
+        DecodingKey::from_rsa_components(key["n"].as_str().unwrap(), key["e"].as_str().unwrap())
+            .unwrap();
     let mut validation = Validation::new(Algorithm::RS256);
     validation.set_audience(&[audience]);
     validation.set_issuer(&[server.issuer()]);

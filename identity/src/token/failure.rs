@@ -48,7 +48,11 @@ impl FailureCode {
 
 impl Failure {
     pub(crate) fn new(code: FailureCode, description: impl Into<String>) -> Self {
-        Self { code, description: description.into(), challenge: false }
+        Self {
+            code,
+            description: description.into(),
+            challenge: false,
+        }
     }
 
     pub(crate) fn invalid_request(description: &str) -> Self {
@@ -56,7 +60,10 @@ impl Failure {
     }
 
     pub(crate) fn missing(parameter: &str) -> Self {
-        Self::new(FailureCode::InvalidRequest, format!("The parameter {parameter} is missing."))
+        Self::new(
+            FailureCode::InvalidRequest,
+            format!("The parameter {parameter} is missing."),
+        )
     }
 }
 
@@ -76,7 +83,9 @@ impl IntoResponse for Failure {
         let mut response = (self.code.status(), axum::Json(body)).into_response();
         if self.challenge {
             let challenge = HeaderValue::from_static("Basic realm=\"weir identity\"");
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+            response
+                .headers_mut()
+                .insert(header::WWW_AUTHENTICATE, challenge);
         }
         response
     }

@@ -47,14 +47,22 @@ pub(crate) struct Issue<'a> {
 
 /// Signs an access token, and an ID token if `openid` was granted.
 pub(crate) fn tokens(provider: &Provider, subject: Subject, issue: Issue<'_>) -> TokenResponse {
-    let Issue { grant, granted, nonce, refresh_token, with_client_info } = issue;
+    let Issue {
+        grant,
+        granted,
+        nonce,
+        refresh_token,
+        with_client_info,
+    } = issue;
     let issuance = issuance(provider, &grant.policy, grant.signed_in_at);
     let client_info = with_client_info.then(|| client_info(provider, &subject, &grant.policy));
     let id_token = granted.has("openid").then(|| {
         let claims = Claims::for_id_token(subject.clone(), &issuance, &grant.client_id, nonce);
         provider.keys.sign(&claims)
     });
-    let (secret, expires_in) = refresh_token.map(|token| (token.secret, token.expires_in.as_secs())).unzip();
+    let (secret, expires_in) = refresh_token
+        .map(|token| (token.secret, token.expires_in.as_secs()))
+        .unzip();
     TokenResponse {
         id_token,
         refresh_token: secret,
@@ -72,7 +80,13 @@ pub(crate) fn access_token(
     client_id: &str,
     granted: &Granted,
 ) -> TokenResponse {
-    let claims = Claims::for_access_token(subject, issuance, granted.audience(), client_id, granted.short_names());
+    let claims = Claims::for_access_token(
+        subject,
+        issuance,
+        granted.audience(),
+        client_id,
+        granted.short_names(),
+    );
     TokenResponse {
         access_token: provider.keys.sign(&claims),
         id_token: None,

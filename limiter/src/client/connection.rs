@@ -1,7 +1,8 @@
 //! The connection to one limiter, which is replaced when nothing is heard on it any more.
 //!
-//! HTTP/2's own pings find a connection that was cut off after some fifteen seconds. Until then every call on it would
-//! wait for its time limit and be decided by the degraded mode, though the limiter is there.
+//! HTTP/2's own pings find a connection that was cut off after some fifteen seconds. Until then
+//! every call on it would wait for its time limit and be decided by the degraded mode, though the
+//! limiter is there.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,7 +24,11 @@ pub(super) struct Connection {
 impl Connection {
     fn new(address: &Address) -> Self {
         let client = LimiterClient::new(address.connect_lazy());
-        Self { client, began: Instant::now(), heard: AtomicU64::new(0) }
+        Self {
+            client,
+            began: Instant::now(),
+            heard: AtomicU64::new(0),
+        }
     }
 
     /// To make calls on it.
@@ -33,7 +38,8 @@ impl Connection {
 
     /// Notes that an answer came.
     pub(super) fn hear(&self) {
-        self.heard.store(self.micros(Instant::now()), Ordering::Relaxed);
+        self.heard
+            .store(self.micros(Instant::now()), Ordering::Relaxed);
     }
 
     /// Whether an answer came after `moment`.
@@ -64,9 +70,11 @@ impl Connections {
         self.current.load_full()
     }
 
-    /// Replaces a connection on which nothing is heard, unless somebody has done so. Calls under way on it go on.
+    /// Replaces a connection on which nothing is heard, unless somebody has done so. Calls under
+    /// way on it go on.
     pub(super) fn replace(&self, silent: &Arc<Connection>) {
-        self.current.compare_and_swap(silent, Arc::new(Connection::new(&self.address)));
+        self.current
+            .compare_and_swap(silent, Arc::new(Connection::new(&self.address)));
     }
 
     /// Replaces the connection if nothing shows that it has been well since `moment`.

@@ -1,8 +1,9 @@
 //! One limiter, as a client sees it: a connection that is made when needed, and a circuit.
 //!
-//! A call that brought no answer makes it suspected: it is asked for a sign of life at once, and left out if it gives
-//! none. So one that is dead or cut off is left out after two calls at most, however few calls there are. A connection
-//! on which nothing is heard is not waited for until the time is up: there is time left for another one.
+//! A call that brought no answer makes it suspected: it is asked for a sign of life at once, and
+//! left out if it gives none. So one that is dead or cut off is left out after two calls at most,
+//! however few calls there are. A connection on which nothing is heard is not waited for until the
+//! time is up: there is time left for another one.
 
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -30,12 +31,13 @@ use crate::rpc::{code_name, full_name};
 use crate::store::StoreError;
 use crate::wire::check_to_wire;
 
-/// A connection that carries nothing is pinged, so that one to a machine that is gone does not stay the connection.
+/// A connection that carries nothing is pinged, so that one to a machine that is gone does not stay
+/// the connection.
 const PING_EVERY: Duration = Duration::from_secs(10);
 const PING_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Calls given up whose late answers are ignored. Answers beyond these would break the connection, and when a limiter
-/// stands still for a moment all calls in flight are given up together.
+/// Calls given up whose late answers are ignored. Answers beyond these would break the connection,
+/// and when a limiter stands still for a moment all calls in flight are given up together.
 const GIVEN_UP_CALLS: usize = 4_096;
 
 /// An address that is none of a limiter.
@@ -48,7 +50,9 @@ pub enum EndpointError {
         given: String,
     },
     /// It asks for TLS.
-    #[error("{given:?}: TLS to limiters is not supported yet: use http://host:port on a private network")]
+    #[error(
+        "{given:?}: TLS to limiters is not supported yet: use http://host:port on a private network"
+    )]
     Tls {
         /// What was given.
         given: String,
@@ -63,7 +67,11 @@ pub(super) struct EndpointMetrics {
 
 impl EndpointMetrics {
     pub(super) fn register(&self, registry: &mut Registry) {
-        registry.register("endpoint_up", "1 while the limiter at this address answers", self.up.clone());
+        registry.register(
+            "endpoint_up",
+            "1 while the limiter at this address answers",
+            self.up.clone(),
+        );
     }
 
     /// A limiter that is gone for good.
@@ -80,7 +88,8 @@ fn label(address: SocketAddr) -> [(&'static str, Arc<str>); 1] {
 #[derive(Debug)]
 pub(super) struct Failure {
     pub(super) error: StoreError,
-    /// Whether another limiter may be asked, or the same one on a fresh connection. Not when the time is up.
+    /// Whether another limiter may be asked, or the same one on a fresh connection. Not when the
+    /// time is up.
     pub(super) try_another: bool,
 }
 
@@ -96,13 +105,19 @@ pub(super) struct Limits {
 impl Limits {
     /// For what may happen once only: no other connection is tried.
     pub(super) fn once(deadline: Instant) -> Self {
-        Self { silence: deadline, deadline }
+        Self {
+            silence: deadline,
+            deadline,
+        }
     }
 
     /// Half of the time that is left is for another connection.
     pub(super) fn sharing(deadline: Instant) -> Self {
         let now = Instant::now();
-        Self { silence: now + deadline.saturating_duration_since(now) / 2, deadline }
+        Self {
+            silence: now + deadline.saturating_duration_since(now) / 2,
+            deadline,
+        }
     }
 }
 
@@ -127,7 +142,9 @@ impl Endpoint {
         failed: Arc<Notify>,
         metrics: &EndpointMetrics,
     ) -> Self {
-        let uri: Uri = format!("http://{address}").parse().expect("an address is an authority");
+        let uri: Uri = format!("http://{address}")
+            .parse()
+            .expect("an address is an authority");
         let address_of = Address::from(uri)
             .origin(origin.clone())
             // Half the time: the other half is for another limiter.
@@ -147,7 +164,9 @@ impl Endpoint {
         let tell = move |change: Change<'_>| {
             up.set(matches!(change, Change::Closed).into());
             match change {
-                Change::Opened(why) => tracing::warn!(endpoint = %address, why, "a limiter does not answer"),
+                Change::Opened(why) => {
+                    tracing::warn!(endpoint = %address, why, "a limiter does not answer");
+                }
                 Change::Closed => tracing::info!(endpoint = %address, "a limiter answers again"),
             }
         };
@@ -239,7 +258,10 @@ impl Endpoint {
                 let error = StoreError::Timeout(started.elapsed());
                 tracing::debug!(after = ?started.elapsed(), silent, "a limiter was too slow");
                 self.suspect(error.to_string());
-                Err(Failure { error, try_another: silent && limits.silence < limits.deadline })
+                Err(Failure {
+                    error,
+                    try_another: silent && limits.silence < limits.deadline,
+                })
             }
         }
     }
@@ -265,13 +287,20 @@ impl Endpoint {
         if is_about_the_request(status.code()) {
             self.circuit.success();
             let error = StoreError::Protocol(format!("{:?}: {}", status.code(), status.message()));
-            return Failure { error, try_another: false };
+            return Failure {
+                error,
+                try_another: false,
+            };
         }
-        // Whether a status came from the limiter or stands for a connection that broke cannot be told apart, and need
-        // not be. The call may have been charged: asking again can then charge it twice, which refuses a little early.
-        // Not asking would leave it to the degraded mode, which can admit too many.
+        // Whether a status came from the limiter or stands for a connection that broke cannot be
+        // told apart, and need not be. The call may have been charged: asking again can then charge
+        // it twice, which refuses a little early. Not asking would leave it to the degraded mode,
+        // which can admit too many.
         self.suspect(describe(&status));
-        Failure { error: StoreError::Unavailable(Box::new(status)), try_another: true }
+        Failure {
+            error: StoreError::Unavailable(Box::new(status)),
+            try_another: true,
+        }
     }
 }
 
@@ -287,22 +316,31 @@ impl std::fmt::Debug for Endpoint {
 
 fn record_failure(span: &Span, code: Code) {
     let name = code_name(code);
-    span.record("rpc.response.status_code", name).record("error.type", name).record("otel.status_code", "ERROR");
+    span.record("rpc.response.status_code", name)
+        .record("error.type", name)
+        .record("otel.status_code", "ERROR");
 }
 
-/// What only a limiter that has read the request says. Everything else can come from a broken connection, or from
-/// something in between that is no limiter: a proxy's 403 or 404 reads as a status, too.
+/// What only a limiter that has read the request says. Everything else can come from a broken
+/// connection, or from something in between that is no limiter: a proxy's 403 or 404 reads as a
+/// status, too.
 fn is_about_the_request(code: Code) -> bool {
     matches!(code, Code::InvalidArgument | Code::OutOfRange)
 }
 
-/// Asks for a sign of life, and once more on a fresh connection: the one it has may be what is dead.
+/// Asks for a sign of life, and once more on a fresh connection: the one it has may be what is
+/// dead.
 async fn probe(connections: &Connections, timeout: Duration) -> bool {
-    let request = v1::CheckRequest { checks: vec![check_to_wire(&probe_check())] };
+    let request = v1::CheckRequest {
+        checks: vec![check_to_wire(&probe_check())],
+    };
     let limits = Limits::sharing(Instant::now() + timeout);
     for until in [limits.silence, limits.deadline] {
         let connection = connections.current();
-        if matches!(timeout_at(until, connection.client().check(request.clone())).await, Ok(Ok(_))) {
+        if matches!(
+            timeout_at(until, connection.client().check(request.clone())).await,
+            Ok(Ok(_))
+        ) {
             connection.hear();
             return true;
         }
@@ -313,17 +351,30 @@ async fn probe(connections: &Connections, timeout: Duration) -> bool {
 
 /// The address of a limiter, if `given` is of the one form it may have.
 pub(crate) fn parse(given: &str) -> Result<Uri, EndpointError> {
-    let wrong = || EndpointError::Address { given: given.to_owned() };
+    let wrong = || EndpointError::Address {
+        given: given.to_owned(),
+    };
     let uri: Uri = given.trim().parse().map_err(|_| wrong())?;
     match uri.scheme_str() {
-        Some("https") => return Err(EndpointError::Tls { given: given.to_owned() }),
+        Some("https") => {
+            return Err(EndpointError::Tls {
+                given: given.to_owned(),
+            });
+        }
         Some("http") => {}
         _ => return Err(wrong()),
     }
     let bare = matches!(uri.path(), "" | "/") && uri.query().is_none();
-    let authority = uri.authority().filter(|authority| !authority.as_str().contains('@'));
-    let complete = authority.is_some_and(|authority| authority.port_u16().is_some() && !authority.host().is_empty());
-    if bare && complete { Ok(uri) } else { Err(wrong()) }
+    let authority = uri
+        .authority()
+        .filter(|authority| !authority.as_str().contains('@'));
+    let complete = authority
+        .is_some_and(|authority| authority.port_u16().is_some() && !authority.host().is_empty());
+    if bare && complete {
+        Ok(uri)
+    } else {
+        Err(wrong())
+    }
 }
 
 /// Counts a call until it ends, however it ends.
@@ -348,7 +399,12 @@ mod tests {
 
     #[test]
     fn addresses_are_of_one_form() {
-        for good in ["http://127.0.0.1:8081", "http://limiter-1:8081/", "http://[::1]:8081", " http://a:1 "] {
+        for good in [
+            "http://127.0.0.1:8081",
+            "http://limiter-1:8081/",
+            "http://[::1]:8081",
+            " http://a:1 ",
+        ] {
             assert!(parse(good).is_ok(), "{good}");
         }
         for bad in [
@@ -362,7 +418,10 @@ mod tests {
             "http://a:1?q",
         ] {
             let error = parse(bad).map(drop);
-            assert!(matches!(error, Err(EndpointError::Address { .. })), "{bad}: {error:?}");
+            assert!(
+                matches!(error, Err(EndpointError::Address { .. })),
+                "{bad}: {error:?}"
+            );
         }
         let error = parse("https://limiter:8081").map(drop);
         assert!(matches!(error, Err(EndpointError::Tls { .. })), "{error:?}");

@@ -1,9 +1,10 @@
 //! Making every check one that a limiter accepts.
 //!
-//! A client's checks come from policies, whose keys and costs can come from whoever sends a request. A check that a
-//! limiter refuses to read would be decided by the degraded mode, so a long header would be a way around an exact
-//! limit. So would `calls` beyond what limiters count to, with which an author means that there is hardly a limit. What
-//! else an author alone decides (the period) is left as it is.
+//! A client's checks come from policies, whose keys and costs can come from whoever sends a
+//! request. A check that a limiter refuses to read would be decided by the degraded mode, so a long
+//! header would be a way around an exact limit. So would `calls` beyond what limiters count to,
+//! with which an author means that there is hardly a limit. What else an author alone decides (the
+//! period) is left as it is.
 
 use std::num::NonZeroU64;
 
@@ -13,7 +14,8 @@ use sha2::{Digest, Sha256};
 use crate::check::Check;
 use crate::service::{MAX_CALLS, MAX_COST, MAX_KEY_BYTES, MAX_LIMIT_NAME_BYTES};
 
-/// Begins the stand-in of a long key. No text holds these bytes, so no key taken from a header looks like one.
+/// Begins the stand-in of a long key. No text holds these bytes, so no key taken from a header
+/// looks like one.
 const HASHED: &[u8] = b"\xff\xfesha256:";
 /// Stands in for the empty key.
 const EMPTY: &[u8] = b"\xff\xfeempty";
@@ -63,7 +65,10 @@ mod tests {
         assert!(long(b'a').len() <= MAX_KEY_BYTES);
         assert_eq!(long(b'a'), long(b'a'));
         assert_ne!(long(b'a'), long(b'b'));
-        assert_eq!(fit_key(vec![b'x'; MAX_KEY_BYTES].into()).len(), MAX_KEY_BYTES);
+        assert_eq!(
+            fit_key(vec![b'x'; MAX_KEY_BYTES].into()).len(),
+            MAX_KEY_BYTES
+        );
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! Limiters as a [`Store`].
 //!
-//! Every call goes to the limiter with the fewest calls in flight, and to another one, up to two more, if that brought no
-//! answer, unless it says that the request is wrong. A limiter of which nothing is heard has half of the time. Those that
-//! do not answer are left out until a probe finds them back.
+//! Every call goes to the limiter with the fewest calls in flight, and to another one, up to two
+//! more, if that brought no answer, unless it says that the request is wrong. A limiter of which
+//! nothing is heard has half of the time. Those that do not answer are left out until a probe finds
+//! them back.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -45,18 +46,33 @@ impl GrpcStore {
         metrics: EndpointMetrics,
     ) -> Result<Self, EndpointError> {
         let members = Members::new(given, timeout, resolver, metrics)?;
-        Ok(Self { members, timeout, turn: AtomicUsize::new(0) })
+        Ok(Self {
+            members,
+            timeout,
+            turn: AtomicUsize::new(0),
+        })
     }
 
-    /// The least loaded limiter that is up, if possible none of those `tried`, and none that is suspected.
-    fn choose<'a>(&self, members: &'a [Arc<Endpoint>], tried: &[SocketAddr]) -> Option<&'a Arc<Endpoint>> {
+    /// The least loaded limiter that is up, if possible none of those `tried`, and none that is
+    /// suspected.
+    fn choose<'a>(
+        &self,
+        members: &'a [Arc<Endpoint>],
+        tried: &[SocketAddr],
+    ) -> Option<&'a Arc<Endpoint>> {
         let start = self.turn.fetch_add(1, Ordering::Relaxed) % members.len().max(1);
         let (before, after) = members.split_at(start);
         after
             .iter()
             .chain(before)
             .filter(|endpoint| endpoint.is_up())
-            .min_by_key(|endpoint| (tried.contains(&endpoint.address()), endpoint.is_suspected(), endpoint.in_flight()))
+            .min_by_key(|endpoint| {
+                (
+                    tried.contains(&endpoint.address()),
+                    endpoint.is_suspected(),
+                    endpoint.in_flight(),
+                )
+            })
     }
 
     /// Makes a call on one limiter, or on a few in turn.
@@ -75,12 +91,19 @@ impl GrpcStore {
         loop {
             // Anew each time: the limiters may have changed because one failed.
             let members = self.members.known(deadline).await;
-            let Some(endpoint) = self.choose(&members, &tried) else { return Err(last) };
+            let Some(endpoint) = self.choose(&members, &tried) else {
+                return Err(last);
+            };
             // A single limiter is asked twice: its connection may have ended while it was idle.
             let is_last = tried.len() + 1 >= members.len().clamp(2, MOST_TRIES);
-            let limits = if is_last { Limits::once(deadline) } else { Limits::sharing(deadline) };
+            let limits = if is_last {
+                Limits::once(deadline)
+            } else {
+                Limits::sharing(deadline)
+            };
             if is_last {
-                // A network that forgets one idle connection forgets all: the last try is on a fresh one.
+                // A network that forgets one idle connection forgets all: the last try is on a
+                // fresh one.
                 endpoint.reconnect_if_older(started);
             }
             match endpoint.call(method, limits, &make).await {
@@ -95,20 +118,37 @@ impl GrpcStore {
     }
 
     async fn check_one(&self, list: &[Check]) -> Result<Outcome, StoreError> {
-        let response =
-            self.call("Check", |mut client| async move { client.check(request(request_of(list))).await }).await?;
+        let response = self
+            .call("Check", |mut client| async move {
+                client.check(request(request_of(list))).await
+            })
+            .await?;
         outcome_from_wire(response, list.len())
     }
 
     async fn check_many(&self, lists: &[CheckList]) -> Result<Vec<Outcome>, StoreError> {
-        let batch = || v1::CheckBatchRequest { requests: lists.iter().map(|list| request_of(list)).collect() };
+        let batch = || v1::CheckBatchRequest {
+            requests: lists.iter().map(|list| request_of(list)).collect(),
+        };
         let batch = &batch;
-        let response =
-            self.call("CheckBatch", |mut client| async move { client.check_batch(request(batch())).await }).await?;
+        let response = self
+            .call("CheckBatch", |mut client| async move {
+                client.check_batch(request(batch())).await
+            })
+            .await?;
         if response.responses.len() != lists.len() {
-            return Err(StoreError::Protocol(format!("{} answers to {} lists", response.responses.len(), lists.len())));
+            return Err(StoreError::Protocol(format!(
+                "{} answers to {} lists",
+                response.responses.len(),
+                lists.len()
+            )));
         }
-        response.responses.into_iter().zip(lists).map(|(answer, list)| outcome_from_wire(answer, list.len())).collect()
+        response
+            .responses
+            .into_iter()
+            .zip(lists)
+            .map(|(answer, list)| outcome_from_wire(answer, list.len()))
+            .collect()
     }
 }
 
@@ -121,13 +161,15 @@ impl Store for GrpcStore {
         }
     }
 
-    /// Every limiter is told, because each remembers refusals. One that cannot be reached remembers them until their
-    /// waits end; it is an error only if that is true of all.
+    /// Every limiter is told, because each remembers refusals. One that cannot be reached remembers
+    /// them until their waits end; it is an error only if that is true of all.
     async fn reset(&self, key: Bytes) -> Result<bool, StoreError> {
         let deadline = Instant::now() + self.timeout;
         let members = self.members.known(deadline).await;
         if members.is_empty() {
-            return Err(StoreError::Unavailable("no limiter is known: does its name have an address?".into()));
+            return Err(StoreError::Unavailable(
+                "no limiter is known: does its name have an address?".into(),
+            ));
         }
         let resets = members.iter().map(|endpoint| {
             let reset = |mut client: LimiterClient<Channel>| {
@@ -135,8 +177,13 @@ impl Store for GrpcStore {
                 async move { client.reset(request(message)).await }
             };
             async move {
-                match endpoint.call("Reset", Limits::sharing(deadline), &reset).await {
-                    Err(failure) if failure.try_another => endpoint.call("Reset", Limits::once(deadline), &reset).await,
+                match endpoint
+                    .call("Reset", Limits::sharing(deadline), &reset)
+                    .await
+                {
+                    Err(failure) if failure.try_another => {
+                        endpoint.call("Reset", Limits::once(deadline), &reset).await
+                    }
                     answer => answer,
                 }
             }
@@ -154,31 +201,45 @@ impl Store for GrpcStore {
         Ok(existed)
     }
 
-    /// One limiter is told, and told once: a refund whose answer was lost may have been carried out, and twice would be
-    /// too much. Then the others are told to forget the key's refusals; one that cannot be reached remembers them until
-    /// their waits end.
+    /// One limiter is told, and told once: a refund whose answer was lost may have been carried
+    /// out, and twice would be too much. Then the others are told to forget the key's refusals; one
+    /// that cannot be reached remembers them until their waits end.
     async fn refund(&self, refund: Refund) -> Result<u64, StoreError> {
         let deadline = Instant::now() + self.timeout;
         let members = self.members.known(deadline).await;
-        let first = self.choose(&members, &[]).ok_or_else(|| StoreError::Unavailable("no limiter answers".into()))?;
+        let first = self
+            .choose(&members, &[])
+            .ok_or_else(|| StoreError::Unavailable("no limiter answers".into()))?;
         let message = refund_to_wire(&refund);
         let told = async |endpoint: &Endpoint, message: &v1::RefundRequest| {
             let refund = |mut client: LimiterClient<Channel>| {
                 let message = message.clone();
                 async move { client.refund(request(message)).await }
             };
-            endpoint.call("Refund", Limits::once(deadline), refund).await
+            endpoint
+                .call("Refund", Limits::once(deadline), refund)
+                .await
         };
-        let refunded = told(first, &message).await.map_err(|failure| failure.error)?.refunded;
-        let others = members.iter().filter(|other| other.address() != first.address() && other.is_up());
-        let forget = v1::RefundRequest { cost: Some(0), ..message };
+        let refunded = told(first, &message)
+            .await
+            .map_err(|failure| failure.error)?
+            .refunded;
+        let others = members
+            .iter()
+            .filter(|other| other.address() != first.address() && other.is_up());
+        let forget = v1::RefundRequest {
+            cost: Some(0),
+            ..message
+        };
         join_all(others.map(|other| told(other, &forget))).await;
         Ok(refunded)
     }
 }
 
 fn request_of(list: &[Check]) -> v1::CheckRequest {
-    v1::CheckRequest { checks: list.iter().map(check_to_wire).collect() }
+    v1::CheckRequest {
+        checks: list.iter().map(check_to_wire).collect(),
+    }
 }
 
 /// The message with the current trace in its metadata.

@@ -1,8 +1,9 @@
 //! The limiters there are, while replicas come and go.
 //!
-//! A name stands for all its addresses, each a limiter of its own. Names are looked up every few seconds, and at once
-//! when a limiter fails; what is gone gets no more calls, what is new gets its share. A name that cannot be looked up, or
-//! has no address, changes nothing: limiters outlive a hiccup of the name service.
+//! A name stands for all its addresses, each a limiter of its own. Names are looked up every few
+//! seconds, and at once when a limiter fails; what is gone gets no more calls, what is new gets its
+//! share. A name that cannot be looked up, or has no address, changes nothing: limiters outlive a
+//! hiccup of the name service.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -27,7 +28,8 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(250);
 /// A name service that takes longer has no answer.
 const LONGEST_LOOK: Duration = Duration::from_secs(2);
 
-/// Addresses of one name that are used: far more than one gateway needs, and a bound on its connections.
+/// Addresses of one name that are used: far more than one gateway needs, and a bound on its
+/// connections.
 const MOST_ADDRESSES: usize = 64;
 
 type List = Arc<Vec<Arc<Endpoint>>>;
@@ -49,20 +51,37 @@ impl Members {
         resolver: Arc<dyn Resolve>,
         metrics: EndpointMetrics,
     ) -> Result<Self, EndpointError> {
-        let targets = given.iter().map(|given| Target::new(given)).collect::<Result<Vec<_>, _>>()?;
+        let targets = given
+            .iter()
+            .map(|given| Target::new(given))
+            .collect::<Result<Vec<_>, _>>()?;
         let list = Arc::new(ArcSwap::default());
         let (tell, looked) = watch::channel(false);
         let failed = Arc::new(Notify::new());
-        let mut lookout = Lookout { targets, resolver, timeout, metrics, failed, list: Arc::clone(&list) };
+        let mut lookout = Lookout {
+            targets,
+            resolver,
+            timeout,
+            metrics,
+            failed,
+            list: Arc::clone(&list),
+        };
         // Addresses need no looking up, and the first call no waiting.
         lookout.publish();
         let stop = CancellationToken::new();
         if lookout.targets.iter().any(|target| target.name.is_some()) {
-            tokio::spawn(stop.clone().run_until_cancelled_owned(lookout.keep_looking(tell)));
+            tokio::spawn(
+                stop.clone()
+                    .run_until_cancelled_owned(lookout.keep_looking(tell)),
+            );
         } else {
             tell.send_replace(true);
         }
-        Ok(Self { list, looked, _stop: stop.drop_guard() })
+        Ok(Self {
+            list,
+            looked,
+            _stop: stop.drop_guard(),
+        })
     }
 
     /// All that are known now. Waits, until `deadline`, only for the first look.
@@ -90,17 +109,28 @@ struct Target {
 impl Target {
     fn new(given: &str) -> Result<Self, EndpointError> {
         let uri = parse(given)?;
-        let host = uri.host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
+        let host = uri
+            .host()
+            .unwrap_or_default()
+            .trim_matches(['[', ']'])
+            .to_owned();
         let port = uri.port_u16().unwrap_or_default();
         let (name, addresses) = match host.parse::<IpAddr>() {
             Ok(address) => (None, vec![SocketAddr::new(address, port)]),
             Err(_) => (Some((host, port)), Vec::new()),
         };
-        Ok(Self { uri, name, addresses, lost: false })
+        Ok(Self {
+            uri,
+            name,
+            addresses,
+            lost: false,
+        })
     }
 
     async fn look(&mut self, resolver: &dyn Resolve) {
-        let Some((host, port)) = &self.name else { return };
+        let Some((host, port)) = &self.name else {
+            return;
+        };
         let found = timeout(LONGEST_LOOK, resolver.resolve(host.clone(), *port)).await;
         let cause = match found {
             Ok(Ok(found)) if !found.is_empty() => {
@@ -117,7 +147,12 @@ impl Target {
         };
         if !std::mem::replace(&mut self.lost, true) {
             let kept = self.addresses.len();
-            tracing::warn!(host, cause, kept, "a limiter's name cannot be looked up; its known addresses stay");
+            tracing::warn!(
+                host,
+                cause,
+                kept,
+                "a limiter's name cannot be looked up; its known addresses stay"
+            );
         }
     }
 }
@@ -137,7 +172,12 @@ impl Lookout {
     async fn keep_looking(mut self, looked: watch::Sender<bool>) {
         loop {
             let resolver = Arc::clone(&self.resolver);
-            join_all(self.targets.iter_mut().map(|target| target.look(&*resolver))).await;
+            join_all(
+                self.targets
+                    .iter_mut()
+                    .map(|target| target.look(&*resolver)),
+            )
+            .await;
             self.publish();
             looked.send_replace(true);
             sleep(BETWEEN_LOOKS).await;
@@ -145,8 +185,8 @@ impl Lookout {
         }
     }
 
-    /// Makes endpoints for what is new, keeps those that stay, and forgets the rest: calls under way on them end as they
-    /// do.
+    /// Makes endpoints for what is new, keeps those that stay, and forgets the rest: calls under
+    /// way on them end as they do.
     fn publish(&mut self) {
         let old = self.list.load_full();
         let mut new: Vec<Arc<Endpoint>> = Vec::with_capacity(old.len());
@@ -155,16 +195,30 @@ impl Lookout {
                 if new.iter().any(|endpoint| endpoint.address() == address) {
                     continue;
                 }
-                let known = old.iter().find(|endpoint| endpoint.address() == address).cloned();
+                let known = old
+                    .iter()
+                    .find(|endpoint| endpoint.address() == address)
+                    .cloned();
                 new.push(known.unwrap_or_else(|| Arc::new(self.endpoint(address, &target.uri))));
             }
         }
-        let stays = |gone: &Arc<Endpoint>| new.iter().any(|endpoint| endpoint.address() == gone.address());
-        let gone: Vec<SocketAddr> = old.iter().filter(|old| !stays(old)).map(|gone| gone.address()).collect();
+        let stays = |gone: &Arc<Endpoint>| {
+            new.iter()
+                .any(|endpoint| endpoint.address() == gone.address())
+        };
+        let gone: Vec<SocketAddr> = old
+            .iter()
+            .filter(|old| !stays(old))
+            .map(|gone| gone.address())
+            .collect();
         if gone.is_empty() && new.len() == old.len() {
             return;
         }
-        tracing::info!(limiters = new.len(), gone = gone.len(), "the limiters have changed");
+        tracing::info!(
+            limiters = new.len(),
+            gone = gone.len(),
+            "the limiters have changed"
+        );
         self.list.store(Arc::new(new));
         for address in gone {
             self.metrics.forget(address);
@@ -172,6 +226,12 @@ impl Lookout {
     }
 
     fn endpoint(&self, address: SocketAddr, origin: &Uri) -> Endpoint {
-        Endpoint::new(address, origin, self.timeout, Arc::clone(&self.failed), &self.metrics)
+        Endpoint::new(
+            address,
+            origin,
+            self.timeout,
+            Arc::clone(&self.failed),
+            &self.metrics,
+        )
     }
 }

@@ -1,8 +1,9 @@
 //! What readiness and the log say of somebody who does not answer.
 //!
-//! An outage is told when it begins and when it ends. A question here and there that found no answer is no outage, but
-//! the mode decided it, so it is told too: at once in the log, then at most once in ten seconds with how many there
-//! were, and in readiness until none has been for that long.
+//! An outage is told when it begins and when it ends. A question here and there that found no
+//! answer is no outage, but the mode decided it, so it is told too: at once in the log, then at
+//! most once in ten seconds with how many there were, and in readiness until none has been for that
+//! long.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,13 +51,23 @@ impl Health {
     pub(super) fn new(name: &'static str, mode: FailureMode, readiness: ReadinessHandle) -> Self {
         readiness.ready();
         let (state, warnings) = (Mutex::default(), Throttle::default());
-        Self(Arc::new(Shared { name, mode, readiness, state, warnings }))
+        Self(Arc::new(Shared {
+            name,
+            mode,
+            readiness,
+            state,
+            warnings,
+        }))
     }
 
     /// Nobody asks any more.
     pub(super) fn outage_begins(&self, why: &str) {
         let Shared { name, mode, .. } = &*self.0;
-        tracing::warn!(mode = mode.as_str(), why, "the {name} does not answer; the mode holds");
+        tracing::warn!(
+            mode = mode.as_str(),
+            why,
+            "the {name} does not answer; the mode holds"
+        );
         let mut state = self.0.state.lock();
         state.outage = Some(why.to_owned());
         self.0.publish(&state);
@@ -70,16 +81,25 @@ impl Health {
         self.0.publish(&state);
     }
 
-    /// The mode decided `lists` because a question was not answered. Must be called within a Tokio runtime.
+    /// The mode decided `lists` because a question was not answered. Must be called within a Tokio
+    /// runtime.
     pub(super) fn unanswered(&self, lists: u64, why: String) {
         let Shared { name, mode, .. } = &*self.0;
         let mut state = self.0.state.lock();
         state.untold += lists;
         if self.0.warnings.may_pass() {
             let decided = std::mem::take(&mut state.untold);
-            tracing::warn!(mode = mode.as_str(), decided, why, "the {name} did not answer; the mode decided");
+            tracing::warn!(
+                mode = mode.as_str(),
+                decided,
+                why,
+                "the {name} did not answer; the mode decided"
+            );
         }
-        let known = Unanswered { why, visible_until: Instant::now() + VISIBLE };
+        let known = Unanswered {
+            why,
+            visible_until: Instant::now() + VISIBLE,
+        };
         let is_first = state.unanswered.replace(known).is_none();
         self.0.publish(&state);
         if is_first {
@@ -94,7 +114,8 @@ impl Shared {
         match (&state.outage, &state.unanswered) {
             (Some(why), _) => self.readiness.degraded(format!("mode {mode} holds: {why}")),
             (None, Some(Unanswered { why, .. })) => {
-                self.readiness.degraded(format!("mode {mode} decided what was not answered: {why}"));
+                self.readiness
+                    .degraded(format!("mode {mode} decided what was not answered: {why}"));
             }
             (None, None) => self.readiness.ready(),
         }
@@ -109,7 +130,11 @@ impl Shared {
             };
             sleep_until(until).await;
             let mut state = self.state.lock();
-            if state.unanswered.as_ref().is_some_and(|last| last.visible_until <= until) {
+            if state
+                .unanswered
+                .as_ref()
+                .is_some_and(|last| last.visible_until <= until)
+            {
                 state.unanswered = None;
                 self.publish(&state);
                 return;

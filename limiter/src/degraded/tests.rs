@@ -18,10 +18,23 @@ fn with_defects(mode: FailureMode, defects: Defects) -> Fixture {
     let (store, ops) = (ScriptedStore::new(), Ops::new("test"));
     let metrics = LayerMetrics::default();
     ops.registry(|registry| metrics.register(registry));
-    let memory = MemoryConfig { max_keys: 100, ..MemoryConfig::default() };
-    let config = DegradedConfig { name: "store", mode, timeout: Duration::from_millis(100), defects, memory };
+    let memory = MemoryConfig {
+        max_keys: 100,
+        ..MemoryConfig::default()
+    };
+    let config = DegradedConfig {
+        name: "store",
+        mode,
+        timeout: Duration::from_millis(100),
+        defects,
+        memory,
+    };
     let degraded = Degraded::new(store.clone(), config, ops.readiness("store"), metrics);
-    Fixture { degraded, store, ops }
+    Fixture {
+        degraded,
+        store,
+        ops,
+    }
 }
 
 async fn fail_until_open(fixture: &Fixture) {
@@ -49,7 +62,10 @@ async fn a_single_question_the_mode_decided_is_visible_for_a_while() {
     fixture.store.behave(Behaviour::Fail);
     let outcome = ask(&fixture.degraded, vec![check("k", limit(1, 3_600))]).await;
     assert_eq!(outcome.mode, Mode::Local);
-    assert!(is_degraded() && fixture.ops.is_ready(), "degraded, and in service");
+    assert!(
+        is_degraded() && fixture.ops.is_ready(),
+        "degraded, and in service"
+    );
     fixture.store.behave(Behaviour::Answer);
     tokio::time::sleep(Duration::from_secs(6)).await;
     fixture.store.behave(Behaviour::Fail);
@@ -66,11 +82,20 @@ async fn a_store_that_hangs_costs_the_time_out_until_the_circuit_opens() {
     fixture.store.behave(Behaviour::Hang);
     let started = Instant::now();
     fail_until_open(&fixture).await;
-    assert_eq!(started.elapsed(), Duration::from_millis(500), "five time-outs");
+    assert_eq!(
+        started.elapsed(),
+        Duration::from_millis(500),
+        "five time-outs"
+    );
     let asked = fixture.store.calls();
     let started = Instant::now();
     for _ in 0..1_000 {
-        assert_eq!(ask(&fixture.degraded, vec![check("k", limit(1, 60))]).await.mode, Mode::Allow);
+        assert_eq!(
+            ask(&fixture.degraded, vec![check("k", limit(1, 60))])
+                .await
+                .mode,
+            Mode::Allow
+        );
     }
     assert_eq!(started.elapsed(), Duration::ZERO);
     assert_eq!(fixture.store.calls(), asked);
@@ -87,12 +112,27 @@ async fn a_flood_of_fresh_keys_pushes_nobody_out_of_the_local_memory() {
     let mut admitted = 0;
     for n in 0..1_000 {
         let key = format!("flood {n}").into();
-        let fresh = ask(&fixture.degraded, vec![Check { key, ..check("flood", limit(3, 3_600)) }]).await;
+        let fresh = ask(
+            &fixture.degraded,
+            vec![Check {
+                key,
+                ..check("flood", limit(3, 3_600))
+            }],
+        )
+        .await;
         admitted += u64::from(fresh.allowed());
         let outcome = ask(&fixture.degraded, victim()).await;
-        assert_eq!((outcome.allowed(), outcome.mode), (false, Mode::Local), "after {n} fresh keys");
+        assert_eq!(
+            (outcome.allowed(), outcome.mode),
+            (false, Mode::Local),
+            "after {n} fresh keys"
+        );
     }
-    assert_eq!((admitted, fixture.degraded.local_keys()), (99, 100), "there is room for a hundred keys");
+    assert_eq!(
+        (admitted, fixture.degraded.local_keys()),
+        (99, 100),
+        "there is room for a hundred keys"
+    );
     assert_eq!(fixture.degraded.local_full_refusals().get(), 901);
 }
 
@@ -118,12 +158,22 @@ async fn local_enforces_the_limit_in_this_process() {
     let fixture = degraded(FailureMode::Local);
     fixture.store.behave(Behaviour::Fail);
     for number in 1..=20 {
-        let outcome = ask(&fixture.degraded, vec![check("k", limit(7, 3_600)), check("l", limit(9, 3_600))]).await;
+        let outcome = ask(
+            &fixture.degraded,
+            vec![check("k", limit(7, 3_600)), check("l", limit(9, 3_600))],
+        )
+        .await;
         assert_eq!(outcome.mode, Mode::Local);
         assert_eq!(outcome.allowed(), number <= 7);
         assert_eq!(outcome.decisions.len(), if number <= 7 { 2 } else { 1 });
     }
-    assert_eq!(ask(&fixture.degraded, vec![cost("l", limit(9, 3_600), 0)]).await.decisions[0].remaining, 2);
+    assert_eq!(
+        ask(&fixture.degraded, vec![cost("l", limit(9, 3_600), 0)])
+            .await
+            .decisions[0]
+            .remaining,
+        2
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -131,8 +181,15 @@ async fn allow_admits_everything() {
     let fixture = degraded(FailureMode::Allow);
     fixture.store.behave(Behaviour::Fail);
     for _ in 0..20 {
-        let outcome = ask(&fixture.degraded, vec![check("k", limit(2, 60)), check("l", limit(3, 60))]).await;
-        assert_eq!((outcome.allowed(), outcome.mode, outcome.decisions.len()), (true, Mode::Allow, 2));
+        let outcome = ask(
+            &fixture.degraded,
+            vec![check("k", limit(2, 60)), check("l", limit(3, 60))],
+        )
+        .await;
+        assert_eq!(
+            (outcome.allowed(), outcome.mode, outcome.decisions.len()),
+            (true, Mode::Allow, 2)
+        );
     }
 }
 
@@ -140,8 +197,15 @@ async fn allow_admits_everything() {
 async fn deny_refuses_the_first_check_for_a_second() {
     let fixture = degraded(FailureMode::Deny);
     fixture.store.behave(Behaviour::Fail);
-    let outcome = ask(&fixture.degraded, vec![check("k", limit(2, 60)), check("l", limit(3, 60))]).await;
-    assert_eq!((outcome.allowed(), outcome.mode, outcome.decisions.len()), (false, Mode::Deny, 1));
+    let outcome = ask(
+        &fixture.degraded,
+        vec![check("k", limit(2, 60)), check("l", limit(3, 60))],
+    )
+    .await;
+    assert_eq!(
+        (outcome.allowed(), outcome.mode, outcome.decisions.len()),
+        (false, Mode::Deny, 1)
+    );
     assert_eq!(outcome.decisions[0].retry_after, DENY_RETRY_AFTER);
     assert_eq!(outcome.decisions[0].limit, 2);
     let nothing_asked = ask(&fixture.degraded, vec![]).await;
@@ -153,11 +217,18 @@ async fn what_somebody_has_to_repair_is_an_error_and_leaves_the_circuit_alone() 
     let fixture = degraded(FailureMode::Allow);
     fixture.store.behave(Behaviour::Break);
     for _ in 0..10 {
-        let error = fixture.degraded.check(vec![vec![check("k", limit(1, 60))]]).await.unwrap_err();
+        let error = fixture
+            .degraded
+            .check(vec![vec![check("k", limit(1, 60))]])
+            .await
+            .unwrap_err();
         assert!(matches!(error, StoreError::Protocol(_)));
     }
     assert!(!fixture.degraded.circuit.is_open());
-    assert!(matches!(fixture.degraded.probe().await, Err(StoreError::Protocol(_))));
+    assert!(matches!(
+        fixture.degraded.probe().await,
+        Err(StoreError::Protocol(_))
+    ));
 }
 
 #[tokio::test(start_paused = true)]
@@ -165,7 +236,12 @@ async fn what_somebody_has_to_repair_can_be_absorbed() {
     let fixture = with_defects(FailureMode::Deny, Defects::Absorb);
     fixture.store.behave(Behaviour::Break);
     for _ in 0..10 {
-        assert_eq!(ask(&fixture.degraded, vec![check("k", limit(1, 60))]).await.mode, Mode::Deny);
+        assert_eq!(
+            ask(&fixture.degraded, vec![check("k", limit(1, 60))])
+                .await
+                .mode,
+            Mode::Deny
+        );
     }
     assert!(!fixture.degraded.circuit.is_open());
 }
@@ -186,9 +262,15 @@ async fn a_reset_is_never_pretended() {
     let key = || Bytes::from_static(b"k");
     fixture.store.behave(Behaviour::Hang);
     ask(&fixture.degraded, vec![check("k", limit(1, 3_600))]).await;
-    assert!(matches!(fixture.degraded.reset(key()).await, Err(StoreError::Timeout(_))));
+    assert!(matches!(
+        fixture.degraded.reset(key()).await,
+        Err(StoreError::Timeout(_))
+    ));
     let outcome = ask(&fixture.degraded, vec![check("k", limit(1, 3_600))]).await;
-    assert!(outcome.allowed(), "the local counter was reset all the same");
+    assert!(
+        outcome.allowed(),
+        "the local counter was reset all the same"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,8 +1,9 @@
 //! What this process holds of one key, and what it expects to need.
 //!
-//! The expectation is what was asked for in the last span, or in this one if that is more already: so it grows several
-//! times within a span when a key becomes hot, and shrinks after one when it cools. A quarter more than expected is
-//! taken, because what is left over only has to be given back, and what is missing is a round trip for every call.
+//! The expectation is what was asked for in the last span, or in this one if that is more already:
+//! so it grows several times within a span when a key becomes hot, and shrinks after one when it
+//! cools. A quarter more than expected is taken, because what is left over only has to be given
+//! back, and what is missing is a round trip for every call.
 
 use std::time::Duration;
 
@@ -11,11 +12,12 @@ use tokio::time::Instant;
 use crate::check::{Decision, Limit};
 use crate::window::Grant;
 
-/// Calls within a span that make a key hot: a lease costs two round trips, and batching makes single checks cheap.
+/// Calls within a span that make a key hot: a lease costs two round trips, and batching makes
+/// single checks cheap.
 const HOT: u64 = 64;
 
-/// Leases of one key at a time. A key that needs more within a span is growing faster than it is measured, and is
-/// decided by the store meanwhile.
+/// Leases of one key at a time. A key that needs more within a span is growing faster than it is
+/// measured, and is decided by the store meanwhile.
 const MOST_LEASES: usize = 16;
 
 /// What is held of one key.
@@ -75,10 +77,18 @@ impl Held {
         if self.limit != Some(limit) {
             return None;
         }
-        let lease = self.leases.iter_mut().find(|lease| lease.until > now && lease.units >= cost.max(1))?;
+        let lease = self
+            .leases
+            .iter_mut()
+            .find(|lease| lease.until > now && lease.units >= cost.max(1))?;
         lease.units -= cost;
         let lease = lease.number;
-        let unused: u64 = self.leases.iter().filter(|lease| lease.until > now).map(|lease| lease.units).sum();
+        let unused: u64 = self
+            .leases
+            .iter()
+            .filter(|lease| lease.until > now)
+            .map(|lease| lease.units)
+            .sum();
         let decision = Decision {
             allowed: true,
             limit: limit.calls.get(),
@@ -88,17 +98,32 @@ impl Held {
             reset_after: limit.renewal_period + self.span,
             recheck_after: None,
         };
-        Some(Taken { units: cost, decision, lease })
+        Some(Taken {
+            units: cost,
+            decision,
+            lease,
+        })
     }
 
-    /// Takes note of a call, and says whether it is time for a lease. Whoever is told so takes it, and tells
-    /// [`Held::granted`].
-    pub(super) fn expect(&mut self, limit: Limit, span: Duration, cost: u64, now: Instant) -> Option<Wanted> {
+    /// Takes note of a call, and says whether it is time for a lease. Whoever is told so takes it,
+    /// and tells [`Held::granted`].
+    pub(super) fn expect(
+        &mut self,
+        limit: Limit,
+        span: Duration,
+        cost: u64,
+        now: Instant,
+    ) -> Option<Wanted> {
         if self.limit != Some(limit) {
             if self.asking || !self.leases.is_empty() {
                 return None;
             }
-            *self = Self { limit: Some(limit), span, next_number: self.next_number, ..Self::default() };
+            *self = Self {
+                limit: Some(limit),
+                span,
+                next_number: self.next_number,
+                ..Self::default()
+            };
         }
         let expected = self.demand.note(cost, span, now);
         let waits = self.not_before.is_some_and(|moment| now < moment);
@@ -107,17 +132,32 @@ impl Held {
         }
         // What ends soon is as good as used.
         let soon = now + span / 8;
-        let held: u64 = self.leases.iter().filter(|lease| lease.until > soon).map(|lease| lease.units).sum();
+        let held: u64 = self
+            .leases
+            .iter()
+            .filter(|lease| lease.until > soon)
+            .map(|lease| lease.units)
+            .sum();
         if held > expected / 4 {
             return None;
         }
         self.asking = true;
         self.next_number += 1;
-        Some(Wanted { units: expected + expected / 4 - held, number: self.next_number, span })
+        Some(Wanted {
+            units: expected + expected / 4 - held,
+            number: self.next_number,
+            span,
+        })
     }
 
     /// Puts what was granted to use until `until`. False if there is nothing to end.
-    pub(super) fn granted(&mut self, grant: Grant, wanted: Wanted, until: Instant, now: Instant) -> bool {
+    pub(super) fn granted(
+        &mut self,
+        grant: Grant,
+        wanted: Wanted,
+        until: Instant,
+        now: Instant,
+    ) -> bool {
         self.asking = false;
         if grant.units < HOT.min(wanted.units) {
             self.not_before = Some(now + wanted.span);
@@ -127,13 +167,21 @@ impl Held {
             return false;
         }
         self.remaining = grant.remaining;
-        self.leases.push(Lease { number: wanted.number, units: grant.units, until });
+        self.leases.push(Lease {
+            number: wanted.number,
+            units: grant.units,
+            until,
+        });
         true
     }
 
     /// Puts back what was taken and not used. If its lease has ended meanwhile, it is lost.
     pub(super) fn put_back(&mut self, taken: &Taken) {
-        if let Some(lease) = self.leases.iter_mut().find(|lease| lease.number == taken.lease) {
+        if let Some(lease) = self
+            .leases
+            .iter_mut()
+            .find(|lease| lease.number == taken.lease)
+        {
             lease.units += taken.units;
         }
     }
@@ -176,12 +224,18 @@ mod tests {
     const SPAN: Duration = Duration::from_millis(64);
 
     fn grant(units: u64) -> Grant {
-        Grant { units, recorded: 0, remaining: 5_000 }
+        Grant {
+            units,
+            recorded: 0,
+            remaining: 5_000,
+        }
     }
 
     /// Of a key that was called this often, what is wanted.
     fn called(held: &mut Held, calls: u64, now: Instant) -> Option<Wanted> {
-        (0..calls).filter_map(|_| held.expect(limit(100_000, 64), SPAN, 1, now)).last()
+        (0..calls)
+            .filter_map(|_| held.expect(limit(100_000, 64), SPAN, 1, now))
+            .last()
     }
 
     #[test]
@@ -209,11 +263,24 @@ mod tests {
         let wanted = called(&mut held, HOT, now).unwrap();
         assert!(held.granted(grant(10), wanted, now + SPAN, now));
         let taken = held.take(limit(100_000, 64), 4, now).unwrap();
-        assert_eq!((taken.decision.allowed, taken.decision.remaining), (true, 5_006));
-        assert!(held.take(limit(100_000, 64), 7, now).is_none(), "more than is left");
-        assert!(held.take(limit(200_000, 64), 1, now).is_none(), "another limit");
+        assert_eq!(
+            (taken.decision.allowed, taken.decision.remaining),
+            (true, 5_006)
+        );
+        assert!(
+            held.take(limit(100_000, 64), 7, now).is_none(),
+            "more than is left"
+        );
+        assert!(
+            held.take(limit(200_000, 64), 1, now).is_none(),
+            "another limit"
+        );
         held.put_back(&taken);
-        assert_eq!(held.take(limit(100_000, 64), 0, now).unwrap().units, 0, "a peek");
+        assert_eq!(
+            held.take(limit(100_000, 64), 0, now).unwrap().units,
+            0,
+            "a peek"
+        );
         let last = now + SPAN - Duration::from_nanos(1);
         assert!(held.take(limit(100_000, 64), 1, last).is_some());
         assert!(held.take(limit(100_000, 64), 1, now + SPAN).is_none());
@@ -250,7 +317,11 @@ mod tests {
         let (mut held, now) = (Held::default(), Instant::now());
         let wanted = called(&mut held, HOT, now).unwrap();
         assert!(held.granted(grant(100), wanted, now + SPAN, now));
-        let other = |held: &mut Held| (0..HOT).filter_map(|_| held.expect(limit(9_999, 64), SPAN, 1, now)).last();
+        let other = |held: &mut Held| {
+            (0..HOT)
+                .filter_map(|_| held.expect(limit(9_999, 64), SPAN, 1, now))
+                .last()
+        };
         assert_eq!(other(&mut held), None);
         held.end(wanted.number);
         assert!(other(&mut held).is_some());

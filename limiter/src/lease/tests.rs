@@ -9,7 +9,10 @@ fn wide() -> crate::check::Limit {
 
 fn leased() -> (Leased<ScriptedStore>, ScriptedStore) {
     let store = ScriptedStore::new();
-    (Leased::new(store.clone(), 10_000, LeaseMetrics::default()), store)
+    (
+        Leased::new(store.clone(), 10_000, LeaseMetrics::default()),
+        store,
+    )
 }
 
 /// Lets tasks that need no time run.
@@ -39,7 +42,11 @@ async fn a_hot_key_is_decided_from_memory() {
         settle().await;
     }
     assert_eq!(store.calls(), 64, "no call was asked for");
-    assert!((2..12).contains(&store.leases()), "{} leases", store.leases());
+    assert!(
+        (2..12).contains(&store.leases()),
+        "{} leases",
+        store.leases()
+    );
     let metrics = &layer.shared.metrics;
     assert_eq!(metrics.used.get(), 1_000);
 }
@@ -84,7 +91,10 @@ async fn an_answer_that_comes_after_its_span_is_given_back_unused() {
     assert!(late.allowed);
     settle().await;
     assert_eq!((store.leases(), store.given_back()), (1, 80));
-    assert_eq!(decide(&store, cost("k", wide(), 0)).await.remaining, 100_000 - 64);
+    assert_eq!(
+        decide(&store, cost("k", wide(), 0)).await.remaining,
+        100_000 - 64
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -107,13 +117,35 @@ async fn in_a_list_the_order_and_the_first_refusal_count_as_ever() {
     let (layer, store) = holding().await;
     let narrow = limit(1, 60);
     let list = || vec![check("a", narrow), check("k", wide()), check("b", narrow)];
-    assert_eq!(ask(&layer, list()).await.decisions.iter().map(|d| d.allowed).collect::<Vec<_>>(), [true; 3]);
+    assert_eq!(
+        ask(&layer, list())
+            .await
+            .decisions
+            .iter()
+            .map(|d| d.allowed)
+            .collect::<Vec<_>>(),
+        [true; 3]
+    );
     let used = layer.shared.metrics.used.get();
     // Refused before: what was held is not used. Refused after: it is.
     let refused = ask(&layer, list()).await;
-    assert_eq!((refused.decisions.len(), refused.allowed(), layer.shared.metrics.used.get()), (1, false, used));
+    assert_eq!(
+        (
+            refused.decisions.len(),
+            refused.allowed(),
+            layer.shared.metrics.used.get()
+        ),
+        (1, false, used)
+    );
     let refused = ask(&layer, vec![check("k", wide()), check("b", narrow)]).await;
-    assert_eq!((refused.decisions.len(), refused.allowed(), layer.shared.metrics.used.get()), (2, false, used + 1));
+    assert_eq!(
+        (
+            refused.decisions.len(),
+            refused.allowed(),
+            layer.shared.metrics.used.get()
+        ),
+        (2, false, used + 1)
+    );
     assert!(refused.decisions[0].allowed);
     let both = ask(&layer, vec![check("k", wide()), check("k", wide())]).await;
     assert_eq!((both.decisions.len(), both.mode), (2, Mode::Exact));
@@ -126,7 +158,10 @@ async fn what_a_failed_list_reserved_goes_back() {
     store.behave(Behaviour::Fail);
     let list = || vec![check("k", wide()), check("a", limit(1, 60))];
     layer.check(vec![list()]).await.unwrap_err();
-    assert!(decide(&layer, check("k", wide())).await.allowed, "what is held needs no store");
+    assert!(
+        decide(&layer, check("k", wide())).await.allowed,
+        "what is held needs no store"
+    );
     store.behave(Behaviour::Hang);
     tokio::select! {
         biased;
@@ -160,7 +195,11 @@ async fn a_reset_ends_what_is_held() {
     settle().await;
     store.advance(Duration::from_millis(63)).await;
     settle().await;
-    assert_eq!((store.leases(), store.given_back()), (2, 81), "only what was leased since");
+    assert_eq!(
+        (store.leases(), store.given_back()),
+        (2, 81),
+        "only what was leased since"
+    );
     assert_eq!(decide(&store, cost("k", wide(), 0)).await.remaining, 99_999);
 }
 

@@ -31,8 +31,8 @@ struct Counter {
     due: u64,
 }
 
-/// A reminder to see whether a key can be forgotten. `due` is never after the key's end; admissions that move the end
-/// do not touch the ticket: it is renewed when it comes up too early.
+/// A reminder to see whether a key can be forgotten. `due` is never after the key's end; admissions
+/// that move the end do not touch the ticket: it is renewed when it comes up too early.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Ticket {
     due: u64,
@@ -53,7 +53,14 @@ pub(super) struct Shard {
 
 impl Shard {
     pub(super) fn new(room: Room, full: Count) -> Self {
-        Self { counters: HashMap::default(), tickets: BinaryHeap::new(), bytes: 0, room, refusing: false, full }
+        Self {
+            counters: HashMap::default(),
+            tickets: BinaryHeap::new(),
+            bytes: 0,
+            room,
+            refusing: false,
+            full,
+        }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -61,7 +68,8 @@ impl Shard {
     }
 
     pub(super) fn check(&mut self, key: &[u8], terms: Terms, cost: u64, now: u64) -> Verdict {
-        // Only fresh keys reclaim otherwise, and there may be none: the forgotten must not take a counting key's bytes.
+        // Only fresh keys reclaim otherwise, and there may be none: the forgotten must not take a
+        // counting key's bytes.
         while self.bytes >= self.room.bytes && self.reclaim_one(now) {}
         let Some(counter) = self.counters.get_mut(key) else {
             return self.check_fresh(key, terms, cost, now);
@@ -82,17 +90,25 @@ impl Shard {
 
     /// Forgets a key; says whether anything was counted.
     pub(super) fn reset(&mut self, key: &[u8], now: u64) -> bool {
-        let existed = self.forget(key).is_some_and(|counter| counter.window.ends_at() > now);
+        let existed = self
+            .forget(key)
+            .is_some_and(|counter| counter.window.ends_at() > now);
         if self.tickets.len() > 2 * self.counters.len() + 64 {
             let counters = &self.counters;
-            self.tickets.retain(|Reverse(ticket)| counters.get(&ticket.key).is_some_and(|c| c.due == ticket.due));
+            self.tickets.retain(|Reverse(ticket)| {
+                counters
+                    .get(&ticket.key)
+                    .is_some_and(|c| c.due == ticket.due)
+            });
         }
         existed
     }
 
     /// Takes admissions back; a key of which nothing is left is forgotten.
     pub(super) fn refund(&mut self, key: &[u8], units: u64, admitted: Admitted, now: u64) -> u64 {
-        let Some(counter) = self.counters.get_mut(key) else { return 0 };
+        let Some(counter) = self.counters.get_mut(key) else {
+            return 0;
+        };
         let before = counter.window.heap_bytes();
         let taken = counter.window.refund(units, admitted, now);
         self.bytes = (self.bytes + counter.window.heap_bytes()).saturating_sub(before);
@@ -105,7 +121,9 @@ impl Shard {
     /// Admits calls ahead on a key that counts already; a fresh one is not hot yet.
     pub(super) fn lease(&mut self, key: &[u8], terms: Terms, wanted: u64, now: u64) -> Grant {
         let full = self.bytes >= self.room.bytes;
-        let Some(counter) = self.counters.get_mut(key) else { return Grant::default() };
+        let Some(counter) = self.counters.get_mut(key) else {
+            return Grant::default();
+        };
         if full && counter.window.would_grow(terms, wanted, now) {
             return Grant::default();
         }
@@ -140,7 +158,10 @@ impl Shard {
     fn remember(&mut self, key: &[u8], window: Window) {
         let (key, due) = (Arc::<[u8]>::from(key), window.ends_at());
         self.bytes += bytes_of(&key, &window);
-        self.tickets.push(Reverse(Ticket { due, key: Arc::clone(&key) }));
+        self.tickets.push(Reverse(Ticket {
+            due,
+            key: Arc::clone(&key),
+        }));
         self.counters.insert(key, Counter { window, due });
     }
 
@@ -152,17 +173,30 @@ impl Shard {
 
     /// Handles the next ticket if it is due: forgets its key or renews it. False if none is due.
     fn reclaim_one(&mut self, now: u64) -> bool {
-        if self.tickets.peek().is_none_or(|Reverse(ticket)| ticket.due > now) {
+        if self
+            .tickets
+            .peek()
+            .is_none_or(|Reverse(ticket)| ticket.due > now)
+        {
             return false;
         }
-        let Some(Reverse(ticket)) = self.tickets.pop() else { return false };
-        if let Some(counter) = self.counters.get_mut(&ticket.key).filter(|counter| counter.due == ticket.due) {
+        let Some(Reverse(ticket)) = self.tickets.pop() else {
+            return false;
+        };
+        if let Some(counter) = self
+            .counters
+            .get_mut(&ticket.key)
+            .filter(|counter| counter.due == ticket.due)
+        {
             let ends_at = counter.window.ends_at();
             if ends_at <= now {
                 self.forget(&ticket.key);
             } else {
                 counter.due = ends_at;
-                self.tickets.push(Reverse(Ticket { due: ends_at, ..ticket }));
+                self.tickets.push(Reverse(Ticket {
+                    due: ends_at,
+                    ..ticket
+                }));
             }
         }
         true
@@ -177,9 +211,17 @@ impl Shard {
                 "the memory store is full of keys that still count: fresh keys are refused until some expire"
             );
         }
-        let next_place = self.tickets.peek().map_or(0, |Reverse(ticket)| ticket.due.saturating_sub(now));
+        let next_place = self
+            .tickets
+            .peek()
+            .map_or(0, |Reverse(ticket)| ticket.due.saturating_sub(now));
         let wait = next_place.max(SHORTEST_WAIT);
-        Verdict { allowed: false, remaining: 0, retry_after: wait, reset_after: wait }
+        Verdict {
+            allowed: false,
+            remaining: 0,
+            retry_after: wait,
+            reset_after: wait,
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The forms of a Redis store's URL.
 //!
-//! One server keeps the form that every Redis client reads. Clusters and Sentinels have no common one: here several
-//! hosts stand between commas, as in MongoDB's and Kafka's.
+//! One server keeps the form that every Redis client reads. Clusters and Sentinels have no common
+//! one: here several hosts stand between commas, as in MongoDB's and Kafka's.
 
 use percent_encoding::percent_decode_str;
 use secrecy::{ExposeSecret, SecretString};
@@ -39,7 +39,11 @@ pub(crate) enum Layout {
     /// Some nodes of a Redis Cluster; the others are learnt from them.
     Cluster(Vec<Endpoint>),
     /// Sentinels, who know the master of this name.
-    Sentinel { sentinels: Vec<Endpoint>, master: String, credentials: Credentials },
+    Sentinel {
+        sentinels: Vec<Endpoint>,
+        master: String,
+        credentials: Credentials,
+    },
 }
 
 /// A URL, read.
@@ -84,7 +88,9 @@ pub enum AddressError {
     #[error("a Redis Cluster has one database: leave the path out")]
     ClusterDatabase,
     /// A parameter nobody reads.
-    #[error("unknown parameter {0:?}: only redis-sentinel:// has some, sentinel-user and sentinel-password")]
+    #[error(
+        "unknown parameter {0:?}: only redis-sentinel:// has some, sentinel-user and sentinel-password"
+    )]
     Parameter(String),
     /// A user or password that is no text.
     #[error("user and password must be UTF-8, with %-escapes for : / @ ? # and %")]
@@ -100,7 +106,10 @@ impl Address {
         let (scheme, rest) = text.trim().split_once("://").ok_or(AddressError::Scheme)?;
         let (plain, tls) = match scheme.strip_prefix("rediss") {
             Some(kind) => (kind, true),
-            None => (scheme.strip_prefix("redis").ok_or(AddressError::Scheme)?, false),
+            None => (
+                scheme.strip_prefix("redis").ok_or(AddressError::Scheme)?,
+                false,
+            ),
         };
         let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
         let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
@@ -114,11 +123,13 @@ impl Address {
         }
         let (layout, database) = match plain {
             "" => {
-                let [host] =
-                    <[Endpoint; 1]>::try_from(endpoints(hosts, REDIS_PORT)?).map_err(|_| AddressError::OneHost)?;
+                let [host] = <[Endpoint; 1]>::try_from(endpoints(hosts, REDIS_PORT)?)
+                    .map_err(|_| AddressError::OneHost)?;
                 (Layout::Single(host), database(path)?)
             }
-            "-cluster" if matches!(path, "" | "0") => (Layout::Cluster(endpoints(hosts, REDIS_PORT)?), 0),
+            "-cluster" if matches!(path, "" | "0") => {
+                (Layout::Cluster(endpoints(hosts, REDIS_PORT)?), 0)
+            }
             "-cluster" => return Err(AddressError::ClusterDatabase),
             "-sentinel" => {
                 let (master, number) = path.split_once('/').unwrap_or((path, ""));
@@ -127,22 +138,46 @@ impl Address {
                     return Err(AddressError::MasterName);
                 }
                 let sentinels = endpoints(hosts, SENTINEL_PORT)?;
-                (Layout::Sentinel { sentinels, master, credentials: sentinel_credentials(query)? }, database(number)?)
+                (
+                    Layout::Sentinel {
+                        sentinels,
+                        master,
+                        credentials: sentinel_credentials(query)?,
+                    },
+                    database(number)?,
+                )
             }
             _ => return Err(AddressError::Scheme),
         };
-        Ok(Self { layout, tls, credentials, database })
+        Ok(Self {
+            layout,
+            tls,
+            credentials,
+            database,
+        })
     }
 
     /// The URL without its secrets, for logs.
     pub(crate) fn describe(&self) -> String {
         let s = if self.tls { "s" } else { "" };
-        let list = |endpoints: &[Endpoint]| endpoints.iter().map(Endpoint::to_string).collect::<Vec<_>>().join(",");
-        let database = if self.database == 0 { String::new() } else { format!("/{}", self.database) };
+        let list = |endpoints: &[Endpoint]| {
+            endpoints
+                .iter()
+                .map(Endpoint::to_string)
+                .collect::<Vec<_>>()
+                .join(",")
+        };
+        let database = if self.database == 0 {
+            String::new()
+        } else {
+            format!("/{}", self.database)
+        };
         match &self.layout {
             Layout::Single(endpoint) => format!("redis{s}://{endpoint}{database}"),
             Layout::Cluster(nodes) => format!("redis{s}-cluster://{}", list(nodes)),
-            Layout::Sentinel { sentinels, master, .. } => {
+            Layout::Sentinel {
+                sentinels, master, ..
+            } => {
                 format!("redis{s}-sentinel://{}/{master}{database}", list(sentinels))
             }
         }
@@ -150,7 +185,11 @@ impl Address {
 }
 
 fn endpoints(hosts: &str, default_port: u16) -> Result<Vec<Endpoint>, AddressError> {
-    hosts.split(',').enumerate().map(|(index, host)| endpoint(host.trim(), index + 1, default_port)).collect()
+    hosts
+        .split(',')
+        .enumerate()
+        .map(|(index, host)| endpoint(host.trim(), index + 1, default_port))
+        .collect()
 }
 
 fn endpoint(text: &str, index: usize, default_port: u16) -> Result<Endpoint, AddressError> {
@@ -167,14 +206,20 @@ fn endpoint(text: &str, index: usize, default_port: u16) -> Result<Endpoint, Add
         return Err(wrong(url::ParseError::InvalidDomainCharacter));
     }
     // `http` hides its own default port.
-    let port = url.port().or_else(|| text.ends_with(":80").then_some(80)).unwrap_or(default_port);
+    let port = url
+        .port()
+        .or_else(|| text.ends_with(":80").then_some(80))
+        .unwrap_or(default_port);
     Ok(Endpoint { host, port })
 }
 
 fn credentials(user: &str) -> Result<Credentials, AddressError> {
     let (name, password) = user.split_once(':').unwrap_or((user, ""));
     let some = |text: String| (!text.is_empty()).then_some(text);
-    Ok(Credentials { username: some(decoded(name)?), password: some(decoded(password)?).map(SecretString::from) })
+    Ok(Credentials {
+        username: some(decoded(name)?),
+        password: some(decoded(password)?).map(SecretString::from),
+    })
 }
 
 fn sentinel_credentials(query: &str) -> Result<Credentials, AddressError> {
@@ -182,7 +227,9 @@ fn sentinel_credentials(query: &str) -> Result<Credentials, AddressError> {
     for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
         match &*name {
             "sentinel-user" => credentials.username = Some(value.into_owned()),
-            "sentinel-password" => credentials.password = Some(SecretString::from(value.into_owned())),
+            "sentinel-password" => {
+                credentials.password = Some(SecretString::from(value.into_owned()));
+            }
             _ => return Err(AddressError::Parameter(name.into_owned())),
         }
     }
@@ -190,11 +237,20 @@ fn sentinel_credentials(query: &str) -> Result<Credentials, AddressError> {
 }
 
 fn decoded(text: &str) -> Result<String, AddressError> {
-    percent_decode_str(text).decode_utf8().map(Into::into).map_err(|_| AddressError::Credentials)
+    percent_decode_str(text)
+        .decode_utf8()
+        .map(Into::into)
+        .map_err(|_| AddressError::Credentials)
 }
 
 fn database(text: &str) -> Result<i64, AddressError> {
-    if text.is_empty() { Ok(0) } else { text.parse::<u16>().map(i64::from).map_err(|_| AddressError::Database) }
+    if text.is_empty() {
+        Ok(0)
+    } else {
+        text.parse::<u16>()
+            .map(i64::from)
+            .map_err(|_| AddressError::Database)
+    }
 }
 
 impl Credentials {
@@ -224,15 +280,30 @@ mod tests {
     fn every_form_is_read_and_described_without_its_secret() {
         for (text, expected) in [
             ("redis://localhost", "redis://localhost:6379"),
-            ("redis://user:hunter2@cache.internal:7000/3\n", "redis://cache.internal:7000/3"),
+            (
+                "redis://user:hunter2@cache.internal:7000/3\n",
+                "redis://cache.internal:7000/3",
+            ),
             ("rediss://:hunter2@[::1]:80", "rediss://[::1]:80"),
-            ("redis-cluster://u:hunter2@a:1,b,10.0.0.1:3/", "redis-cluster://a:1,b:6379,10.0.0.1:3"),
+            (
+                "redis-cluster://u:hunter2@a:1,b,10.0.0.1:3/",
+                "redis-cluster://a:1,b:6379,10.0.0.1:3",
+            ),
             ("rediss-cluster://a:1", "rediss-cluster://a:1"),
-            ("redis-sentinel://u:hunter2@a,b:2/my%20master", "redis-sentinel://a:26379,b:2/my master"),
-            ("rediss-sentinel://a:1/m/2?sentinel-password=hunter2", "rediss-sentinel://a:1/m/2"),
+            (
+                "redis-sentinel://u:hunter2@a,b:2/my%20master",
+                "redis-sentinel://a:26379,b:2/my master",
+            ),
+            (
+                "rediss-sentinel://a:1/m/2?sentinel-password=hunter2",
+                "rediss-sentinel://a:1/m/2",
+            ),
         ] {
             assert_eq!(described(text), expected);
-            assert!(!format!("{:?}", Address::parse(text)).contains("hunter2"), "{text}");
+            assert!(
+                !format!("{:?}", Address::parse(text)).contains("hunter2"),
+                "{text}"
+            );
         }
     }
 
@@ -240,9 +311,16 @@ mod tests {
     fn credentials_may_hold_any_character() {
         let address = Address::parse("redis-cluster://al%40ice:p%3Aa%2Fs%2C@a:1,b:2").unwrap();
         assert_eq!(address.credentials.username.unwrap(), "al@ice");
-        assert_eq!(address.credentials.password.unwrap().expose_secret(), "p:a/s,");
-        let address = Address::parse("redis-sentinel://a:1/m?sentinel-user=s&sentinel-password=x%26y").unwrap();
-        let Layout::Sentinel { credentials, .. } = address.layout else { panic!() };
+        assert_eq!(
+            address.credentials.password.unwrap().expose_secret(),
+            "p:a/s,"
+        );
+        let address =
+            Address::parse("redis-sentinel://a:1/m?sentinel-user=s&sentinel-password=x%26y")
+                .unwrap();
+        let Layout::Sentinel { credentials, .. } = address.layout else {
+            panic!()
+        };
         assert_eq!(credentials.password.unwrap().expose_secret(), "x&y");
     }
 
@@ -253,14 +331,20 @@ mod tests {
             ("localhost:6379", "use redis://"),
             ("http://hunter2@a", "use redis://"),
             ("redis-ring://a", "use redis://"),
-            ("redis://u:hunter2@a:notaport", "host 1 of the list is not of the form host:port (invalid port number)"),
+            (
+                "redis://u:hunter2@a:notaport",
+                "host 1 of the list is not of the form host:port (invalid port number)",
+            ),
             ("redis-cluster://u:hunter2@a:1,", "host 2 of the list"),
             ("redis://a:1,b:2", "redis:// takes one host"),
             ("redis-sentinel://a:1", "the master's name is missing"),
             ("redis://a/x", "the database must be a number"),
             ("redis-cluster://a:1/3", "a Redis Cluster has one database"),
             ("redis://a?protocol=3", "unknown parameter \"protocol\""),
-            ("redis-sentinel://a/m?sentinel_password=hunter2", "unknown parameter \"sentinel_password\""),
+            (
+                "redis-sentinel://a/m?sentinel_password=hunter2",
+                "unknown parameter \"sentinel_password\"",
+            ),
         ] {
             let message = message(text);
             assert!(message.starts_with(expected), "{text}: {message}");

@@ -1,12 +1,15 @@
-//! One server that takes writes: a pool of connections, and a deadline for everything that is asked of it.
+//! One server that takes writes: a pool of connections, and a deadline for everything that is asked
+//! of it.
 //!
-//! A pooled connection may have ended without anybody knowing, and then the question that finds it out is not the
-//! server's failure: it goes out again on a fresh connection, before its deadline. Two signs tell. The connection
-//! breaks under the question, or nothing at all is heard on it for half of the time. Silence alone may be a server that
-//! is slow, so a fresh connection has to be greeted first: who greets there would have answered here.
+//! A pooled connection may have ended without anybody knowing, and then the question that finds it
+//! out is not the server's failure: it goes out again on a fresh connection, before its deadline.
+//! Two signs tell. The connection breaks under the question, or nothing at all is heard on it for
+//! half of the time. Silence alone may be a server that is slow, so a fresh connection has to be
+//! greeted first: who greets there would have answered here.
 //!
-//! What was carried out, though its answer was lost, is carried out twice then: that can only count too much. What must
-//! not happen twice ([`Question::repeatable`]) is asked again only if the server said that it did nothing.
+//! What was carried out, though its answer was lost, is carried out twice then: that can only count
+//! too much. What must not happen twice ([`Question::repeatable`]) is asked again only if the
+//! server said that it did nothing.
 
 use std::pin::{Pin, pin};
 use std::time::Duration;
@@ -63,11 +66,18 @@ pub(super) struct Node {
 impl Node {
     /// Starts to connect in the background.
     pub(super) fn new(source: Source, settings: Settings) -> Self {
-        Self { pool: Pool::new(source, settings), settings }
+        Self {
+            pool: Pool::new(source, settings),
+            settings,
+        }
     }
 
     /// One round trip, as one span. It ends by `deadline`.
-    pub(super) async fn ask(&self, question: Question<'_>, deadline: Instant) -> Result<Value, Failure> {
+    pub(super) async fn ask(
+        &self,
+        question: Question<'_>,
+        deadline: Instant,
+    ) -> Result<Value, Failure> {
         let server = self.pool.server();
         let span = tracing::info_span!(
             "redis",
@@ -82,14 +92,19 @@ impl Node {
             error.type = field::Empty,
             otel.status_code = field::Empty,
         );
-        let answer = self.exchange(question, deadline).instrument(span.clone()).await;
+        let answer = self
+            .exchange(question, deadline)
+            .instrument(span.clone())
+            .await;
         if let Err(Failure::Store(error)) = &answer {
-            span.record("error.type", failure::kind_of(error)).record("otel.status_code", "ERROR");
+            span.record("error.type", failure::kind_of(error))
+                .record("otel.status_code", "ERROR");
         }
         answer
     }
 
-    /// Runs a script by its hash. Redis forgets scripts when it restarts; sending the source also makes it remember.
+    /// Runs a script by its hash. Redis forgets scripts when it restarts; sending the source also
+    /// makes it remember.
     pub(super) async fn ask_script(
         &self,
         by_hash: Question<'_>,
@@ -98,7 +113,15 @@ impl Node {
     ) -> Result<Value, Failure> {
         match self.ask(by_hash, deadline).await {
             Err(Failure::NoScript) => {
-                self.ask(Question { name: "EVAL", command: &by_source(), ..by_hash }, deadline).await
+                self.ask(
+                    Question {
+                        name: "EVAL",
+                        command: &by_source(),
+                        ..by_hash
+                    },
+                    deadline,
+                )
+                .await
             }
             answer => answer,
         }
@@ -126,7 +149,9 @@ impl Node {
     }
 
     async fn connection(&self, deadline: Instant) -> Result<Connection, StoreError> {
-        timeout_at(deadline, self.pool.get()).await.unwrap_or(Err(self.late()))
+        timeout_at(deadline, self.pool.get())
+            .await
+            .unwrap_or(Err(self.late()))
     }
 
     async fn again(&self, question: Question<'_>, deadline: Instant) -> Result<Value, Failure> {
@@ -161,7 +186,8 @@ impl Node {
         StoreError::Timeout(self.settings.timeout)
     }
 
-    /// The answer that comes first: that of a connection that has been silent, or that of a fresh one.
+    /// The answer that comes first: that of a connection that has been silent, or that of a fresh
+    /// one.
     async fn first_of(
         &self,
         mut answer: Pin<&mut impl Future<Output = RedisResult<Answer>>>,
@@ -184,9 +210,17 @@ impl Node {
     }
 
     /// Sends a question and waits for its answer, for as long as it takes.
-    async fn send(&self, mut connection: Connection, question: Question<'_>) -> RedisResult<Answer> {
+    async fn send(
+        &self,
+        mut connection: Connection,
+        question: Question<'_>,
+    ) -> RedisResult<Answer> {
         let answer = if !question.asking && self.settings.replicas == 0 {
-            question.command.query_async(connection.redis()).await.map(Answer::of)
+            question
+                .command
+                .query_async(connection.redis())
+                .await
+                .map(Answer::of)
         } else {
             self.in_company(question, connection.redis()).await
         };
@@ -194,9 +228,13 @@ impl Node {
         answer
     }
 
-    /// The command with ASKING before it, or WAIT behind it: both speak of the connection they are sent on, so they
-    /// leave together.
-    async fn in_company(&self, question: Question<'_>, connection: &mut MultiplexedConnection) -> RedisResult<Answer> {
+    /// The command with ASKING before it, or WAIT behind it: both speak of the connection they are
+    /// sent on, so they leave together.
+    async fn in_company(
+        &self,
+        question: Question<'_>,
+        connection: &mut MultiplexedConnection,
+    ) -> RedisResult<Answer> {
         let mut pipeline = Pipeline::with_capacity(3);
         if question.asking {
             pipeline.cmd("ASKING");
@@ -204,11 +242,18 @@ impl Node {
         pipeline.add_command(question.command.clone());
         let waits = self.settings.replicas > 0;
         if waits {
-            let patience = u64::try_from(self.settings.replica_patience().as_millis()).unwrap_or(u64::MAX);
-            pipeline.cmd("WAIT").arg(self.settings.replicas).arg(patience);
+            let patience =
+                u64::try_from(self.settings.replica_patience().as_millis()).unwrap_or(u64::MAX);
+            pipeline
+                .cmd("WAIT")
+                .arg(self.settings.replicas)
+                .arg(patience);
         }
         let sent = 1 + usize::from(question.asking) + usize::from(waits);
-        let mut values = connection.req_packed_commands(&pipeline, 0, sent).await?.into_iter();
+        let mut values = connection
+            .req_packed_commands(&pipeline, 0, sent)
+            .await?
+            .into_iter();
         let missing = || RedisError::from((redis::ErrorKind::Parse, "fewer answers than commands"));
         if question.asking {
             values.next().ok_or_else(missing)?.extract_error()?;
@@ -222,8 +267,8 @@ impl Node {
     }
 }
 
-/// Whether a fresh connection may do better, and the question may be asked again: the server did nothing, or doing it
-/// twice does no harm.
+/// Whether a fresh connection may do better, and the question may be asked again: the server did
+/// nothing, or doing it twice does no harm.
 fn may_go_again(error: &RedisError, question: Question<'_>) -> bool {
     failure::needs_reconnect(error) && (question.repeatable || failure::did_nothing(error))
 }
@@ -236,14 +281,19 @@ struct Answer {
 
 impl Answer {
     fn of(value: Value) -> Self {
-        Self { value, replicas: None }
+        Self {
+            value,
+            replicas: None,
+        }
     }
 
     fn confirmed(self, wanted: u32) -> Result<Value, Failure> {
         match self.replicas {
-            Some(replicas) if replicas < wanted => Err(Failure::Store(StoreError::Refused(format!(
-                "{replicas} of {wanted} replicas confirmed the write in time: see --store-wait-replicas"
-            )))),
+            Some(replicas) if replicas < wanted => {
+                Err(Failure::Store(StoreError::Refused(format!(
+                    "{replicas} of {wanted} replicas confirmed the write in time: see --store-wait-replicas"
+                ))))
+            }
             _ => Ok(self.value),
         }
     }

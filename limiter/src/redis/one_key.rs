@@ -13,16 +13,31 @@ use crate::window::{EXACT_CALLS, MOST, Terms};
 struct OneKey {
     source: &'static str,
     script: LazyLock<Script>,
-    /// Whether it may be carried out twice: a lease then counts too much, but taking back twice counts too little.
+    /// Whether it may be carried out twice: a lease then counts too much, but taking back twice
+    /// counts too little.
     repeatable: bool,
 }
 
-static LEASE: OneKey =
-    OneKey { source: LEASE_SOURCE, script: LazyLock::new(|| Script::new(LEASE_SOURCE)), repeatable: true };
-static REFUND: OneKey =
-    OneKey { source: REFUND_SOURCE, script: LazyLock::new(|| Script::new(REFUND_SOURCE)), repeatable: false };
-const LEASE_SOURCE: &str = concat!(include_str!("prelude.lua"), include_str!("log.lua"), include_str!("lease.lua"));
-const REFUND_SOURCE: &str = concat!(include_str!("prelude.lua"), include_str!("log.lua"), include_str!("refund.lua"));
+static LEASE: OneKey = OneKey {
+    source: LEASE_SOURCE,
+    script: LazyLock::new(|| Script::new(LEASE_SOURCE)),
+    repeatable: true,
+};
+static REFUND: OneKey = OneKey {
+    source: REFUND_SOURCE,
+    script: LazyLock::new(|| Script::new(REFUND_SOURCE)),
+    repeatable: false,
+};
+const LEASE_SOURCE: &str = concat!(
+    include_str!("prelude.lua"),
+    include_str!("log.lua"),
+    include_str!("lease.lua")
+);
+const REFUND_SOURCE: &str = concat!(
+    include_str!("prelude.lua"),
+    include_str!("log.lua"),
+    include_str!("refund.lua")
+);
 
 /// Which admissions `refund.lua` takes back.
 const NEWEST: u8 = 0;
@@ -41,14 +56,24 @@ impl KeyCall {
     pub(super) fn lease(ask: &LeaseAsk) -> Option<Self> {
         let terms = Terms::from(ask.limit);
         let numbers = [terms.calls, terms.period, ask.wanted.min(MOST)];
-        let packed = numbers.iter().flat_map(|number| number.to_le_bytes().into_iter().take(5)).collect();
-        (terms.calls > EXACT_CALLS).then(|| Self { script: &LEASE, key: StoredKey::new(&ask.key), packed })
+        let packed = numbers
+            .iter()
+            .flat_map(|number| number.to_le_bytes().into_iter().take(5))
+            .collect();
+        (terms.calls > EXACT_CALLS).then(|| Self {
+            script: &LEASE,
+            key: StoredKey::new(&ask.key),
+            packed,
+        })
     }
 
     pub(super) fn refund(refund: &Refund) -> Self {
         let (which, micros) = match refund.admitted {
             Admitted::Last => (NEWEST, 0),
-            Admitted::Within(age) => (OF_THE_LAST, u64::try_from(age.as_micros()).unwrap_or(MOST).min(MOST)),
+            Admitted::Within(age) => (
+                OF_THE_LAST,
+                u64::try_from(age.as_micros()).unwrap_or(MOST).min(MOST),
+            ),
         };
         Self::take_back(&refund.key, refund.cost, which, micros)
     }
@@ -67,7 +92,11 @@ impl KeyCall {
         packed.extend_from_slice(&units.min(MOST).to_le_bytes()[..6]);
         packed.push(which);
         packed.extend_from_slice(&micros.to_le_bytes());
-        Self { script: &REFUND, key: StoredKey::new(key), packed }
+        Self {
+            script: &REFUND,
+            key: StoredKey::new(key),
+            packed,
+        }
     }
 
     /// The slot of its key in a cluster.
@@ -86,7 +115,11 @@ impl KeyCall {
 
     fn command(&self, name: &str, script: &str, now: Option<u64>) -> Cmd {
         let mut command = redis::cmd(name);
-        command.arg(script).arg(1).arg(self.key.as_bytes()).arg(self.packed.as_slice());
+        command
+            .arg(script)
+            .arg(1)
+            .arg(self.key.as_bytes())
+            .arg(self.packed.as_slice());
         if let Some(now) = now {
             command.arg(now);
         }

@@ -1,13 +1,14 @@
 //! A few connections, each shared by everybody.
 //!
-//! Commands of many tasks travel on one connection at the same time, so nobody waits for a free one: the pool hands out
-//! clones in turn and only has to replace connections that broke. When one breaks they usually all did (Redis went
-//! away), and a second caller should not have to find that out again: all connections older than the failure are
-//! replaced.
+//! Commands of many tasks travel on one connection at the same time, so nobody waits for a free
+//! one: the pool hands out clones in turn and only has to replace connections that broke. When one
+//! breaks they usually all did (Redis went away), and a second caller should not have to find that
+//! out again: all connections older than the failure are replaced.
 //!
-//! Redis, load balancers and NAT gateways end connections that nobody uses. An end that is told is noticed when it
-//! happens (the library says so where RESP3 is spoken), and the connection is replaced before anybody asks for it. For
-//! an end that is not told, each connection counts what was heard on it: see `node.rs`.
+//! Redis, load balancers and NAT gateways end connections that nobody uses. An end that is told is
+//! noticed when it happens (the library says so where RESP3 is spoken), and the connection is
+//! replaced before anybody asks for it. For an end that is not told, each connection counts what
+//! was heard on it: see `node.rs`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -15,7 +16,9 @@ use std::time::Duration;
 
 use bb8::{ErrorSink, ManageConnection, RunError};
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, ErrorKind, PushInfo, PushKind, RedisError, RedisResult};
+use redis::{
+    AsyncConnectionConfig, Client, ErrorKind, PushInfo, PushKind, RedisError, RedisResult,
+};
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -25,11 +28,12 @@ use super::node::Settings;
 use super::sentinel::Sentinels;
 use crate::store::StoreError;
 
-/// Connecting goes on in the background when the operation that needed it has given up, so a server that is far away
-/// is reached all the same.
+/// Connecting goes on in the background when the operation that needed it has given up, so a server
+/// that is far away is reached all the same.
 const LONGEST_CONNECT: Duration = Duration::from_secs(1);
 
-/// Between two rounds of replacing what has ended: a server that hangs up on everybody is not flooded.
+/// Between two rounds of replacing what has ended: a server that hangs up on everybody is not
+/// flooded.
 const BETWEEN_ROUNDS: Duration = Duration::from_millis(100);
 
 /// Where connections come from.
@@ -40,7 +44,8 @@ pub(super) enum Source {
     Master(Arc<Sentinels>),
 }
 
-/// Clients of one server. Only RESP3 tells when a connection ends, and something in front of Redis may not speak it.
+/// Clients of one server. Only RESP3 tells when a connection ends, and something in front of Redis
+/// may not speak it.
 #[derive(Debug)]
 pub(super) struct Clients {
     pub(super) resp3: Client,
@@ -61,16 +66,23 @@ impl Clients {
             Ok::<(), ()>(())
         };
         let telling = config.clone().set_push_sender(tell);
-        match self.resp3.get_multiplexed_async_connection_with_config(&telling).await {
+        match self
+            .resp3
+            .get_multiplexed_async_connection_with_config(&telling)
+            .await
+        {
             Err(error) if knows_no_resp3(&error) => {
-                self.resp2.get_multiplexed_async_connection_with_config(config).await
+                self.resp2
+                    .get_multiplexed_async_connection_with_config(config)
+                    .await
             }
             result => result,
         }
     }
 }
 
-/// Whether the server refused the greeting of RESP3 (`HELLO 3`): it has no such command, or no such version.
+/// Whether the server refused the greeting of RESP3 (`HELLO 3`): it has no such command, or no such
+/// version.
 fn knows_no_resp3(error: &RedisError) -> bool {
     let unknown = |detail: &str| {
         let detail = detail.to_ascii_lowercase();
@@ -86,7 +98,11 @@ impl Source {
         match self {
             Self::Server(clients, endpoint) => {
                 let database = clients.resp3.get_connection_info().redis_settings().db();
-                Server { address: endpoint.host.clone(), port: Some(endpoint.port), database: database.to_string() }
+                Server {
+                    address: endpoint.host.clone(),
+                    port: Some(endpoint.port),
+                    database: database.to_string(),
+                }
             }
             Self::Master(sentinels) => Server {
                 address: sentinels.master().to_owned(),
@@ -103,7 +119,13 @@ impl Source {
     ) -> RedisResult<MultiplexedConnection> {
         match self {
             Self::Server(clients, _) => clients.connect(config, ended).await,
-            Self::Master(sentinels) => sentinels.master_clients().await?.connect(config, ended).await,
+            Self::Master(sentinels) => {
+                sentinels
+                    .master_clients()
+                    .await?
+                    .connect(config, ended)
+                    .await
+            }
         }
     }
 }
@@ -120,7 +142,8 @@ pub(super) struct Server {
 #[derive(Clone)]
 pub(super) struct Pool {
     connections: bb8::Pool<Connector>,
-    /// The last connection attempt that failed, so that waiting for a connection ends with the reason.
+    /// The last connection attempt that failed, so that waiting for a connection ends with the
+    /// reason.
     failed: watch::Receiver<Option<RedisError>>,
     server: Arc<Server>,
     timeout: Duration,
@@ -136,9 +159,19 @@ impl Pool {
         let (generation, ended) = (Arc::new(AtomicU64::default()), Arc::new(Notify::new()));
         let stop = CancellationToken::new();
         if let Source::Master(sentinels) = &source {
-            listen(Arc::clone(sentinels), Arc::clone(&generation), Arc::clone(&ended), stop.clone());
+            listen(
+                Arc::clone(sentinels),
+                Arc::clone(&generation),
+                Arc::clone(&ended),
+                stop.clone(),
+            );
         }
-        let connector = Connector { source, generation, ended: Arc::clone(&ended), timeout: settings.timeout };
+        let connector = Connector {
+            source,
+            generation,
+            ended: Arc::clone(&ended),
+            timeout: settings.timeout,
+        };
         let connections = bb8::Pool::builder()
             .max_size(settings.connections)
             .min_idle(settings.connections)
@@ -148,9 +181,18 @@ impl Pool {
             .retry_connection(false)
             .error_sink(Box::new(Failures(failures)))
             .build_unchecked(connector);
-        tokio::spawn(stop.clone().run_until_cancelled_owned(keep_full(connections.clone(), ended)));
+        tokio::spawn(
+            stop.clone()
+                .run_until_cancelled_owned(keep_full(connections.clone(), ended)),
+        );
         let timeout = settings.timeout;
-        Self { connections, failed, server, timeout, _stop: Arc::new(stop.drop_guard()) }
+        Self {
+            connections,
+            failed,
+            server,
+            timeout,
+            _stop: Arc::new(stop.drop_guard()),
+        }
     }
 
     pub(super) fn server(&self) -> &Server {
@@ -159,10 +201,13 @@ impl Pool {
 
     /// A connection of the caller's own that was made just now: the server has greeted it.
     pub(super) async fn fresh(&self) -> Result<Connection, StoreError> {
-        self.connections.dedicated_connection().await.map_err(|error| match error {
-            ConnectError::Stale => StoreError::Timeout(self.timeout),
-            ConnectError::Redis(error) => store_error(error),
-        })
+        self.connections
+            .dedicated_connection()
+            .await
+            .map_err(|error| match error {
+                ConnectError::Stale => StoreError::Timeout(self.timeout),
+                ConnectError::Redis(error) => store_error(error),
+            })
     }
 
     /// The next connection in turn.
@@ -185,7 +230,12 @@ impl Pool {
 }
 
 /// Has all connections replaced when the master changes.
-fn listen(sentinels: Arc<Sentinels>, generation: Arc<AtomicU64>, ended: Arc<Notify>, stop: CancellationToken) {
+fn listen(
+    sentinels: Arc<Sentinels>,
+    generation: Arc<AtomicU64>,
+    ended: Arc<Notify>,
+    stop: CancellationToken,
+) {
     let switched = move || {
         generation.fetch_add(1, Ordering::Relaxed);
         ended.notify_one();
@@ -246,11 +296,17 @@ impl Connection {
     pub(super) fn give_up(&self) {
         // Fails if another caller has said so already.
         let next = self.generation + 1;
-        let _ = self.current.compare_exchange(self.generation, next, Ordering::Relaxed, Ordering::Relaxed);
+        let _ = self.current.compare_exchange(
+            self.generation,
+            next,
+            Ordering::Relaxed,
+            Ordering::Relaxed,
+        );
     }
 
     fn is_stale(&self) -> bool {
-        self.signs.ended.load(Ordering::Relaxed) || self.generation != self.current.load(Ordering::Relaxed)
+        self.signs.ended.load(Ordering::Relaxed)
+            || self.generation != self.current.load(Ordering::Relaxed)
     }
 }
 
@@ -277,22 +333,34 @@ impl ManageConnection for Connector {
     async fn connect(&self) -> Result<Connection, ConnectError> {
         let generation = self.generation.load(Ordering::Relaxed);
         let longest = self.timeout.max(LONGEST_CONNECT);
-        let config = AsyncConnectionConfig::new().set_connection_timeout(Some(longest)).set_response_timeout(None); // every operation has its own deadline
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(longest))
+            .set_response_timeout(None); // every operation has its own deadline
         let signs = Arc::new(Signs::default());
         let (state, ended) = (Arc::clone(&signs), Arc::clone(&self.ended));
         let on_end = move || {
             state.ended.store(true, Ordering::Relaxed);
             ended.notify_one();
         };
-        // Sentinels are asked one after the other for several things, each with a limit of its own: one for all of it.
+        // Sentinels are asked one after the other for several things, each with a limit of its own:
+        // one for all of it.
         let redis = tokio::time::timeout(longest, self.source.connect(&config, on_end)).await;
         let late = |_| RedisError::from(std::io::Error::from(std::io::ErrorKind::TimedOut));
         let redis = redis.map_err(late).flatten().map_err(ConnectError::Redis)?;
-        Ok(Connection { redis, generation, current: Arc::clone(&self.generation), signs })
+        Ok(Connection {
+            redis,
+            generation,
+            current: Arc::clone(&self.generation),
+            signs,
+        })
     }
 
     async fn is_valid(&self, connection: &mut Connection) -> Result<(), ConnectError> {
-        if connection.is_stale() { Err(ConnectError::Stale) } else { Ok(()) }
+        if connection.is_stale() {
+            Err(ConnectError::Stale)
+        } else {
+            Ok(())
+        }
     }
 
     fn has_broken(&self, connection: &mut Connection) -> bool {

@@ -1,5 +1,5 @@
-//! Packing a call of the script, and reading its answer. The format stands at the top of `check.lua`, that of a
-//! counter at the top of `log.lua`.
+//! Packing a call of the script, and reading its answer. The format stands at the top of
+//! `check.lua`, that of a counter at the top of `log.lua`.
 
 use std::collections::HashSet;
 use std::sync::LazyLock;
@@ -37,8 +37,8 @@ const REFERENCE: usize = 3;
 /// Set in the reference of a list's first check.
 const STARTS_LIST: u32 = 1 << 23;
 
-/// How many kinds back a check looks for its own. A batch has a few kinds, over and over; a kind that is sent twice
-/// costs its bytes, so looking further would not pay.
+/// How many kinds back a check looks for its own. A batch has a few kinds, over and over; a kind
+/// that is sent twice costs its bytes, so looking further would not pay.
 const LOOK_BACK: usize = 16;
 
 /// Bytes of a number in the script's answer.
@@ -65,14 +65,20 @@ impl<'a> Call<'a> {
         let checks = lists.iter().map(Vec::len).sum::<usize>();
         let mut packed = Vec::with_capacity(REFERENCE * checks + 4 * KIND);
         packed.resize(REFERENCE * checks, 0);
-        let mut call = Self { lists, checks, packed, now };
+        let mut call = Self {
+            lists,
+            checks,
+            packed,
+            now,
+        };
         let shared = shared_keys(lists, checks);
         let mut at = 0;
         for list in lists {
             let mut start = STARTS_LIST;
             for check in list {
                 let reference = call.kind_of(check, shared.contains(&check.key)) | start;
-                call.packed[at..at + REFERENCE].copy_from_slice(&reference.to_le_bytes()[..REFERENCE]);
+                call.packed[at..at + REFERENCE]
+                    .copy_from_slice(&reference.to_le_bytes()[..REFERENCE]);
                 at += REFERENCE;
                 start = 0;
             }
@@ -85,8 +91,12 @@ impl<'a> Call<'a> {
         let kind = pack(check, is_shared);
         let kinds = self.packed[REFERENCE * self.checks..].chunks_exact(KIND);
         let known = kinds.len();
-        let number =
-            kinds.enumerate().rev().take(LOOK_BACK).find(|(_, other)| *other == kind).map(|(number, _)| number);
+        let number = kinds
+            .enumerate()
+            .rev()
+            .take(LOOK_BACK)
+            .find(|(_, other)| *other == kind)
+            .map(|(number, _)| number);
         if number.is_none() {
             self.packed.extend_from_slice(&kind);
         }
@@ -107,7 +117,12 @@ impl<'a> Call<'a> {
     }
 
     fn command(&self, name: &str, script: &str) -> Cmd {
-        let keys: usize = self.lists.iter().flatten().map(|check| check.key.len().min(StoredKey::LONGEST)).sum();
+        let keys: usize = self
+            .lists
+            .iter()
+            .flatten()
+            .map(|check| check.key.len().min(StoredKey::LONGEST))
+            .sum();
         let bytes = script.len() + keys + StoredKey::LONGEST + self.packed.len();
         let mut command = Cmd::with_capacity(self.checks + 5, bytes);
         command.arg(name).arg(script).arg(self.checks);
@@ -129,7 +144,13 @@ fn shared_keys(lists: &[CheckList], checks: usize) -> KeySet<'_> {
         return shared;
     }
     let mut seen = KeySet::with_capacity_and_hasher(checks, RandomState::default());
-    shared.extend(lists.iter().flatten().map(|check| &check.key).filter(|key| !seen.insert(key)));
+    shared.extend(
+        lists
+            .iter()
+            .flatten()
+            .map(|check| &check.key)
+            .filter(|key| !seen.insert(key)),
+    );
     shared
 }
 
@@ -147,16 +168,28 @@ fn pack(check: &Check, is_shared: bool) -> [u8; KIND] {
 /// Reads the script's answer to `lists`.
 pub(super) fn outcomes(lists: &[CheckList], answer: &[u8]) -> Result<Vec<Outcome>, StoreError> {
     let mut numbers = answer.chunks(NUMBER).map(number);
-    let outcomes = lists.iter().map(|list| next_outcome(list, &mut numbers)).collect::<Option<Vec<_>>>();
+    let outcomes = lists
+        .iter()
+        .map(|list| next_outcome(list, &mut numbers))
+        .collect::<Option<Vec<_>>>();
     outcomes
         .filter(|_| numbers.next().is_none())
-        .ok_or_else(|| StoreError::Protocol("the script's answer does not match the checks it was asked".to_owned()))
+        .ok_or_else(|| {
+            StoreError::Protocol(
+                "the script's answer does not match the checks it was asked".to_owned(),
+            )
+        })
 }
 
 /// A signed number; nothing that a limit can bring about if it is cut off.
 fn number(bytes: &[u8]) -> i64 {
     let mut all = [0; 8];
-    let Some(high) = all.get_mut(8 - NUMBER..).filter(|high| high.len() == bytes.len()) else { return i64::MIN };
+    let Some(high) = all
+        .get_mut(8 - NUMBER..)
+        .filter(|high| high.len() == bytes.len())
+    else {
+        return i64::MIN;
+    };
     high.copy_from_slice(bytes);
     i64::from_le_bytes(all) >> (8 * (8 - NUMBER))
 }
@@ -171,7 +204,10 @@ fn next_outcome(list: &[Check], numbers: &mut impl Iterator<Item = i64>) -> Opti
             break;
         }
     }
-    Some(Outcome { decisions, mode: Mode::Exact })
+    Some(Outcome {
+        decisions,
+        mode: Mode::Exact,
+    })
 }
 
 fn next_decision(check: &Check, numbers: &mut impl Iterator<Item = i64>) -> Option<Decision> {
@@ -185,7 +221,10 @@ fn next_decision(check: &Check, numbers: &mut impl Iterator<Item = i64>) -> Opti
     };
     let first = numbers.next()?;
     if let Ok(remaining) = u64::try_from(first) {
-        return Some(Decision { remaining, ..decision });
+        return Some(Decision {
+            remaining,
+            ..decision
+        });
     }
     decision.allowed = match first {
         ALLOWED => true,

@@ -1,11 +1,12 @@
 //! Finding the master through Sentinels.
 //!
-//! All Sentinels are asked at once, and the first whose master says itself that it is one is believed: one that is dead or
-//! cut off costs nothing. (The library's own client asks them in turn.)
+//! All Sentinels are asked at once, and the first whose master says itself that it is one is
+//! believed: one that is dead or cut off costs nothing. (The library's own client asks them in
+//! turn.)
 //!
-//! In a planned failover the old master goes on as one for about ten seconds, and what it counts then is lost. So
-//! every Sentinel is listened to: when one tells that the master has changed, all connections are replaced, and a
-//! Sentinel that has not heard of it yet is not believed.
+//! In a planned failover the old master goes on as one for about ten seconds, and what it counts
+//! then is lost. So every Sentinel is listened to: when one tells that the master has changed, all
+//! connections are replaced, and a Sentinel that has not heard of it yet is not believed.
 
 use std::time::Duration;
 
@@ -30,7 +31,8 @@ const BETWEEN_CALLS: Duration = Duration::from_secs(1);
 /// The most it may take to be listened to.
 const LONGEST_CALL: Duration = Duration::from_secs(2);
 
-/// Sentinels tell each other of a new master every two seconds; after this none speaks of the old one by mistake.
+/// Sentinels tell each other of a new master every two seconds; after this none speaks of the old
+/// one by mistake.
 const SETTLED: Duration = Duration::from_secs(10);
 
 /// The Sentinels of one master.
@@ -53,11 +55,22 @@ impl Sentinels {
         credentials: Credentials,
         access: Access,
     ) -> RedisResult<Self> {
-        let listener = |endpoint| access.client_as(endpoint, &credentials, 0, ProtocolVersion::RESP2);
+        let listener =
+            |endpoint| access.client_as(endpoint, &credentials, 0, ProtocolVersion::RESP2);
         let listeners = endpoints.iter().map(listener).collect::<RedisResult<_>>()?;
-        let sentinels = Self { master, endpoints, credentials, access, listeners, replaced: Mutex::default() };
+        let sentinels = Self {
+            master,
+            endpoints,
+            credentials,
+            access,
+            listeners,
+            replaced: Mutex::default(),
+        };
         // What is wrong with the settings shows at the start.
-        sentinels.endpoints.iter().try_for_each(|endpoint| sentinels.asker(endpoint).map(drop))?;
+        sentinels
+            .endpoints
+            .iter()
+            .try_for_each(|endpoint| sentinels.asker(endpoint).map(drop))?;
         Ok(sentinels)
     }
 
@@ -69,10 +82,13 @@ impl Sentinels {
         self.access.database()
     }
 
-    /// Clients of the present master. No Sentinel's connection is kept: it would be used again after hours, and may
-    /// have been cut off meanwhile without a word.
+    /// Clients of the present master. No Sentinel's connection is kept: it would be used again
+    /// after hours, and may have been cut off meanwhile without a word.
     pub(super) async fn master_clients(&self) -> RedisResult<Clients> {
-        let attempts = self.endpoints.iter().map(|endpoint| Box::pin(self.ask(endpoint)));
+        let attempts = self
+            .endpoints
+            .iter()
+            .map(|endpoint| Box::pin(self.ask(endpoint)));
         let (master, _) = select_ok(attempts).await?;
         self.access.clients(&master)
     }
@@ -83,19 +99,29 @@ impl Sentinels {
         let (ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. }) =
             client.get_connection_info().addr()
         else {
-            return Err(RedisError::from((ErrorKind::Parse, "the master has no host and port")));
+            return Err(RedisError::from((
+                ErrorKind::Parse,
+                "the master has no host and port",
+            )));
         };
-        let master = Endpoint { host: host.clone(), port: *port };
+        let master = Endpoint {
+            host: host.clone(),
+            port: *port,
+        };
         if self.is_replaced(&master) {
-            return Err(RedisError::from((ErrorKind::Io, "this Sentinel has not heard of the new master yet")));
+            return Err(RedisError::from((
+                ErrorKind::Io,
+                "this Sentinel has not heard of the new master yet",
+            )));
         }
         Ok(master)
     }
 
     fn asker(&self, sentinel: &Endpoint) -> RedisResult<SentinelClient> {
         let address = self.access.connection_addr(sentinel);
-        let mut builder = SentinelClientBuilder::new([address], &self.master, SentinelServerType::Master)?
-            .set_client_to_redis_db(self.access.database());
+        let mut builder =
+            SentinelClientBuilder::new([address], &self.master, SentinelServerType::Master)?
+                .set_client_to_redis_db(self.access.database());
         let (master, sentinel) = (self.access.credentials(), &self.credentials);
         if let Some(username) = &master.username {
             builder = builder.set_client_to_redis_username(username);
@@ -122,7 +148,12 @@ impl Sentinels {
 
     /// Listens to all Sentinels, for ever, and calls `switched` when one tells of another master.
     pub(super) async fn listen(&self, switched: impl Fn()) {
-        join_all(self.listeners.iter().map(|listener| self.listen_to(listener, &switched))).await;
+        join_all(
+            self.listeners
+                .iter()
+                .map(|listener| self.listen_to(listener, &switched)),
+        )
+        .await;
     }
 
     async fn listen_to(&self, sentinel: &Client, switched: &impl Fn()) {
@@ -135,7 +166,11 @@ impl Sentinels {
                 }
                 let mut messages = pubsub.on_message();
                 while let Some(message) = messages.next().await {
-                    if let Some(old) = message.get_payload::<String>().ok().and_then(|text| self.replaced_by(&text)) {
+                    if let Some(old) = message
+                        .get_payload::<String>()
+                        .ok()
+                        .and_then(|text| self.replaced_by(&text))
+                    {
                         tracing::info!(master = self.master, left = %old, "the Sentinels have another master");
                         *self.replaced.lock() = Some((old, Instant::now()));
                         switched();
@@ -159,7 +194,9 @@ impl Sentinels {
 
     fn is_replaced(&self, master: &Endpoint) -> bool {
         let replaced = self.replaced.lock();
-        replaced.as_ref().is_some_and(|(old, at)| old == master && at.elapsed() < SETTLED)
+        replaced
+            .as_ref()
+            .is_some_and(|(old, at)| old == master && at.elapsed() < SETTLED)
     }
 }
 

@@ -1,8 +1,9 @@
 //! The calls on one connection, polled by the connection's own task.
 //!
-//! With a task for each call, as servers usually have it, calls go from thread to thread, wait for each other's lock of
-//! the connection, and each answer wakes it. Here answers that come together leave in one write, and a call costs a fifth
-//! less. What one connection brings is therefore the work of one core at a time, and many connections that of all.
+//! With a task for each call, as servers usually have it, calls go from thread to thread, wait for
+//! each other's lock of the connection, and each answer wakes it. Here answers that come together
+//! leave in one write, and a call costs a fifth less. What one connection brings is therefore the
+//! work of one core at a time, and many connections that of all.
 
 use std::future::poll_fn;
 use std::panic::AssertUnwindSafe;
@@ -24,12 +25,15 @@ pub(crate) struct Calls(Arc<Mutex<Vec<Call>>>);
 impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Calls {
     fn execute(&self, call: F) {
         // One that panics takes nobody with it. Nothing of it is looked at afterwards.
-        self.0.lock().push(Box::pin(AssertUnwindSafe(call).catch_unwind().map(drop)));
+        self.0
+            .lock()
+            .push(Box::pin(AssertUnwindSafe(call).catch_unwind().map(drop)));
     }
 }
 
 impl Calls {
-    /// Polls `connection` and the calls that it begins until it ends. `stop` tells it, once, to begin no more.
+    /// Polls `connection` and the calls that it begins until it ends. `stop` tells it, once, to
+    /// begin no more.
     pub(crate) async fn drive<C: Future>(
         &self,
         connection: C,
@@ -77,7 +81,11 @@ mod tests {
     use super::*;
 
     /// A connection that begins `calls` and ends when it is told that its last one was answered.
-    async fn connection(calls: Calls, answered: oneshot::Receiver<&'static str>, all: Vec<Call>) -> &'static str {
+    async fn connection(
+        calls: Calls,
+        answered: oneshot::Receiver<&'static str>,
+        all: Vec<Call>,
+    ) -> &'static str {
         for call in all {
             calls.execute(call);
         }
@@ -95,8 +103,13 @@ mod tests {
     async fn a_call_that_panics_takes_no_other_with_it() {
         let (answer, answered) = oneshot::channel();
         let calls = Calls::default();
-        let all = vec![Box::pin(async { assert!(std::hint::black_box(false), "one call") }) as Call, answering(answer)];
-        let ended = calls.drive(connection(calls.clone(), answered, all), pending(), |_| ()).await;
+        let all = vec![
+            Box::pin(async { assert!(std::hint::black_box(false), "one call") }) as Call,
+            answering(answer),
+        ];
+        let ended = calls
+            .drive(connection(calls.clone(), answered, all), pending(), |_| ())
+            .await;
         assert_eq!(ended, "answered");
     }
 
@@ -105,7 +118,12 @@ mod tests {
         let (answer, answered) = oneshot::channel();
         let calls = Calls::default();
         let all = vec![Box::pin(pending()) as Call, answering(answer)];
-        assert_eq!(calls.drive(connection(calls.clone(), answered, all), pending(), |_| ()).await, "answered");
+        assert_eq!(
+            calls
+                .drive(connection(calls.clone(), answered, all), pending(), |_| ())
+                .await,
+            "answered"
+        );
     }
 
     #[tokio::test]

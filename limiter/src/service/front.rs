@@ -1,4 +1,5 @@
-//! Calls of the limiter go to its service at once; only health and reflection are looked up in a router.
+//! Calls of the limiter go to its service at once; only health and reflection are looked up in a
+//! router.
 //!
 //! A router takes a request apart and boxes what it answers: a tenth of what a check costs.
 
@@ -25,7 +26,9 @@ impl<S: NamedService> Front<S> {
     }
 
     fn is_for_service(path: &str) -> bool {
-        path.strip_prefix('/').and_then(|path| path.strip_prefix(S::NAME)).is_some_and(|rest| rest.starts_with('/'))
+        path.strip_prefix('/')
+            .and_then(|path| path.strip_prefix(S::NAME))
+            .is_some_and(|rest| rest.starts_with('/'))
     }
 }
 

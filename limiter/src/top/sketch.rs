@@ -1,10 +1,11 @@
 //! A sketch that finds the most frequent keys of a stream in bounded memory.
 //!
-//! The Space-Saving algorithm (Metwally, Agrawal, El Abbadi, 2005) in small sets: a key's hash chooses a set of eight
-//! places. A key that has none takes the place of the set's least frequent one and inherits its count as what it may
-//! have missed. So a key whose share of its set's stream is above an eighth cannot be pushed out, and a flood of keys
-//! seen once only replaces keys seen about as seldom. Recording touches one set: no allocation once the buffers have
-//! grown, no search through all keys.
+//! The Space-Saving algorithm (Metwally, Agrawal, El Abbadi, 2005) in small sets: a key's hash
+//! chooses a set of eight places. A key that has none takes the place of the set's least frequent
+//! one and inherits its count as what it may have missed. So a key whose share of its set's stream
+//! is above an eighth cannot be pushed out, and a flood of keys seen once only replaces keys seen
+//! about as seldom. Recording touches one set: no allocation once the buffers have grown, no search
+//! through all keys.
 //!
 //! Sets are spread over shards, each behind a lock that is held for some ten nanoseconds.
 
@@ -37,7 +38,10 @@ impl Count {
     }
 
     fn and(self, other: Self) -> Self {
-        Self { seen: self.seen + other.seen, missed: self.missed + other.missed }
+        Self {
+            seen: self.seen + other.seen,
+            missed: self.missed + other.missed,
+        }
     }
 }
 
@@ -53,8 +57,8 @@ struct Shard {
     epoch: u64,
     /// Looked through first: the place with the same number has the key.
     hashes: Box<[u64]>,
-    /// Each place's count, what may have been missed included; beside each other, so that the least is found without
-    /// touching the places.
+    /// Each place's count, what may have been missed included; beside each other, so that the least
+    /// is found without touching the places.
     totals: Box<[u64]>,
     places: Box<[Place]>,
 }
@@ -81,7 +85,10 @@ impl Sketch {
         let sets = keys.div_ceil(WAYS).max(1);
         let shards = sets.min(MOST_SHARDS);
         let sets = sets.div_ceil(shards);
-        Self { shards: (0..shards).map(|_| Mutex::new(Shard::new(sets))).collect(), sets }
+        Self {
+            shards: (0..shards).map(|_| Mutex::new(Shard::new(sets))).collect(),
+            sets,
+        }
     }
 
     pub(super) fn record(&self, hash: u64, subject: &Subject, epoch: u64) {
@@ -110,31 +117,54 @@ impl Sketch {
             top.extend(shard.places.iter().filter_map(|place| {
                 let (limit, count) = (place.limit?, place.count());
                 let key = Bytes::copy_from_slice(&place.key);
-                (count.seen > 0).then(|| (Subject { key, limit_name: Arc::clone(&place.limit_name), limit }, count))
+                (count.seen > 0).then(|| {
+                    (
+                        Subject {
+                            key,
+                            limit_name: Arc::clone(&place.limit_name),
+                            limit,
+                        },
+                        count,
+                    )
+                })
             }));
         }
-        // By what is certain: behind a flood of keys seen once, all that may have been missed is alike.
-        top.sort_by(|(a, first), (b, second)| second.seen.cmp(&first.seen).then_with(|| a.key.cmp(&b.key)));
+        // By what is certain: behind a flood of keys seen once, all that may have been missed is
+        // alike.
+        top.sort_by(|(a, first), (b, second)| {
+            second.seen.cmp(&first.seen).then_with(|| a.key.cmp(&b.key))
+        });
         top.truncate(keys);
         top
     }
 
     pub(super) fn count(&self, hash: u64, key: &[u8], epoch: u64) -> Count {
-        self.look_up(hash, key, epoch, Place::count).unwrap_or_default()
+        self.look_up(hash, key, epoch, Place::count)
+            .unwrap_or_default()
     }
 
     pub(super) fn limit_of(&self, hash: u64, key: &[u8], epoch: u64) -> Option<Limit> {
-        self.look_up(hash, key, epoch, |place| place.limit).flatten()
+        self.look_up(hash, key, epoch, |place| place.limit)
+            .flatten()
     }
 
-    fn look_up<T>(&self, hash: u64, key: &[u8], epoch: u64, read: impl FnOnce(&Place) -> T) -> Option<T> {
+    fn look_up<T>(
+        &self,
+        hash: u64,
+        key: &[u8],
+        epoch: u64,
+        read: impl FnOnce(&Place) -> T,
+    ) -> Option<T> {
         let (shard, first) = self.place_of(hash);
         let mut shard = self.shards[shard].lock();
         shard.turn_to(epoch);
-        shard.find(first, hash, key).map(|way| read(&shard.places[way]))
+        shard
+            .find(first, hash, key)
+            .map(|way| read(&shard.places[way]))
     }
 
-    /// The shard and the first place of the set. Different bits of the hash, or a shard would fill only some of its sets.
+    /// The shard and the first place of the set. Different bits of the hash, or a shard would fill
+    /// only some of its sets.
     fn place_of(&self, hash: u64) -> (usize, usize) {
         let (high, low) = ((hash >> 32) as usize, hash as u32 as usize);
         (high % self.shards.len(), low % self.sets * WAYS)
@@ -159,7 +189,8 @@ impl Shard {
         }
     }
 
-    /// Forgets what was before the last epoch. A slower thread may still be in the one before; it counts in this one.
+    /// Forgets what was before the last epoch. A slower thread may still be in the one before; it
+    /// counts in this one.
     fn turn_to(&mut self, epoch: u64) {
         if epoch <= self.epoch {
             return;
@@ -179,18 +210,27 @@ impl Shard {
 
     fn replace_least(&mut self, first: usize, hash: u64, subject: &Subject) {
         let ways = first..first + WAYS;
-        let least = ways.min_by_key(|&way| self.totals[way]).expect("a set has places");
+        let least = ways
+            .min_by_key(|&way| self.totals[way])
+            .expect("a set has places");
         self.hashes[least] = hash;
         self.totals[least] += 1;
         let place = &mut self.places[least];
         place.key.clear();
         place.key.extend_from_slice(&subject.key);
-        // A place must not keep the largest buffer it ever had: a megabyte of long keys would stay for short ones.
+        // A place must not keep the largest buffer it ever had: a megabyte of long keys would stay
+        // for short ones.
         place.key.shrink_to(2 * place.key.len().max(64));
         place.limit_name = Arc::clone(&subject.limit_name);
         place.limit = Some(subject.limit);
-        place.now = Count { seen: 1, missed: place.now.total() };
-        place.before = Count { seen: 0, missed: place.before.total() };
+        place.now = Count {
+            seen: 1,
+            missed: place.now.total(),
+        };
+        place.before = Count {
+            seen: 0,
+            missed: place.before.total(),
+        };
     }
 }
 
@@ -207,7 +247,11 @@ mod tests {
     use crate::scripted::limit;
 
     fn subject(key: &str) -> Subject {
-        Subject { key: Bytes::copy_from_slice(key.as_bytes()), limit_name: "test".into(), limit: limit(5, 60) }
+        Subject {
+            key: Bytes::copy_from_slice(key.as_bytes()),
+            limit_name: "test".into(),
+            limit: limit(5, 60),
+        }
     }
 
     /// Records a stream; gives the sketch and the true counts.
@@ -228,12 +272,21 @@ mod tests {
     #[test]
     fn few_keys_are_counted_exactly() {
         let sketch = Sketch::new(8);
-        let truth = record(&sketch, (0..36).flat_map(|round| (0..=round % 8).map(|key| key.to_string())));
+        let truth = record(
+            &sketch,
+            (0..36).flat_map(|round| (0..=round % 8).map(|key| key.to_string())),
+        );
         let top = sketch.top(100, 0);
         assert_eq!(top.len(), 8);
         assert!(top.windows(2).all(|pair| pair[0].1.seen >= pair[1].1.seen));
         for (subject, count) in top {
-            assert_eq!(count, Count { seen: truth[&name(&subject)], missed: 0 });
+            assert_eq!(
+                count,
+                Count {
+                    seen: truth[&name(&subject)],
+                    missed: 0
+                }
+            );
         }
     }
 
@@ -251,7 +304,10 @@ mod tests {
         for (subject, count) in &top {
             let (key, seen) = (name(subject), truth[&name(subject)]);
             assert!(key.starts_with("hot"), "{key} is no frequent key");
-            assert!(count.seen <= seen && seen <= count.total(), "{key}: {count:?} does not enclose {seen}");
+            assert!(
+                count.seen <= seen && seen <= count.total(),
+                "{key}: {count:?} does not enclose {seen}"
+            );
         }
         assert_eq!(top.len(), 10);
     }
@@ -261,8 +317,15 @@ mod tests {
         let sketch = Sketch::new(64);
         record(&sketch, (0..10_000).map(|n| format!("{n:01000}")));
         record(&sketch, (0..10_000).map(|n| n.to_string()));
-        let places = sketch.shards.iter().flat_map(|shard| shard.lock().places.to_vec()).collect::<Vec<_>>();
+        let places = sketch
+            .shards
+            .iter()
+            .flat_map(|shard| shard.lock().places.to_vec())
+            .collect::<Vec<_>>();
         assert_eq!(places.len(), 64);
-        assert!(places.iter().all(|place| place.key.capacity() <= 128), "buffers of long keys are given back");
+        assert!(
+            places.iter().all(|place| place.key.capacity() <= 128),
+            "buffers of long keys are given back"
+        );
     }
 }

@@ -13,7 +13,9 @@ pub(super) struct Exact {
 impl Exact {
     /// A log as a store kept it, oldest first.
     pub(super) fn restored(times: Vec<u64>) -> Self {
-        Self { times: times.into() }
+        Self {
+            times: times.into(),
+        }
     }
 
     pub(super) fn newest(&self) -> Option<u64> {
@@ -46,7 +48,13 @@ impl Exact {
     }
 
     /// Takes up to `units` admissions back; says how many.
-    pub(super) fn take_back(&mut self, units: u64, admitted: Admitted, now: u64, longest: u64) -> u64 {
+    pub(super) fn take_back(
+        &mut self,
+        units: u64,
+        admitted: Admitted,
+        now: u64,
+        longest: u64,
+    ) -> u64 {
         self.forget_until(now, longest);
         let count = self.times.len();
         let units = usize::try_from(units).map_or(count, |units| units.min(count));

@@ -1,7 +1,7 @@
 //! A window read back from a store, for an operator who wants to know what is in it.
 //!
-//! It answers what [`Window::check`] would answer at the moment of the reading, for any limit, and what no check tells:
-//! how old the admissions are and under which limits they were admitted.
+//! It answers what [`Window::check`] would answer at the moment of the reading, for any limit, and
+//! what no check tells: how old the admissions are and under which limits they were admitted.
 
 use super::exact::Exact;
 use super::slotted::Slotted;
@@ -33,19 +33,43 @@ impl Snapshot {
     /// `window` as it was at `now`.
     #[must_use]
     pub fn new(window: Window, now: u64) -> Self {
-        if window.ends_at() > now { Self { window, now } } else { Self { window: Window::default(), now } }
+        if window.ends_at() > now {
+            Self { window, now }
+        } else {
+            Self {
+                window: Window::default(),
+                now,
+            }
+        }
     }
 
-    /// A log of single admissions, oldest first, under limits of at most `most.calls`, in periods from `shortest` to
-    /// `most.period`.
+    /// A log of single admissions, oldest first, under limits of at most `most.calls`, in periods
+    /// from `shortest` to `most.period`.
     pub(crate) fn of_times(times: Vec<u64>, most: Terms, shortest: u64, now: u64) -> Self {
-        Self::new(Window { reach: reach(most, shortest), log: Log::Exact(Exact::restored(times)) }, now)
+        Self::new(
+            Window {
+                reach: reach(most, shortest),
+                log: Log::Exact(Exact::restored(times)),
+            },
+            now,
+        )
     }
 
-    /// A log of slots, oldest first: the time of each one's latest admission, and how many admissions it and those
-    /// before it hold.
-    pub(crate) fn of_slots(slots: impl Iterator<Item = (u64, u64)>, most: Terms, shortest: u64, now: u64) -> Self {
-        Self::new(Window { reach: reach(most, shortest), log: Log::Slotted(Slotted::restored(slots)) }, now)
+    /// A log of slots, oldest first: the time of each one's latest admission, and how many
+    /// admissions it and those before it hold.
+    pub(crate) fn of_slots(
+        slots: impl Iterator<Item = (u64, u64)>,
+        most: Terms,
+        shortest: u64,
+        now: u64,
+    ) -> Self {
+        Self::new(
+            Window {
+                reach: reach(most, shortest),
+                log: Log::Slotted(Slotted::restored(slots)),
+            },
+            now,
+        )
     }
 
     /// Whether nothing counts.
@@ -54,11 +78,15 @@ impl Snapshot {
         self.window.log.newest().is_none()
     }
 
-    /// The largest `calls` and the longest period under which anything was admitted; `None` if nothing counts.
+    /// The largest `calls` and the longest period under which anything was admitted; `None` if
+    /// nothing counts.
     #[must_use]
     pub fn largest(&self) -> Option<Terms> {
         let Reach { calls, longest, .. } = self.window.reach;
-        (!self.is_empty()).then_some(Terms { calls, period: longest })
+        (!self.is_empty()).then_some(Terms {
+            calls,
+            period: longest,
+        })
     }
 
     /// The shortest period under which anything was admitted; `None` if nothing counts.
@@ -78,7 +106,10 @@ impl Snapshot {
     pub fn ages(&self) -> Option<(u64, u64)> {
         let newest = self.window.log.newest()?;
         let (oldest, _) = self.oldest(self.window.reach.longest)?;
-        Some((self.now.saturating_sub(oldest), self.now.saturating_sub(newest)))
+        Some((
+            self.now.saturating_sub(oldest),
+            self.now.saturating_sub(newest),
+        ))
     }
 
     /// Where the key stands under a limit.
@@ -99,12 +130,18 @@ impl Snapshot {
     fn oldest(&self, period: u64) -> Option<(u64, u64)> {
         let log = &self.window.log;
         let used = log.used(self.window.now(self.now), period);
-        log.nth_newest(used).filter(|_| used > 0).map(|oldest| (oldest, used))
+        log.nth_newest(used)
+            .filter(|_| used > 0)
+            .map(|oldest| (oldest, used))
     }
 }
 
 fn reach(most: Terms, shortest: u64) -> Reach {
-    Reach { calls: most.calls, shortest, longest: most.period }
+    Reach {
+        calls: most.calls,
+        shortest,
+        longest: most.period,
+    }
 }
 
 #[cfg(test)]
@@ -115,7 +152,10 @@ mod tests {
     const SECOND: u64 = 1_000_000;
 
     fn terms(calls: u64, seconds: u64) -> Terms {
-        Terms { calls, period: seconds * SECOND }
+        Terms {
+            calls,
+            period: seconds * SECOND,
+        }
     }
 
     #[test]
@@ -137,9 +177,20 @@ mod tests {
         };
         assert_eq!(snapshot.standing(terms(3, 60)), full);
         // Lowered to two: the first slot that frees is not enough.
-        assert_eq!(snapshot.standing(terms(2, 60)), Standing { retry_after: 30 * SECOND, ..full });
-        let shorter =
-            Standing { used: 1, remaining: 4, retry_after: 0, next_slot: 10 * SECOND, reset_after: 10 * SECOND };
+        assert_eq!(
+            snapshot.standing(terms(2, 60)),
+            Standing {
+                retry_after: 30 * SECOND,
+                ..full
+            }
+        );
+        let shorter = Standing {
+            used: 1,
+            remaining: 4,
+            retry_after: 0,
+            next_slot: 10 * SECOND,
+            reset_after: 10 * SECOND,
+        };
         assert_eq!(snapshot.standing(terms(5, 20)), shorter);
     }
 
@@ -150,7 +201,13 @@ mod tests {
         assert!(!Snapshot::new(window.clone(), 160 * SECOND - 1).is_empty());
         let ended = Snapshot::new(window, 160 * SECOND);
         assert!(ended.is_empty() && ended.largest().is_none() && ended.ages().is_none());
-        let nothing = Standing { used: 0, remaining: 3, retry_after: 0, next_slot: 0, reset_after: 0 };
+        let nothing = Standing {
+            used: 0,
+            remaining: 3,
+            retry_after: 0,
+            next_slot: 0,
+            reset_after: 0,
+        };
         assert_eq!(ended.standing(terms(3, 60)), nothing);
     }
 
@@ -161,6 +218,9 @@ mod tests {
         assert!(snapshot.is_slotted());
         assert_eq!(snapshot.ages(), Some((20 * SECOND, 19 * SECOND)));
         let standing = snapshot.standing(terms(100, 60));
-        assert_eq!((standing.used, standing.remaining, standing.retry_after), (100, 0, 40 * SECOND));
+        assert_eq!(
+            (standing.used, standing.remaining, standing.retry_after),
+            (100, 0, 40 * SECOND)
+        );
     }
 }

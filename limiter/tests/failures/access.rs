@@ -11,7 +11,9 @@ const LEAST: &str = "weir on >s3cret ~weir:* ~weir#* resetchannels -@all +evalsh
 
 /// The arguments of a server that knows this user.
 pub fn least_user() -> Vec<&'static str> {
-    std::iter::once("--user").chain(LEAST.split_whitespace()).collect()
+    std::iter::once("--user")
+        .chain(LEAST.split_whitespace())
+        .collect()
 }
 
 #[tokio::test]
@@ -28,19 +30,31 @@ async fn tls_with_an_own_authority_is_spoken_and_any_other_is_not_believed() {
     }
     let stranger = Certificates::new();
     for authorities in [None, Some(stranger.authority())] {
-        let error =
-            RedisStore::new(with(authorities)).unwrap().check(vec![vec![check("k", 1, HOUR)]]).await.unwrap_err();
+        let error = RedisStore::new(with(authorities))
+            .unwrap()
+            .check(vec![vec![check("k", 1, HOUR)]])
+            .await
+            .unwrap_err();
         let text = format!("{error:?}").to_lowercase();
-        assert!(error.is_transient() && text.contains("certificate"), "{text}");
+        assert!(
+            error.is_transient() && text.contains("certificate"),
+            "{text}"
+        );
     }
     let plain = RedisStore::new(config(redis.url().replace("rediss", "redis"))).unwrap();
-    assert!(plain.check(vec![vec![check("k", 1, HOUR)]]).await.is_err(), "a TLS port does not speak plainly");
+    assert!(
+        plain.check(vec![vec![check("k", 1, HOUR)]]).await.is_err(),
+        "a TLS port does not speak plainly"
+    );
 }
 
 #[tokio::test]
 async fn authorities_that_are_none_are_refused_at_the_start() {
     let refused = |url: &str, authorities: &[u8]| {
-        let config = RedisConfig { authorities: Some(authorities.to_vec()), ..config(url.to_owned()) };
+        let config = RedisConfig {
+            authorities: Some(authorities.to_vec()),
+            ..config(url.to_owned())
+        };
         match RedisStore::new(config) {
             Err(StoreError::Config(text)) => text,
             other => panic!("{other:?}"),
@@ -48,7 +62,13 @@ async fn authorities_that_are_none_are_refused_at_the_start() {
     };
     let ca = Certificates::new();
     assert!(refused("rediss://a", b"").contains("holds no certificate"));
-    assert!(refused("rediss-cluster://a,b", b"-----BEGIN CERTIFICATE-----\nnonsense").contains("holds no certificate"));
+    assert!(
+        refused(
+            "rediss-cluster://a,b",
+            b"-----BEGIN CERTIFICATE-----\nnonsense"
+        )
+        .contains("holds no certificate")
+    );
     assert!(refused("redis://a", ca.authority()).contains("use rediss://"));
 }
 
@@ -57,15 +77,32 @@ async fn a_user_with_the_least_rights_is_enough_and_one_right_less_is_not() {
     let redis = Redis::start_with(&least_user());
     let store = RedisStore::new(config(redis.url().replace("://", "://weir:s3cret@"))).unwrap();
     // Short and long logs, exact and slotted ones, a key that is stored as its hash, a reset.
-    for (key, calls) in [("short", 15), ("long", 900), ("slotted", 5_000), (&*"x".repeat(100), 3)] {
+    for (key, calls) in [
+        ("short", 15),
+        ("long", 900),
+        ("slotted", 5_000),
+        (&*"x".repeat(100), 3),
+    ] {
         for cost in [calls / 2, 1, 1, calls] {
-            let check = weir_limiter::Check { cost, ..check(key, calls, HOUR) };
-            assert!(admitted(&store, check).await.is_some(), "{key}, cost {cost}");
+            let check = weir_limiter::Check {
+                cost,
+                ..check(key, calls, HOUR)
+            };
+            assert!(
+                admitted(&store, check).await.is_some(),
+                "{key}, cost {cost}"
+            );
         }
         assert!(store.reset(key.to_owned().into()).await.unwrap());
     }
     store.ping().await.unwrap();
     let () = redis.run("ACL SETUSER weir -evalsha");
-    let error = store.check(vec![vec![check("k", 1, HOUR)]]).await.unwrap_err();
-    assert!(matches!(&error, StoreError::Refused(text) if text.contains("evalsha")), "{error:?}");
+    let error = store
+        .check(vec![vec![check("k", 1, HOUR)]])
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(&error, StoreError::Refused(text) if text.contains("evalsha")),
+        "{error:?}"
+    );
 }

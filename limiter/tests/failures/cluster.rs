@@ -19,7 +19,9 @@ fn slot(cluster: &RedisCluster, key: &str) -> u16 {
 
 /// A key that begins with `prefix` and whose first master is `master`.
 fn key_on(cluster: &RedisCluster, prefix: &str, master: usize) -> String {
-    let key = (0..).map(|n| format!("{prefix}{n}")).find(|key| cluster.first_master_of(slot(cluster, key)) == master);
+    let key = (0..)
+        .map(|n| format!("{prefix}{n}"))
+        .find(|key| cluster.first_master_of(slot(cluster, key)) == master);
     key.unwrap()
 }
 
@@ -29,30 +31,59 @@ async fn lists_over_several_nodes_stop_at_the_first_refusal_and_slots_move_under
     // One address is enough: the others are learnt.
     let url = format!("redis-cluster://127.0.0.1:{}", cluster.nodes()[4].port());
     // While half of a slot's keys have moved, its questions wait.
-    let store = RedisStore::new(RedisConfig { timeout: PATIENCE, ..config(url) }).unwrap();
+    let store = RedisStore::new(RedisConfig {
+        timeout: PATIENCE,
+        ..config(url)
+    })
+    .unwrap();
     until_served(&store, "k0").await;
 
-    let keys: Vec<String> = (0..3).map(|master| key_on(&cluster, "list", master)).collect();
-    let list =
-        |calls: [u64; 3]| -> CheckList { keys.iter().zip(calls).map(|(key, calls)| check(key, calls, HOUR)).collect() };
+    let keys: Vec<String> = (0..3)
+        .map(|master| key_on(&cluster, "list", master))
+        .collect();
+    let list = |calls: [u64; 3]| -> CheckList {
+        keys.iter()
+            .zip(calls)
+            .map(|(key, calls)| check(key, calls, HOUR))
+            .collect()
+    };
     for number in 1..=4 {
         let outcome = &store.check(vec![list([9, 2, 9])]).await.unwrap()[0];
         assert_eq!(outcome.allowed(), number <= 2, "{outcome:?}");
         assert_eq!(outcome.decisions.len(), if number <= 2 { 3 } else { 2 });
     }
     let outcome = &store.check(vec![list([9, 9, 9])]).await.unwrap()[0];
-    let remaining: Vec<u64> = outcome.decisions.iter().map(|decision| decision.remaining).collect();
-    assert_eq!(remaining, [4, 6, 6], "charged before the refusal: 5 of 9, 3 of 9; after it: 3 of 9");
+    let remaining: Vec<u64> = outcome
+        .decisions
+        .iter()
+        .map(|decision| decision.remaining)
+        .collect();
+    assert_eq!(
+        remaining,
+        [4, 6, 6],
+        "charged before the refusal: 5 of 9, 3 of 9; after it: 3 of 9"
+    );
     assert!(store.reset(keys[2].clone().into()).await.unwrap());
     assert!(!store.reset(keys[2].clone().into()).await.unwrap());
 
     reshard_under_load(&cluster, &store).await;
 }
 
-/// Lists of two keys of one slot, and of keys of several slots, while some of the slots go round the masters.
+/// Lists of two keys of one slot, and of keys of several slots, while some of the slots go round
+/// the masters.
 async fn reshard_under_load(cluster: &RedisCluster, store: &RedisStore) {
-    let together = |n: usize| vec![check(&format!("{{tag{n}}}a"), 20, HOUR), check(&format!("{{tag{n}}}b"), 15, HOUR)];
-    let apart = |n: usize| vec![check(&format!("first{n}"), 1_000_000, HOUR), check(&format!("second{n}"), 15, HOUR)];
+    let together = |n: usize| {
+        vec![
+            check(&format!("{{tag{n}}}a"), 20, HOUR),
+            check(&format!("{{tag{n}}}b"), 15, HOUR),
+        ]
+    };
+    let apart = |n: usize| {
+        vec![
+            check(&format!("first{n}"), 1_000_000, HOUR),
+            check(&format!("second{n}"), 15, HOUR),
+        ]
+    };
     let lists: Vec<CheckList> = (0..12).flat_map(|n| [together(n), apart(n)]).collect();
     let load = Load::start(store, lists);
     for n in 0..12 {
@@ -63,44 +94,83 @@ async fn reshard_under_load(cluster: &RedisCluster, store: &RedisStore) {
             cluster.move_slot(slot, (from + 1) % 3, (from + 2) % 3);
         }
     }
-    let asked = || cluster.nodes()[..3].iter().map(|node| node.calls_of("evalsha")).sum::<u64>();
+    let asked = || {
+        cluster.nodes()[..3]
+            .iter()
+            .map(|node| node.calls_of("evalsha"))
+            .sum::<u64>()
+    };
     let before = asked();
     eventually(PATIENCE, || async { asked() > before + 1_500 }).await;
     let report = load.stop().await;
     println!("48 slot moves under load: {report}");
     assert!(report.worst_window <= 15 && report.most() <= 15, "{report}");
     assert_eq!(report.failed, 0, "{report}: {:?}", report.failure);
-    assert_eq!(report.admitted, 15 * report.by_list.len(), "and none too few: {report}");
+    assert_eq!(
+        report.admitted,
+        15 * report.by_list.len(),
+        "and none too few: {report}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn when_a_master_dies_under_load_its_replica_takes_over() {
     let mut cluster = RedisCluster::start(SOON);
     let plain = store(cluster.url());
-    let waiting = RedisStore::new(RedisConfig { wait_replicas: 1, ..config(cluster.url()) }).unwrap();
+    let waiting = RedisStore::new(RedisConfig {
+        wait_replicas: 1,
+        ..config(cluster.url())
+    })
+    .unwrap();
     until_served(&plain, "p0").await;
     until_served(&waiting, "w0").await;
     let lost = key_on(&cluster, "lost", 0);
     let plain_load = Load::on_keys(&plain, "p", 300, 15, HOUR);
     let waiting_load = Load::on_keys(&waiting, "w", 300, 15, HOUR);
-    eventually(PATIENCE, || async { cluster.nodes()[3].run::<usize>("DBSIZE") > 100 }).await;
+    eventually(PATIENCE, || async {
+        cluster.nodes()[3].run::<usize>("DBSIZE") > 100
+    })
+    .await;
     cluster.node(0).kill();
     let killed = Instant::now();
     cluster.wait_until_master(3);
     let elected = killed.elapsed();
     until_served(&plain, &lost).await;
-    println!("failover: new master after {elected:?}, asked after {:?}", killed.elapsed());
+    println!(
+        "failover: new master after {elected:?}, asked after {:?}",
+        killed.elapsed()
+    );
     let asked = cluster.nodes()[3].calls_of("evalsha");
-    eventually(PATIENCE, || async { cluster.nodes()[3].calls_of("evalsha") > asked + 200 }).await;
+    eventually(PATIENCE, || async {
+        cluster.nodes()[3].calls_of("evalsha") > asked + 200
+    })
+    .await;
     let (plain, waiting) = (plain_load.stop().await, waiting_load.stop().await);
     let after = store(cluster.url());
     until_served(&after, &lost).await;
-    let forgot = [forgotten(&after, "p", &plain, 15).await, forgotten(&after, "w", &waiting, 15).await];
-    println!("not waiting: {plain}; lost {}, over the limit {}", forgot[0], plain.over(15));
-    println!("waiting for a replica: {waiting}; lost {}, over the limit {}", forgot[1], waiting.over(15));
-    assert_eq!(forgot[1], 0, "an admission that was waited for is known to the new master");
+    let forgot = [
+        forgotten(&after, "p", &plain, 15).await,
+        forgotten(&after, "w", &waiting, 15).await,
+    ];
+    println!(
+        "not waiting: {plain}; lost {}, over the limit {}",
+        forgot[0],
+        plain.over(15)
+    );
+    println!(
+        "waiting for a replica: {waiting}; lost {}, over the limit {}",
+        forgot[1],
+        waiting.over(15)
+    );
+    assert_eq!(
+        forgot[1], 0,
+        "an admission that was waited for is known to the new master"
+    );
     assert!(plain.most() <= 30, "{plain}");
-    assert!(waiting.worst_window <= 15 && waiting.most() <= 15, "{waiting}");
+    assert!(
+        waiting.worst_window <= 15 && waiting.most() <= 15,
+        "{waiting}"
+    );
     assert!(plain.failed > 0 && waiting.failed > 0);
 }
 
@@ -112,23 +182,46 @@ async fn a_frozen_master_stops_only_its_own_keys_and_its_replica_takes_over() {
     for key in &keys {
         assert_eq!(admitted(&store, check(key, 1, HOUR)).await, Some(true));
     }
-    eventually(PATIENCE, || async { cluster.nodes()[3].run::<usize>("DBSIZE") == 1 }).await;
+    eventually(PATIENCE, || async {
+        cluster.nodes()[3].run::<usize>("DBSIZE") == 1
+    })
+    .await;
     let load = Load::on_keys(&store, "load", 60, 15, HOUR);
-    eventually(PATIENCE, || async { cluster.nodes()[3].run::<usize>("DBSIZE") > 10 }).await;
+    eventually(PATIENCE, || async {
+        cluster.nodes()[3].run::<usize>("DBSIZE") > 10
+    })
+    .await;
     cluster.nodes()[0].pause();
-    let error = store.check(vec![vec![check(&keys[0], 1, HOUR)]]).await.unwrap_err();
+    let error = store
+        .check(vec![vec![check(&keys[0], 1, HOUR)]])
+        .await
+        .unwrap_err();
     assert!(matches!(error, StoreError::Timeout(_)), "{error:?}");
     for key in &keys[1..] {
-        assert_eq!(admitted(&store, check(key, 1, HOUR)).await, Some(false), "{key} is on another node");
+        assert_eq!(
+            admitted(&store, check(key, 1, HOUR)).await,
+            Some(false),
+            "{key} is on another node"
+        );
     }
     cluster.wait_until_master(3);
     until_served(&store, &keys[0]).await;
-    assert_eq!(admitted(&store, check(&keys[0], 1, HOUR)).await, Some(false), "the replica knew");
+    assert_eq!(
+        admitted(&store, check(&keys[0], 1, HOUR)).await,
+        Some(false),
+        "the replica knew"
+    );
     let asked = cluster.nodes()[3].calls_of("evalsha");
-    eventually(PATIENCE, || async { cluster.nodes()[3].calls_of("evalsha") > asked + 200 }).await;
+    eventually(PATIENCE, || async {
+        cluster.nodes()[3].calls_of("evalsha") > asked + 200
+    })
+    .await;
     let report = load.stop().await;
     let lost = forgotten(&store, "load", &report, 15).await;
-    println!("frozen master: {report}; lost {lost}, over the limit {}", report.over(15));
+    println!(
+        "frozen master: {report}; lost {lost}, over the limit {}",
+        report.over(15)
+    );
     assert!(report.most() <= 30 && report.failed > 0, "{report}");
 }
 
@@ -138,7 +231,11 @@ async fn tls_reaches_every_node_and_a_user_with_few_rights_is_enough() {
     let cluster = RedisCluster::start_with_tls(&certificates, &crate::access::least_user());
     let url = cluster.url().replace("://", "://weir:s3cret@");
     let authorities = Some(certificates.authority().to_vec());
-    let store = RedisStore::new(RedisConfig { authorities, ..config(url) }).unwrap();
+    let store = RedisStore::new(RedisConfig {
+        authorities,
+        ..config(url)
+    })
+    .unwrap();
     for master in 0..3 {
         let key = key_on(&cluster, "tls", master);
         until_served(&store, &key).await;
@@ -151,6 +248,12 @@ async fn tls_reaches_every_node_and_a_user_with_few_rights_is_enough() {
 async fn a_server_that_is_no_cluster_says_so_and_a_cluster_node_too() {
     let single = Redis::start();
     let error = store(single.url().replace("redis://", "redis-cluster://"));
-    let error = error.check(vec![vec![check("k", 1, HOUR)]]).await.unwrap_err();
-    assert!(matches!(&error, StoreError::Config(text) if text.contains("use redis://")), "{error:?}");
+    let error = error
+        .check(vec![vec![check("k", 1, HOUR)]])
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(&error, StoreError::Config(text) if text.contains("use redis://")),
+        "{error:?}"
+    );
 }

@@ -24,37 +24,76 @@ const CALLERS: usize = 6;
 const PAUSE: Duration = Duration::from_millis(2);
 
 pub fn check(key: &str, calls: u64, period: Duration) -> Check {
-    let limit = Limit { calls: NonZeroU64::new(calls).unwrap(), renewal_period: period };
-    Check { limit_name: "test".into(), key: Bytes::copy_from_slice(key.as_bytes()), limit, cost: 1 }
+    let limit = Limit {
+        calls: NonZeroU64::new(calls).unwrap(),
+        renewal_period: period,
+    };
+    Check {
+        limit_name: "test".into(),
+        key: Bytes::copy_from_slice(key.as_bytes()),
+        limit,
+        cost: 1,
+    }
 }
 
-/// A store with a time-out that a loaded machine keeps, and that still ends soon when nobody answers.
+/// A store with a time-out that a loaded machine keeps, and that still ends soon when nobody
+/// answers.
 pub fn store(url: String) -> RedisStore {
     RedisStore::new(config(url)).unwrap()
 }
 
 pub fn config(url: String) -> RedisConfig {
-    RedisConfig { url, timeout: Duration::from_secs(1), connections: 2, ..RedisConfig::default() }
+    RedisConfig {
+        url,
+        timeout: Duration::from_secs(1),
+        connections: 2,
+        ..RedisConfig::default()
+    }
 }
 
 /// Waits until a store answers.
 pub async fn until_served(store: &RedisStore, key: &str) {
-    let peek = Check { cost: 0, ..check(key, 1, HOUR) };
-    eventually(PATIENCE, || async { store.check(vec![vec![peek.clone()]]).await.is_ok() }).await;
+    let peek = Check {
+        cost: 0,
+        ..check(key, 1, HOUR)
+    };
+    eventually(PATIENCE, || async {
+        store.check(vec![vec![peek.clone()]]).await.is_ok()
+    })
+    .await;
 }
 
 /// One call for one key: whether it was admitted, if the store said so.
 pub async fn admitted(store: &RedisStore, check: Check) -> Option<bool> {
-    store.check(vec![vec![check]]).await.ok().map(|outcomes| outcomes[0].allowed())
+    store
+        .check(vec![vec![check]])
+        .await
+        .ok()
+        .map(|outcomes| outcomes[0].allowed())
 }
 
-/// How many of a load's admissions the store does not know of any more: those of `prefix0`, `prefix1`, … beyond what it
-/// counts under a limit of `calls` an hour.
+/// How many of a load's admissions the store does not know of any more: those of `prefix0`,
+/// `prefix1`, … beyond what it counts under a limit of `calls` an hour.
 pub async fn forgotten(store: &RedisStore, prefix: &str, report: &Report, calls: u64) -> usize {
-    let peek = |n| vec![Check { cost: 0, ..check(&format!("{prefix}{n}"), calls, HOUR) }];
-    let outcomes = store.check((0..report.by_list.len()).map(peek).collect()).await.unwrap();
-    let counted = outcomes.iter().map(|outcome| calls as usize - outcome.decisions[0].remaining as usize);
-    report.by_list.iter().zip(counted).map(|(admitted, counted)| admitted.saturating_sub(counted)).sum()
+    let peek = |n| {
+        vec![Check {
+            cost: 0,
+            ..check(&format!("{prefix}{n}"), calls, HOUR)
+        }]
+    };
+    let outcomes = store
+        .check((0..report.by_list.len()).map(peek).collect())
+        .await
+        .unwrap();
+    let counted = outcomes
+        .iter()
+        .map(|outcome| calls as usize - outcome.decisions[0].remaining as usize);
+    report
+        .by_list
+        .iter()
+        .zip(counted)
+        .map(|(admitted, counted)| admitted.saturating_sub(counted))
+        .sum()
 }
 
 /// What was asked, and when it was admitted.
@@ -101,12 +140,23 @@ impl Load {
     /// Begins to ask for `lists` in turn. A list counts as admitted as a whole.
     pub fn start(store: &RedisStore, lists: Vec<CheckList>) -> Self {
         let (stop, lists) = (CancellationToken::new(), Arc::new(lists));
-        let caller = |first| tokio::spawn(call(store.clone(), Arc::clone(&lists), first, stop.clone()));
-        Self { callers: (0..CALLERS).map(caller).collect(), stop, lists }
+        let caller =
+            |first| tokio::spawn(call(store.clone(), Arc::clone(&lists), first, stop.clone()));
+        Self {
+            callers: (0..CALLERS).map(caller).collect(),
+            stop,
+            lists,
+        }
     }
 
     /// Begins to ask for `keys` keys `prefix0`, `prefix1`, …, each with one check.
-    pub fn on_keys(store: &RedisStore, prefix: &str, keys: usize, calls: u64, period: Duration) -> Self {
+    pub fn on_keys(
+        store: &RedisStore,
+        prefix: &str,
+        keys: usize,
+        calls: u64,
+        period: Duration,
+    ) -> Self {
         let list = |n| vec![check(&format!("{prefix}{n}"), calls, period)];
         Self::start(store, (0..keys).map(list).collect())
     }
@@ -128,7 +178,13 @@ impl Load {
         for admission in &admissions {
             by_list[admission.key] += 1;
         }
-        let period = self.lists.iter().flatten().map(|check| check.limit.renewal_period).max().unwrap();
+        let period = self
+            .lists
+            .iter()
+            .flatten()
+            .map(|check| check.limit.renewal_period)
+            .max()
+            .unwrap();
         Report {
             sent: admissions.len() + refused + failed,
             admitted: admissions.len(),
@@ -150,7 +206,10 @@ impl Report {
 
     /// Admissions beyond `calls`, all lists together.
     pub fn over(&self, calls: usize) -> usize {
-        self.by_list.iter().map(|admitted| admitted.saturating_sub(calls)).sum()
+        self.by_list
+            .iter()
+            .map(|admitted| admitted.saturating_sub(calls))
+            .sum()
     }
 }
 
@@ -164,7 +223,12 @@ impl fmt::Display for Report {
     }
 }
 
-async fn call(store: RedisStore, lists: Arc<Vec<CheckList>>, first: usize, stop: CancellationToken) -> Told {
+async fn call(
+    store: RedisStore,
+    lists: Arc<Vec<CheckList>>,
+    first: usize,
+    stop: CancellationToken,
+) -> Told {
     let mut told = Told::default();
     let mut key = first;
     while !stop.is_cancelled() {
@@ -174,7 +238,9 @@ async fn call(store: RedisStore, lists: Arc<Vec<CheckList>>, first: usize, stop:
         let ended = Instant::now();
         told.slowest = told.slowest.max(ended - began);
         match answer {
-            Ok(outcomes) if outcomes[0].allowed() => told.admissions.push(Admission { key, began, ended }),
+            Ok(outcomes) if outcomes[0].allowed() => {
+                told.admissions.push(Admission { key, began, ended });
+            }
             Ok(_) => told.refused += 1,
             Err(error) => {
                 told.failed += 1;
@@ -186,15 +252,21 @@ async fn call(store: RedisStore, lists: Arc<Vec<CheckList>>, first: usize, stop:
     told
 }
 
-/// An admission lies somewhere between its question and its answer, so only those count that began and ended within the
-/// period.
+/// An admission lies somewhere between its question and its answer, so only those count that began
+/// and ended within the period.
 fn worst_window(admissions: &[Admission], keys: usize, period: Duration) -> usize {
     let mut by_key: Vec<Vec<&Admission>> = (0..keys).map(|_| Vec::new()).collect();
     for admission in admissions {
         by_key[admission.key].push(admission);
     }
     let window = |of: &[&Admission], from: Instant| {
-        of.iter().filter(|other| other.began >= from && other.ended < from + period).count()
+        of.iter()
+            .filter(|other| other.began >= from && other.ended < from + period)
+            .count()
     };
-    by_key.iter().flat_map(|of| of.iter().map(move |first| window(of, first.began))).max().unwrap_or(0)
+    by_key
+        .iter()
+        .flat_map(|of| of.iter().map(move |first| window(of, first.began)))
+        .max()
+        .unwrap_or(0)
 }

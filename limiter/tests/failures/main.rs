@@ -1,5 +1,5 @@
-//! The Redis store while its servers, their cluster and the network fail: nothing admits more than the limit, apart from
-//! what `docs/limiter.md` says is lost. Every test prints its figures.
+//! The Redis store while its servers, their cluster and the network fail: nothing admits more than
+//! the limit, apart from what `docs/limiter.md` says is lost. Every test prints its figures.
 #![allow(clippy::unwrap_used, clippy::print_stdout, unreachable_pub)] // figures are shown with --no-capture
 
 mod access;

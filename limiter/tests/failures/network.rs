@@ -1,8 +1,12 @@
-//! A network that is slow, or swallows everything and tells nobody. No operation outlasts the store's time-out.
+//! A network that is slow, or swallows everything and tells nobody. No operation outlasts the
+//! store's time-out.
 
 use std::time::{Duration, Instant};
 
-use weir_limiter::{Admitted, Inspect as _, LeaseAsk, RedisConfig, RedisStore, Refund, Store as _, StoreError, Unused};
+use weir_limiter::{
+    Admitted, Inspect as _, LeaseAsk, RedisConfig, RedisStore, Refund, Store as _, StoreError,
+    Unused,
+};
 use weir_testkit::{Network, Proxy, Redis};
 
 use crate::load::{HOUR, Load, check, config, until_served};
@@ -15,7 +19,11 @@ const SLACK: Duration = Duration::from_secs(2);
 async fn behind_proxy(redis: &Redis) -> (Proxy, RedisStore) {
     let proxy = Proxy::start(redis.address()).await;
     let url = format!("redis://{}", proxy.address());
-    let store = RedisStore::new(RedisConfig { timeout: TIMEOUT, ..config(url) }).unwrap();
+    let store = RedisStore::new(RedisConfig {
+        timeout: TIMEOUT,
+        ..config(url)
+    })
+    .unwrap();
     until_served(&store, "k0").await;
     (proxy, store)
 }
@@ -23,20 +31,51 @@ async fn behind_proxy(redis: &Redis) -> (Proxy, RedisStore) {
 /// What is not a check keeps to the time-out as well.
 async fn everything_else_fails_in_time(store: &RedisStore) {
     let key = || "other".into();
-    let refund = Refund { key: key(), cost: 1, admitted: Admitted::Last };
-    let lease = LeaseAsk { key: key(), limit: check("other", 20_000, HOUR).limit, wanted: 100 };
-    let unused = Unused { key: key(), units: 1, recorded: 0 };
+    let refund = Refund {
+        key: key(),
+        cost: 1,
+        admitted: Admitted::Last,
+    };
+    let lease = LeaseAsk {
+        key: key(),
+        limit: check("other", 20_000, HOUR).limit,
+        wanted: 100,
+    };
+    let unused = Unused {
+        key: key(),
+        units: 1,
+        recorded: 0,
+    };
     let operations: [(&str, futures_util::future::BoxFuture<'_, bool>); 5] = [
-        ("reset", Box::pin(async { store.reset(key()).await.is_err() })),
-        ("refund", Box::pin(async { store.refund(refund).await.is_err() })),
-        ("lease", Box::pin(async { store.lease(lease).await.is_err() })),
-        ("give_back", Box::pin(async { store.give_back(unused).await.is_err() })),
-        ("inspect", Box::pin(async { store.inspect(key()).await.is_err() })),
+        (
+            "reset",
+            Box::pin(async { store.reset(key()).await.is_err() }),
+        ),
+        (
+            "refund",
+            Box::pin(async { store.refund(refund).await.is_err() }),
+        ),
+        (
+            "lease",
+            Box::pin(async { store.lease(lease).await.is_err() }),
+        ),
+        (
+            "give_back",
+            Box::pin(async { store.give_back(unused).await.is_err() }),
+        ),
+        (
+            "inspect",
+            Box::pin(async { store.inspect(key()).await.is_err() }),
+        ),
     ];
     for (name, operation) in operations {
         let began = Instant::now();
         assert!(operation.await, "{name} was answered");
-        assert!(began.elapsed() < TIMEOUT + SLACK, "{name}: {:?}", began.elapsed());
+        assert!(
+            began.elapsed() < TIMEOUT + SLACK,
+            "{name}: {:?}",
+            began.elapsed()
+        );
     }
 }
 
@@ -47,9 +86,19 @@ async fn cut(network: Network) {
     proxy.set(network);
     for n in 0..3 {
         let began = Instant::now();
-        let error = store.check(vec![vec![check("k0", 15, HOUR)]]).await.unwrap_err();
-        assert!(matches!(error, StoreError::Timeout(_) | StoreError::Unavailable(_)), "{n}: {error:?}");
-        assert!(began.elapsed() < TIMEOUT + SLACK, "{n}: {:?}", began.elapsed());
+        let error = store
+            .check(vec![vec![check("k0", 15, HOUR)]])
+            .await
+            .unwrap_err();
+        assert!(
+            matches!(error, StoreError::Timeout(_) | StoreError::Unavailable(_)),
+            "{n}: {error:?}"
+        );
+        assert!(
+            began.elapsed() < TIMEOUT + SLACK,
+            "{n}: {:?}",
+            began.elapsed()
+        );
         everything_else_fails_in_time(&store).await;
     }
     proxy.set(Network::Forward);
@@ -57,7 +106,10 @@ async fn cut(network: Network) {
     let report = load.stop().await;
     println!("{network:?}: {report}");
     assert!(report.worst_window <= 15 && report.most() <= 15, "{report}");
-    assert!(report.failed > 0 && report.slowest < TIMEOUT + SLACK, "{report}");
+    assert!(
+        report.failed > 0 && report.slowest < TIMEOUT + SLACK,
+        "{report}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -76,7 +128,11 @@ async fn a_network_that_swallows_the_greeting_delays_no_call_either() {
     let proxy = Proxy::start(redis.address()).await;
     proxy.set(Network::Swallow);
     let url = format!("redis://{}", proxy.address());
-    let store = RedisStore::new(RedisConfig { timeout: TIMEOUT, ..config(url) }).unwrap();
+    let store = RedisStore::new(RedisConfig {
+        timeout: TIMEOUT,
+        ..config(url)
+    })
+    .unwrap();
     let began = Instant::now();
     assert!(store.check(vec![vec![check("k", 15, HOUR)]]).await.is_err());
     assert!(began.elapsed() < TIMEOUT + SLACK, "{:?}", began.elapsed());

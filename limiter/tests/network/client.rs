@@ -13,7 +13,12 @@ use crate::support::{Limiter, PATIENCE, check, on};
 
 /// A client that waits as long as a loaded machine needs, unless a test says otherwise.
 fn client_of(endpoints: Vec<String>, on_failure: FailureMode) -> (Client, Ops) {
-    client_with(ClientConfig { endpoints, on_failure, timeout: Duration::from_secs(2), ..ClientConfig::default() })
+    client_with(ClientConfig {
+        endpoints,
+        on_failure,
+        timeout: Duration::from_secs(2),
+        ..ClientConfig::default()
+    })
 }
 
 fn client_with(config: ClientConfig) -> (Client, Ops) {
@@ -24,13 +29,19 @@ fn client_with(config: ClientConfig) -> (Client, Ops) {
 /// What the client counted as failures, for the messages of assertions.
 fn failures(ops: &Ops) -> Vec<String> {
     let text = ops.render();
-    let told =
-        |line: &&str| line.contains("store_failures_total") || line.contains("_up{") || line.contains("circuit_open ");
+    let told = |line: &&str| {
+        line.contains("store_failures_total")
+            || line.contains("_up{")
+            || line.contains("circuit_open ")
+    };
     text.lines().filter(told).map(str::to_owned).collect()
 }
 
 async fn until_mode(client: &Client, wanted: Mode) {
-    eventually(PATIENCE, || async { client.check(vec![check("any", 1_000_000)]).await.mode == wanted }).await;
+    eventually(PATIENCE, || async {
+        client.check(vec![check("any", 1_000_000)]).await.mode == wanted
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -43,45 +54,82 @@ async fn it_asks_and_is_told() {
         assert_eq!(outcome.allowed(), number <= 3);
     }
     assert!(!client.peek(check("alice", 3)).await.allowed());
-    assert_eq!(client.peek(check("alice", 5)).await.decisions[0].remaining, 2);
+    assert_eq!(
+        client.peek(check("alice", 5)).await.decisions[0].remaining,
+        2
+    );
     assert!(client.check(vec![]).await.allowed());
     assert!(ops.is_ready());
-    assert!(ops.render().contains("weir_limiter_client_endpoint_up{endpoint=\"http://127.0.0.1:"));
+    assert!(
+        ops.render()
+            .contains("weir_limiter_client_endpoint_up{endpoint=\"http://127.0.0.1:")
+    );
     limiter.stop().await;
 }
 
 #[tokio::test]
 async fn what_was_refused_is_refused_without_asking_again_until_it_is_reset() {
     let redis = Redis::start();
-    let limiters = [Limiter::start(on(&redis)).await, Limiter::start(on(&redis)).await];
-    let (client, ops) = client_of(limiters.iter().map(Limiter::url).collect(), FailureMode::Deny);
+    let limiters = [
+        Limiter::start(on(&redis)).await,
+        Limiter::start(on(&redis)).await,
+    ];
+    let (client, ops) = client_of(
+        limiters.iter().map(Limiter::url).collect(),
+        FailureMode::Deny,
+    );
     for number in 1..=6 {
-        assert_eq!(client.check(vec![check("k", 2)]).await.allowed(), number <= 2);
+        assert_eq!(
+            client.check(vec![check("k", 2)]).await.allowed(),
+            number <= 2
+        );
     }
-    assert!(ops.render().contains("weir_limiter_client_refusal_cache_hits_total 3"), "{}", ops.render());
+    assert!(
+        ops.render()
+            .contains("weir_limiter_client_refusal_cache_hits_total 3"),
+        "{}",
+        ops.render()
+    );
     assert!(client.reset("k".into()).await.unwrap());
     // Both limiters have forgotten the refusal, whichever is asked now.
     for number in 1..=4 {
-        assert_eq!(client.check(vec![check("k", 2)]).await.allowed(), number <= 2);
+        assert_eq!(
+            client.check(vec![check("k", 2)]).await.allowed(),
+            number <= 2
+        );
     }
     for limiter in limiters {
         limiter.stop().await;
     }
     let outcome = client.check(vec![check("k", 2)]).await;
-    assert_eq!((outcome.allowed(), outcome.mode), (false, Mode::Exact), "a known refusal needs no limiter");
+    assert_eq!(
+        (outcome.allowed(), outcome.mode),
+        (false, Mode::Exact),
+        "a known refusal needs no limiter"
+    );
 }
 
 #[tokio::test]
 async fn when_one_of_two_limiters_dies_no_call_notices() {
     let redis = Redis::start();
-    let (first, second) = (Limiter::start(on(&redis)).await, Limiter::start(on(&redis)).await);
+    let (first, second) = (
+        Limiter::start(on(&redis)).await,
+        Limiter::start(on(&redis)).await,
+    );
     let (client, ops) = client_of(vec![first.url(), second.url()], FailureMode::Allow);
     let mut admitted = 0;
     for _ in 0..20 {
         admitted += usize::from(client.check(vec![check("alice", 50)]).await.allowed());
     }
-    let (address, asked) = (first.address, "weir_limiter_requests_total{method=\"Check\",code=\"OK\"}");
-    assert_eq!((first.metric(asked).await, second.metric(asked).await), (10, 10), "they take turns");
+    let (address, asked) = (
+        first.address,
+        "weir_limiter_requests_total{method=\"Check\",code=\"OK\"}",
+    );
+    assert_eq!(
+        (first.metric(asked).await, second.metric(asked).await),
+        (10, 10),
+        "they take turns"
+    );
     first.stop().await;
     for _ in 0..60 {
         let outcome = client.check(vec![check("alice", 50)]).await;
@@ -117,16 +165,29 @@ async fn without_any_limiter_each_mode_holds_and_ends() {
     let (deny, _) = client_of(endpoints(), FailureMode::Deny);
     for number in 1..=20 {
         let outcome = local.check(vec![check("k", 7)]).await;
-        assert_eq!((outcome.allowed(), outcome.mode), (number <= 7, Mode::Local));
+        assert_eq!(
+            (outcome.allowed(), outcome.mode),
+            (number <= 7, Mode::Local)
+        );
         let outcome = allow.check(vec![check("k", 1)]).await;
         assert_eq!((outcome.allowed(), outcome.mode), (true, Mode::Allow));
         let outcome = deny.check(vec![check("k", 1)]).await;
         assert_eq!((outcome.allowed(), outcome.mode), (false, Mode::Deny));
-        assert_eq!(outcome.decisions[0].retry_after, weir_limiter::DENY_RETRY_AFTER);
+        assert_eq!(
+            outcome.decisions[0].retry_after,
+            weir_limiter::DENY_RETRY_AFTER
+        );
     }
     assert!(ops.is_ready(), "degraded is ready enough");
-    assert!(ops.render().contains("weir_limiter_client_circuit_open 1"), "{}", ops.render());
-    assert!(matches!(local.reset("k".into()).await, Err(ClientError::Reset(_))));
+    assert!(
+        ops.render().contains("weir_limiter_client_circuit_open 1"),
+        "{}",
+        ops.render()
+    );
+    assert!(matches!(
+        local.reset("k".into()).await,
+        Err(ClientError::Reset(_))
+    ));
 
     let limiter = Limiter::start_at(address, Config::default()).await;
     for client in [&local, &allow, &deny] {
@@ -158,7 +219,12 @@ async fn a_limiter_that_accepts_and_says_nothing_is_left_out() {
     .await;
     until_mode(&client, Mode::Exact).await;
     for _ in 0..50 {
-        assert_eq!(client.check(vec![check("k", 1_000)]).await.mode, Mode::Exact, "{:?}", failures(&ops));
+        assert_eq!(
+            client.check(vec![check("k", 1_000)]).await.mode,
+            Mode::Exact,
+            "{:?}",
+            failures(&ops)
+        );
     }
     limiter.stop().await;
 }
@@ -174,8 +240,8 @@ async fn rude_peer(frames: Vec<u8>) -> String {
                 // An empty SETTINGS frame lets the client send its request.
                 stream.write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0]).await.ok();
                 let mut seen = Vec::new();
-                // The path of the call stands plain in the request's header block unless it is Huffman-coded; the
-                // body holds the limit's name plain in any case.
+                // The path of the call stands plain in the request's header block unless it is
+                // Huffman-coded; the body holds the limit's name plain in any case.
                 while !seen.windows(11).any(|part| part == b"per-subject") {
                     let mut buffer = [0; 4_096];
                     match stream.read(&mut buffer).await {
@@ -213,12 +279,18 @@ async fn however_a_limiter_breaks_off_another_one_is_asked() {
         ("answers 500", frame(1, 5, 1, &[0x8e])),
         ("answers 404", frame(1, 5, 1, &[0x8d])),
         ("answers 400", frame(1, 5, 1, &[0x8c])),
-        ("speaks no HTTP/2", b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec()),
+        (
+            "speaks no HTTP/2",
+            b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec(),
+        ),
     ];
     let limiter = Limiter::start(Config::default()).await;
     let mut lost = Vec::new();
     for (way, frames) in ways {
-        let (client, ops) = client_of(vec![rude_peer(frames).await, limiter.url()], FailureMode::Deny);
+        let (client, ops) = client_of(
+            vec![rude_peer(frames).await, limiter.url()],
+            FailureMode::Deny,
+        );
         for _ in 0..4 {
             if client.check(vec![check("any", 1_000_000)]).await.mode != Mode::Exact {
                 lost.push((way, failures(&ops)));
@@ -233,7 +305,10 @@ async fn however_a_limiter_breaks_off_another_one_is_asked() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn four_hundred_concurrent_checks_admit_exactly_fifteen_batched_or_not() {
     let redis = Redis::start();
-    let limiters = [Limiter::start(on(&redis)).await, Limiter::start(on(&redis)).await];
+    let limiters = [
+        Limiter::start(on(&redis)).await,
+        Limiter::start(on(&redis)).await,
+    ];
     for batching in [false, true] {
         let config = ClientConfig {
             endpoints: limiters.iter().map(Limiter::url).collect(),
@@ -248,7 +323,9 @@ async fn four_hundred_concurrent_checks_admit_exactly_fifteen_batched_or_not() {
             let client = clients[number % 2].clone();
             checks.spawn(async move {
                 let key = if batching { "bob" } else { "alice" };
-                client.check(vec![check("shared address", 100_000), check(key, 15)]).await
+                client
+                    .check(vec![check("shared address", 100_000), check(key, 15)])
+                    .await
             });
         }
         let mut admitted = 0;
@@ -258,8 +335,17 @@ async fn four_hundred_concurrent_checks_admit_exactly_fifteen_batched_or_not() {
             admitted += usize::from(outcome.allowed());
         }
         assert_eq!(admitted, 15, "batching: {batching}");
-        let charged = 100_000 - clients[0].peek(check("shared address", 100_000)).await.decisions[0].remaining;
-        assert_eq!(charged, if batching { 800 } else { 400 }, "what stands before a refusal stays charged");
+        let charged = 100_000
+            - clients[0]
+                .peek(check("shared address", 100_000))
+                .await
+                .decisions[0]
+                .remaining;
+        assert_eq!(
+            charged,
+            if batching { 800 } else { 400 },
+            "what stands before a refusal stays charged"
+        );
     }
     for limiter in limiters {
         limiter.stop().await;
@@ -273,19 +359,36 @@ async fn keys_of_any_length_and_costs_of_any_size_are_limited_exactly() {
     for key in [String::new(), "x".repeat(1_025), "x".repeat(100_000)] {
         for number in 1..=3 {
             let outcome = client.check(vec![check(&key, 2)]).await;
-            assert_eq!((outcome.allowed(), outcome.mode), (number <= 2, Mode::Exact), "{} bytes", key.len());
+            assert_eq!(
+                (outcome.allowed(), outcome.mode),
+                (number <= 2, Mode::Exact),
+                "{} bytes",
+                key.len()
+            );
         }
     }
-    let dear = weir_limiter::Check { cost: u64::MAX, ..check("dear", 10) };
+    let dear = weir_limiter::Check {
+        cost: u64::MAX,
+        ..check("dear", 10)
+    };
     let outcome = client.check(vec![dear]).await;
     assert_eq!((outcome.allowed(), outcome.mode), (false, Mode::Exact));
 
-    let outcome = client.check(vec![check("vast", u64::MAX), check("beside it", 1)]).await;
-    assert_eq!((outcome.allowed(), outcome.mode), (true, Mode::Exact), "as good as no limit");
+    let outcome = client
+        .check(vec![check("vast", u64::MAX), check("beside it", 1)])
+        .await;
+    assert_eq!(
+        (outcome.allowed(), outcome.mode),
+        (true, Mode::Exact),
+        "as good as no limit"
+    );
 
     let many = vec![check("many", 100); 150];
     let outcome = client.check(many).await;
-    assert_eq!((outcome.mode, outcome.decisions.len(), outcome.allowed()), (Mode::Exact, 101, false));
+    assert_eq!(
+        (outcome.mode, outcome.decisions.len(), outcome.allowed()),
+        (Mode::Exact, 101, false)
+    );
     limiter.stop().await;
 }
 
@@ -296,18 +399,32 @@ async fn a_check_no_limiter_reads_is_decided_by_the_mode_and_hurts_no_other() {
     let mut unreadable = check("k", 1);
     unreadable.limit.renewal_period = Duration::from_secs(90_000);
     for _ in 0..10 {
-        assert_eq!(client.check(vec![unreadable.clone()]).await.mode, Mode::Deny);
+        assert_eq!(
+            client.check(vec![unreadable.clone()]).await.mode,
+            Mode::Deny
+        );
     }
     assert_eq!(client.check(vec![check("k", 1)]).await.mode, Mode::Exact);
     let mut together = JoinSet::new();
     for number in 0..60 {
         let (client, unreadable) = (client.clone(), unreadable.clone());
-        let check = if number % 3 == 0 { unreadable } else { check("shared", 1_000) };
+        let check = if number % 3 == 0 {
+            unreadable
+        } else {
+            check("shared", 1_000)
+        };
         together.spawn(async move { (number % 3 == 0, client.check(vec![check]).await.mode) });
     }
     while let Some(answer) = together.join_next().await {
         let (is_unreadable, mode) = answer.unwrap();
-        assert_eq!(mode, if is_unreadable { Mode::Deny } else { Mode::Exact });
+        assert_eq!(
+            mode,
+            if is_unreadable {
+                Mode::Deny
+            } else {
+                Mode::Exact
+            }
+        );
     }
     assert!(ops.render().contains("weir_limiter_client_circuit_open 0"));
     limiter.stop().await;
@@ -317,11 +434,29 @@ async fn a_check_no_limiter_reads_is_decided_by_the_mode_and_hurts_no_other() {
 async fn addresses_are_checked_when_the_client_is_made() {
     let ops = Ops::new("gateway");
     let message = |endpoints: &[&str]| {
-        let endpoints = endpoints.iter().map(|&endpoint| endpoint.to_owned()).collect();
-        Client::new(ClientConfig { endpoints, ..ClientConfig::default() }, &ops).map(drop).unwrap_err().to_string()
+        let endpoints = endpoints
+            .iter()
+            .map(|&endpoint| endpoint.to_owned())
+            .collect();
+        Client::new(
+            ClientConfig {
+                endpoints,
+                ..ClientConfig::default()
+            },
+            &ops,
+        )
+        .map(drop)
+        .unwrap_err()
+        .to_string()
     };
-    assert_eq!(message(&[]), "no limiter is configured: give at least one http://host:port");
-    assert_eq!(message(&["limiter:8081"]), "\"limiter:8081\" is not a limiter's address: use http://host:port");
+    assert_eq!(
+        message(&[]),
+        "no limiter is configured: give at least one http://host:port"
+    );
+    assert_eq!(
+        message(&["limiter:8081"]),
+        "\"limiter:8081\" is not a limiter's address: use http://host:port"
+    );
     assert_eq!(
         message(&["http://a:1", "https://b:2"]),
         "\"https://b:2\": TLS to limiters is not supported yet: use http://host:port on a private network"

@@ -1,5 +1,5 @@
-//! Connections to limiters that a network forgets while nobody uses them. The limiters are there all the time, so they
-//! decide every call, whatever mode holds for an outage.
+//! Connections to limiters that a network forgets while nobody uses them. The limiters are there
+//! all the time, so they decide every call, whatever mode holds for an outage.
 
 use std::time::Duration;
 
@@ -28,22 +28,39 @@ impl Behind {
         let redis = Redis::start();
         let limiters = join_all((0..count).map(|_| Limiter::start(on(&redis)))).await;
         let proxies = join_all(limiters.iter().map(|limiter| Proxy::start(limiter.address))).await;
-        Self { _redis: redis, _limiters: limiters, proxies }
+        Self {
+            _redis: redis,
+            _limiters: limiters,
+            proxies,
+        }
     }
 
     fn client(&self, on_failure: FailureMode, batching: bool) -> (Client, Ops) {
         let ops = Ops::new("gateway");
-        let endpoints = self.proxies.iter().map(|proxy| format!("http://{}", proxy.address())).collect();
-        let config = ClientConfig { endpoints, on_failure, timeout: TIMEOUT, batching, ..ClientConfig::default() };
+        let endpoints = self
+            .proxies
+            .iter()
+            .map(|proxy| format!("http://{}", proxy.address()))
+            .collect();
+        let config = ClientConfig {
+            endpoints,
+            on_failure,
+            timeout: TIMEOUT,
+            batching,
+            ..ClientConfig::default()
+        };
         (Client::new(config, &ops).unwrap(), ops)
     }
 
     fn forget(&self, how: Forgotten) {
-        self.proxies.iter().for_each(|proxy| proxy.forget_connections(how));
+        self.proxies
+            .iter()
+            .for_each(|proxy| proxy.forget_connections(how));
     }
 }
 
-/// Two calls, then every connection is forgotten, and so on, in each mode: the limiters decide all of it.
+/// Two calls, then every connection is forgotten, and so on, in each mode: the limiters decide all
+/// of it.
 async fn schedule(limiters: usize, how: Forgotten, batching: bool) {
     let behind = Behind::start(limiters).await;
     let modes = [FailureMode::Local, FailureMode::Allow, FailureMode::Deny];
@@ -54,18 +71,28 @@ async fn schedule(limiters: usize, how: Forgotten, batching: bool) {
             behind.forget(how);
         }
         for _ in 0..2 {
-            let calls = clients.iter().zip(modes).map(|((client, _), mode)| async move {
-                let outcome = client.check(vec![check(mode.as_str(), CALLS)]).await;
-                (outcome.mode, outcome.allowed())
-            });
+            let calls = clients
+                .iter()
+                .zip(modes)
+                .map(|((client, _), mode)| async move {
+                    let outcome = client.check(vec![check(mode.as_str(), CALLS)]).await;
+                    (outcome.mode, outcome.allowed())
+                });
             for (told, answer) in answers.iter_mut().zip(join_all(calls).await) {
                 told.push(answer);
             }
         }
     }
     for (mode, told) in modes.iter().zip(answers) {
-        let expected: Vec<_> = (0..2 * ROUNDS).map(|n| (Mode::Exact, n < CALLS as usize)).collect();
-        assert_eq!(told, expected, "{limiters} limiters, {how:?}, mode {}", mode.as_str());
+        let expected: Vec<_> = (0..2 * ROUNDS)
+            .map(|n| (Mode::Exact, n < CALLS as usize))
+            .collect();
+        assert_eq!(
+            told,
+            expected,
+            "{limiters} limiters, {how:?}, mode {}",
+            mode.as_str()
+        );
     }
 }
 
@@ -97,9 +124,17 @@ async fn a_limiter_that_falls_silent_costs_no_call_while_there_is_another() {
             behind.proxies[0].set(Network::Swallow);
         }
         let outcome = client.check(vec![check("k", 1_000)]).await;
-        assert_eq!((outcome.mode, outcome.allowed()), (Mode::Exact, true), "call {number}");
+        assert_eq!(
+            (outcome.mode, outcome.allowed()),
+            (Mode::Exact, true),
+            "call {number}"
+        );
     }
-    assert!(ops.render().contains("} 0"), "it is left out: {}", ops.render());
+    assert!(
+        ops.render().contains("} 0"),
+        "it is left out: {}",
+        ops.render()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -112,7 +147,14 @@ async fn a_reset_goes_out_again_and_a_refund_that_may_have_been_done_does_not() 
         assert!(client.reset("k".into()).await.unwrap(), "{how:?}");
         assert!(client.check(vec![check("k", 5)]).await.allowed());
         behind.forget(how);
-        assert!(client.refund("k".into(), 1, Admitted::Last).await.is_err(), "{how:?}: nobody knows");
-        assert_eq!(client.refund("k".into(), 1, Admitted::Last).await.unwrap(), 1, "{how:?}");
+        assert!(
+            client.refund("k".into(), 1, Admitted::Last).await.is_err(),
+            "{how:?}: nobody knows"
+        );
+        assert_eq!(
+            client.refund("k".into(), 1, Admitted::Last).await.unwrap(),
+            1,
+            "{how:?}"
+        );
     }
 }

@@ -1,11 +1,13 @@
-//! Connections to the store that end while nobody uses them: Redis closes them after its `timeout`, an operator kills
-//! them, a network forgets them. Redis is there all the time, so every call is decided by it, exactly, whatever mode
-//! holds for an outage.
+//! Connections to the store that end while nobody uses them: Redis closes them after its `timeout`,
+//! an operator kills them, a network forgets them. Redis is there all the time, so every call is
+//! decided by it, exactly, whatever mode holds for an outage.
 
 use futures_util::future::join_all;
 use weir_limiter::{Config, FailureMode, StoreConfig};
 use weir_proto::limiter::v1;
-use weir_testkit::{Certificates, Forgotten, Proxy, Redis, RedisCluster, RedisSentinel, eventually};
+use weir_testkit::{
+    Certificates, Forgotten, Proxy, Redis, RedisCluster, RedisSentinel, eventually,
+};
 
 use crate::support::{Limiter, PATIENCE, one};
 
@@ -13,7 +15,8 @@ use crate::support::{Limiter, PATIENCE, one};
 const CALLS: u64 = 9;
 const ROUNDS: usize = 5;
 
-/// Long enough for a loaded machine; half of it is how long a connection that says nothing is believed.
+/// Long enough for a loaded machine; half of it is how long a connection that says nothing is
+/// believed.
 const TIMEOUT: std::time::Duration = std::time::Duration::from_secs(3);
 
 const HOUR_MS: u64 = 3_600_000;
@@ -28,8 +31,8 @@ fn config(url: String, mode: FailureMode, certificates: Option<&Certificates>) -
     }
 }
 
-/// Two calls, then `end` ends every connection, and so on, with a limiter in each mode: every call is decided by the
-/// store, and the limit is what it is.
+/// Two calls, then `end` ends every connection, and so on, with a limiter in each mode: every call
+/// is decided by the store, and the limit is what it is.
 async fn schedule(url: String, certificates: Option<&Certificates>, end: impl AsyncFn()) {
     let modes = [FailureMode::Local, FailureMode::Allow, FailureMode::Deny];
     let limiters = modes.map(|mode| Limiter::start(config(url.clone(), mode, certificates)));
@@ -40,37 +43,69 @@ async fn schedule(url: String, certificates: Option<&Certificates>, end: impl As
             end().await;
         }
         for _ in 0..2 {
-            let calls = limiters.iter().zip(modes).map(|(limiter, mode)| ask(limiter, mode.as_str()));
+            let calls = limiters
+                .iter()
+                .zip(modes)
+                .map(|(limiter, mode)| ask(limiter, mode.as_str()));
             for (told, answer) in answers.iter_mut().zip(join_all(calls).await) {
                 told.push(answer);
             }
         }
     }
     for (mode, told) in modes.iter().zip(answers) {
-        let exact = told.iter().filter(|(decided_by, _)| *decided_by == v1::Mode::Exact).count();
+        let exact = told
+            .iter()
+            .filter(|(decided_by, _)| *decided_by == v1::Mode::Exact)
+            .count();
         let admitted: Vec<bool> = told.iter().map(|(_, allowed)| *allowed).collect();
         let mut expected = vec![true; CALLS as usize];
         expected.resize(2 * ROUNDS, false);
-        assert_eq!((exact, &admitted), (2 * ROUNDS, &expected), "{}: {told:?}", mode.as_str());
+        assert_eq!(
+            (exact, &admitted),
+            (2 * ROUNDS, &expected),
+            "{}: {told:?}",
+            mode.as_str()
+        );
     }
 }
 
 async fn ask(limiter: &Limiter, key: &str) -> (v1::Mode, bool) {
-    let answer = limiter.client().await.check(one(key, CALLS, HOUR_MS)).await.unwrap().into_inner();
+    let answer = limiter
+        .client()
+        .await
+        .check(one(key, CALLS, HOUR_MS))
+        .await
+        .unwrap()
+        .into_inner();
     (answer.mode(), answer.allowed)
 }
 
-/// Ids of a server's clients, without Sentinels and replicas, which have connections of their own kind.
+/// Ids of a server's clients, without Sentinels and replicas, which have connections of their own
+/// kind.
 fn clients(redis: &Redis) -> Vec<u64> {
     let mut connection = redis.connection();
-    let own: u64 = redis::cmd("CLIENT").arg("ID").query(&mut connection).unwrap();
-    let list: String = redis::cmd("CLIENT").arg("LIST").query(&mut connection).unwrap();
+    let own: u64 = redis::cmd("CLIENT")
+        .arg("ID")
+        .query(&mut connection)
+        .unwrap();
+    let list: String = redis::cmd("CLIENT")
+        .arg("LIST")
+        .query(&mut connection)
+        .unwrap();
     let field = |line: &str, name: &str| {
-        let found = line.split(' ').find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
-        found.unwrap_or_else(|| panic!("no {name} in {line}")).to_owned()
+        let found = line
+            .split(' ')
+            .find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
+        found
+            .unwrap_or_else(|| panic!("no {name} in {line}"))
+            .to_owned()
     };
-    let ordinary = |line: &&str| field(line, "flags") == "N" && !field(line, "name").starts_with("sentinel-");
-    let ids = list.lines().filter(ordinary).map(|line| field(line, "id").parse().unwrap());
+    let ordinary =
+        |line: &&str| field(line, "flags") == "N" && !field(line, "name").starts_with("sentinel-");
+    let ids = list
+        .lines()
+        .filter(ordinary)
+        .map(|line| field(line, "id").parse().unwrap());
     ids.filter(|id| *id != own).collect()
 }
 
@@ -80,9 +115,15 @@ async fn until_closed(servers: &[&Redis]) {
         let () = redis.run("CONFIG SET timeout 1");
     }
     let before: Vec<Vec<u64>> = servers.iter().map(|redis| clients(redis)).collect();
-    assert!(before.iter().any(|ids| !ids.is_empty()), "somebody is connected");
+    assert!(
+        before.iter().any(|ids| !ids.is_empty()),
+        "somebody is connected"
+    );
     for (redis, before) in servers.iter().zip(before) {
-        eventually(PATIENCE, || async { !clients(redis).iter().any(|id| before.contains(id)) }).await;
+        eventually(PATIENCE, || async {
+            !clients(redis).iter().any(|id| before.contains(id))
+        })
+        .await;
     }
 }
 
@@ -104,7 +145,10 @@ async fn what_redis_closes_because_it_is_idle_costs_no_call() {
 async fn what_redis_closes_with_tls_costs_no_call() {
     let certificates = Certificates::new();
     let redis = Redis::start_with_tls(&certificates, &[]);
-    schedule(redis.url(), Some(&certificates), async || until_closed(&[&redis]).await).await;
+    schedule(redis.url(), Some(&certificates), async || {
+        until_closed(&[&redis]).await;
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -117,7 +161,10 @@ async fn what_the_nodes_of_a_cluster_close_costs_no_call() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_the_master_of_sentinels_closes_costs_no_call() {
     let group = RedisSentinel::start(std::time::Duration::from_secs(30));
-    schedule(group.url(), None, async || until_closed(&[&group.servers()[0]]).await).await;
+    schedule(group.url(), None, async || {
+        until_closed(&[&group.servers()[0]]).await;
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -145,7 +192,10 @@ async fn forgotten(how: Forgotten) {
     let redis = Redis::start_with_tls(&certificates, &[]);
     let proxy = Proxy::start(redis.address()).await;
     let url = format!("rediss://{}", proxy.address());
-    schedule(url, Some(&certificates), async || proxy.forget_connections(how)).await;
+    schedule(url, Some(&certificates), async || {
+        proxy.forget_connections(how);
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -158,8 +208,8 @@ async fn connections_that_a_network_resets_cost_no_call() {
     forgotten(Forgotten::Resets).await;
 }
 
-/// A server that does not know `HELLO`, or something in front of it, speaks RESP2 only: nothing tells there that a
-/// connection has ended, and still no call is lost.
+/// A server that does not know `HELLO`, or something in front of it, speaks RESP2 only: nothing
+/// tells there that a connection has ended, and still no call is lost.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_resp3_a_call_that_finds_its_connection_closed_is_asked_again() {
     let redis = Redis::start_with(&["--rename-command", "HELLO", ""]);
@@ -179,5 +229,9 @@ async fn a_connection_that_ended_is_replaced_before_anybody_asks() {
         now.len() == connections && !now.iter().any(|id| before.contains(id))
     })
     .await;
-    assert_eq!(redis.calls_of("evalsha") + redis.calls_of("eval"), 2, "the probe of the start, and nobody since");
+    assert_eq!(
+        redis.calls_of("evalsha") + redis.calls_of("eval"),
+        2,
+        "the probe of the start, and nobody since"
+    );
 }

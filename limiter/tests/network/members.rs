@@ -39,8 +39,11 @@ impl Resolve for Names {
         assert_eq!((&*host, port), ("limiter", 8081));
         self.lookups.fetch_add(1, Ordering::SeqCst);
         let broken = *self.broken.lock().unwrap();
-        let answer =
-            if broken { Err(io::Error::other("no name service")) } else { Ok(self.addresses.lock().unwrap().clone()) };
+        let answer = if broken {
+            Err(io::Error::other("no name service"))
+        } else {
+            Ok(self.addresses.lock().unwrap().clone())
+        };
         Box::pin(async move { answer })
     }
 }
@@ -60,7 +63,9 @@ fn client_of(names: &Arc<Names>, timeout: Duration) -> (Client, Ops) {
 
 fn up(ops: &Ops, address: SocketAddr) -> Option<bool> {
     let line = format!("weir_limiter_client_endpoint_up{{endpoint=\"http://{address}\"}} ");
-    ops.render().lines().find_map(|text| text.strip_prefix(&line).map(|value| value == "1"))
+    ops.render()
+        .lines()
+        .find_map(|text| text.strip_prefix(&line).map(|value| value == "1"))
 }
 
 #[derive(Debug, Default)]
@@ -82,7 +87,9 @@ const KEYS: usize = 200;
 impl Callers {
     fn start(client: &Client) -> Self {
         let stop = CancellationToken::new();
-        let tasks = (0..4).map(|first| tokio::spawn(call(client.clone(), first, stop.clone()))).collect();
+        let tasks = (0..4)
+            .map(|first| tokio::spawn(call(client.clone(), first, stop.clone())))
+            .collect();
         Self { stop, tasks }
     }
 
@@ -96,7 +103,10 @@ impl Callers {
             all.admitted += figures.admitted;
             all.refused += figures.refused;
             all.failed += figures.failed;
-            by_key.iter_mut().zip(admitted).for_each(|(sum, more)| *sum += more);
+            by_key
+                .iter_mut()
+                .zip(admitted)
+                .for_each(|(sum, more)| *sum += more);
         }
         (all, by_key.into_iter().max().unwrap_or(0))
     }
@@ -107,8 +117,14 @@ async fn call(client: Client, first: usize, stop: CancellationToken) -> (Figures
     let mut key = first;
     while !stop.is_cancelled() {
         key = (key + 1) % KEYS;
-        // The first check is never refused, so a limiter is asked also when the second is known to be.
-        let outcome = client.check(vec![check("all", 1_000_000), check(&format!("key {key}"), 15)]).await;
+        // The first check is never refused, so a limiter is asked also when the second is known to
+        // be.
+        let outcome = client
+            .check(vec![
+                check("all", 1_000_000),
+                check(&format!("key {key}"), 15),
+            ])
+            .await;
         figures.sent += 1;
         match (outcome.mode, outcome.allowed()) {
             (Mode::Exact, true) => {
@@ -134,10 +150,16 @@ async fn replicas_come_and_go_under_load_and_no_call_notices() {
     let callers = Callers::start(&client);
     eventually(PATIENCE, || async { first.metric(ASKED).await > 20 }).await;
 
-    let (second, third) = (Limiter::start(on(&redis)).await, Limiter::start(on(&redis)).await);
+    let (second, third) = (
+        Limiter::start(on(&redis)).await,
+        Limiter::start(on(&redis)).await,
+    );
     names.set(&[first.address, second.address, third.address]);
     let came = Instant::now();
-    eventually(PATIENCE, || async { second.metric(ASKED).await > 20 && third.metric(ASKED).await > 20 }).await;
+    eventually(PATIENCE, || async {
+        second.metric(ASKED).await > 20 && third.metric(ASKED).await > 20
+    })
+    .await;
     let found = came.elapsed();
 
     // One ends while it is still named, one is not named any more.
@@ -149,10 +171,15 @@ async fn replicas_come_and_go_under_load_and_no_call_notices() {
     eventually(PATIENCE, || async { up(&ops, left).is_none() }).await;
     second.stop().await;
     let asked = third.metric(ASKED).await;
-    eventually(PATIENCE, || async { third.metric(ASKED).await > asked + 50 }).await;
+    eventually(PATIENCE, || async {
+        third.metric(ASKED).await > asked + 50
+    })
+    .await;
 
     let (figures, most) = callers.stop().await;
-    println!("replicas come and go: {figures:?}, most of one key {most}, new ones asked after {found:?}");
+    println!(
+        "replicas come and go: {figures:?}, most of one key {most}, new ones asked after {found:?}"
+    );
     assert_eq!(figures.failed, 0, "{figures:?}");
     assert!(most <= 15, "{most}");
     assert!(ops.render().contains("weir_limiter_client_circuit_open 0"));
@@ -162,7 +189,10 @@ async fn replicas_come_and_go_under_load_and_no_call_notices() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_replica_that_dies_under_load_is_left_out_within_a_second_and_taken_back() {
     let redis = Redis::start();
-    let limiters = [Limiter::start(on(&redis)).await, Limiter::start(on(&redis)).await];
+    let limiters = [
+        Limiter::start(on(&redis)).await,
+        Limiter::start(on(&redis)).await,
+    ];
     let cable = Proxy::start(limiters[0].address).await;
     let names = Arc::new(Names::default());
     names.set(&[cable.address(), limiters[1].address]);
@@ -180,16 +210,25 @@ async fn a_replica_that_dies_under_load_is_left_out_within_a_second_and_taken_ba
     }
     let left_out = cut.elapsed();
     let asked = limiters[1].metric(ASKED).await;
-    eventually(PATIENCE, || async { limiters[1].metric(ASKED).await > asked + 200 }).await;
+    eventually(PATIENCE, || async {
+        limiters[1].metric(ASKED).await > asked + 200
+    })
+    .await;
     let (figures, most) = callers.stop().await;
     println!("cut off: left out after {left_out:?}: {figures:?}, most of one key {most}");
     assert!(left_out < Duration::from_secs(1) + SLACK, "{left_out:?}");
     assert!(most <= 15, "{most}");
     assert!(figures.admitted > 20, "{figures:?}");
-    eventually(PATIENCE, || async { names.lookups.load(Ordering::SeqCst) > looked }).await;
+    eventually(PATIENCE, || async {
+        names.lookups.load(Ordering::SeqCst) > looked
+    })
+    .await;
 
     cable.set(Network::Forward);
-    eventually(PATIENCE, || async { up(&ops, cable.address()) == Some(true) }).await;
+    eventually(PATIENCE, || async {
+        up(&ops, cable.address()) == Some(true)
+    })
+    .await;
     let asked = limiters[0].metric(ASKED).await;
     eventually(PATIENCE, || async {
         client.check(vec![check("any", 1_000_000)]).await;
@@ -208,18 +247,32 @@ async fn a_name_service_that_fails_takes_no_limiter_away() {
     let names = Arc::new(Names::default());
     *names.broken.lock().unwrap() = true;
     let (client, _ops) = client_of(&names, Duration::from_secs(2));
-    assert_eq!(client.check(vec![check("k", 9)]).await.mode, Mode::Deny, "nobody is known yet");
+    assert_eq!(
+        client.check(vec![check("k", 9)]).await.mode,
+        Mode::Deny,
+        "nobody is known yet"
+    );
     assert!(client.reset("k".into()).await.is_err());
 
     names.set(&[limiter.address]);
     *names.broken.lock().unwrap() = false;
-    eventually(PATIENCE, || async { client.check(vec![check("k", 1_000_000)]).await.mode == Mode::Exact }).await;
+    eventually(PATIENCE, || async {
+        client.check(vec![check("k", 1_000_000)]).await.mode == Mode::Exact
+    })
+    .await;
     for broken in [true, false] {
         *names.broken.lock().unwrap() = broken;
         names.set(&[]);
         let looked = names.lookups.load(Ordering::SeqCst);
-        eventually(PATIENCE, || async { names.lookups.load(Ordering::SeqCst) > looked }).await;
-        assert_eq!(client.check(vec![check("k", 1_000_000)]).await.mode, Mode::Exact, "the known one stays");
+        eventually(PATIENCE, || async {
+            names.lookups.load(Ordering::SeqCst) > looked
+        })
+        .await;
+        assert_eq!(
+            client.check(vec![check("k", 1_000_000)]).await.mode,
+            Mode::Exact,
+            "the known one stays"
+        );
     }
     limiter.stop().await;
 }

@@ -13,35 +13,73 @@ const HOUR: u64 = 3_600_000;
 
 fn client_of(endpoints: Vec<String>) -> Client {
     let timeout = Duration::from_secs(10);
-    let config = ClientConfig { endpoints, on_failure: FailureMode::Deny, timeout, ..ClientConfig::default() };
+    let config = ClientConfig {
+        endpoints,
+        on_failure: FailureMode::Deny,
+        timeout,
+        ..ClientConfig::default()
+    };
     Client::new(config, &Ops::new("gateway")).unwrap()
 }
 
 #[tokio::test]
 async fn a_refund_makes_room_at_once_through_every_limiter_and_this_client() {
     let redis = Redis::start();
-    let limiters = [Limiter::start(on(&redis)).await, Limiter::start(on(&redis)).await];
+    let limiters = [
+        Limiter::start(on(&redis)).await,
+        Limiter::start(on(&redis)).await,
+    ];
     let client = client_of(limiters.iter().map(Limiter::url).collect());
     for allowed in [true, true, false] {
         assert_eq!(client.check(vec![check("k", 2)]).await.allowed(), allowed);
     }
     // Both limiters remember the refusal now, and so does the client.
     for limiter in &limiters {
-        let answer = limiter.client().await.check(one("k", 2, HOUR)).await.unwrap().into_inner();
+        let answer = limiter
+            .client()
+            .await
+            .check(one("k", 2, HOUR))
+            .await
+            .unwrap()
+            .into_inner();
         assert!(!answer.allowed);
     }
-    assert_eq!(client.refund("k".into(), 1, Admitted::Last).await.unwrap(), 1);
+    assert_eq!(
+        client.refund("k".into(), 1, Admitted::Last).await.unwrap(),
+        1
+    );
     for limiter in &limiters {
-        let asked = v1::PeekRequest { check: Some(one("k", 2, HOUR).checks.remove(0)) };
-        let peek = limiter.client().await.peek(asked).await.unwrap().into_inner();
-        assert!(peek.decision.unwrap().allowed, "this limiter holds to the refusal");
+        let asked = v1::PeekRequest {
+            check: Some(one("k", 2, HOUR).checks.remove(0)),
+        };
+        let peek = limiter
+            .client()
+            .await
+            .peek(asked)
+            .await
+            .unwrap()
+            .into_inner();
+        assert!(
+            peek.decision.unwrap().allowed,
+            "this limiter holds to the refusal"
+        );
     }
     for allowed in [true, false] {
         assert_eq!(client.check(vec![check("k", 2)]).await.allowed(), allowed);
     }
-    assert_eq!(client.refund("k".into(), 9, Admitted::Last).await.unwrap(), 2, "no more than counted");
-    assert_eq!(client.refund("k".into(), 1, Admitted::Last).await.unwrap(), 0);
-    assert_eq!(client.refund("".into(), 0, Admitted::Last).await.unwrap(), 0);
+    assert_eq!(
+        client.refund("k".into(), 9, Admitted::Last).await.unwrap(),
+        2,
+        "no more than counted"
+    );
+    assert_eq!(
+        client.refund("k".into(), 1, Admitted::Last).await.unwrap(),
+        0
+    );
+    assert_eq!(
+        client.refund("".into(), 0, Admitted::Last).await.unwrap(),
+        0
+    );
     for limiter in limiters {
         limiter.stop().await;
     }
@@ -51,7 +89,10 @@ async fn a_refund_makes_room_at_once_through_every_limiter_and_this_client() {
 async fn another_client_holds_to_the_wait_it_was_told_and_not_longer() {
     let redis = Redis::start();
     let limiter = Limiter::start(on(&redis)).await;
-    let (here, elsewhere) = (client_of(vec![limiter.url()]), client_of(vec![limiter.url()]));
+    let (here, elsewhere) = (
+        client_of(vec![limiter.url()]),
+        client_of(vec![limiter.url()]),
+    );
     let mut limited = check("k", 1);
     limited.limit.renewal_period = Duration::from_secs(2);
     assert!(here.check(vec![limited.clone()]).await.allowed());
@@ -73,10 +114,18 @@ async fn a_refund_for_an_older_call_leaves_the_newer_ones_where_they_are() {
     let redis = Redis::start();
     let limiter = Limiter::start(on(&redis)).await;
     let mut client = limiter.client().await;
-    let refund = |admitted_within_ms| v1::RefundRequest { key: "k".into(), cost: Some(1), admitted_within_ms };
+    let refund = |admitted_within_ms| v1::RefundRequest {
+        key: "k".into(),
+        cost: Some(1),
+        admitted_within_ms,
+    };
     assert!(client.check(one("k", 5, HOUR)).await.is_ok());
     let refunded = client.refund(refund(Some(HOUR))).await;
-    assert_eq!(refunded.unwrap().into_inner().refunded, 0, "it may have left the window");
+    assert_eq!(
+        refunded.unwrap().into_inner().refunded,
+        0,
+        "it may have left the window"
+    );
     let refunded = client.refund(refund(Some(HOUR - 1))).await;
     assert_eq!(refunded.unwrap().into_inner().refunded, 1);
     limiter.stop().await;
@@ -85,7 +134,10 @@ async fn a_refund_for_an_older_call_leaves_the_newer_ones_where_they_are() {
 #[tokio::test]
 async fn a_refund_that_nobody_confirms_is_an_error() {
     let client = client_of(vec![format!("http://127.0.0.1:{}", free_port())]);
-    let error = client.refund("k".into(), 1, Admitted::Within(Duration::from_secs(1))).await.unwrap_err();
+    let error = client
+        .refund("k".into(), 1, Admitted::Within(Duration::from_secs(1)))
+        .await
+        .unwrap_err();
     assert!(matches!(error, ClientError::Refund(_)), "{error:?}");
     assert!(error.to_string().contains("do not repeat it"));
 }

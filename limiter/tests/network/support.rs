@@ -37,10 +37,21 @@ impl Limiter {
         let ops = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (address, ops_address) = (service.local_addr().unwrap(), ops.local_addr().unwrap());
         let stop = CancellationToken::new();
-        let listeners = Listeners { service, ops: Some(ops) };
+        let listeners = Listeners {
+            service,
+            ops: Some(ops),
+        };
         let task = tokio::spawn(weir_limiter::run(config, listeners, stop.clone()));
-        let limiter = Self { address, ops: ops_address, stop, task };
-        weir_testkit::eventually(PATIENCE, || async { limiter.get("/readyz").await.starts_with("HTTP/1.1 200") }).await;
+        let limiter = Self {
+            address,
+            ops: ops_address,
+            stop,
+            task,
+        };
+        weir_testkit::eventually(PATIENCE, || async {
+            limiter.get("/readyz").await.starts_with("HTTP/1.1 200")
+        })
+        .await;
         limiter
     }
 
@@ -49,7 +60,11 @@ impl Limiter {
     }
 
     pub async fn channel(&self) -> Channel {
-        Endpoint::from_shared(self.url()).unwrap().connect().await.unwrap()
+        Endpoint::from_shared(self.url())
+            .unwrap()
+            .connect()
+            .await
+            .unwrap()
     }
 
     pub async fn client(&self) -> LimiterClient<Channel> {
@@ -70,7 +85,8 @@ impl Limiter {
     pub async fn get(&self, path: &str) -> String {
         let mut text = String::new();
         if let Ok(mut stream) = TcpStream::connect(self.ops).await {
-            let request = format!("GET {path} HTTP/1.1\r\nHost: limiter\r\nConnection: close\r\n\r\n");
+            let request =
+                format!("GET {path} HTTP/1.1\r\nHost: limiter\r\nConnection: close\r\n\r\n");
             stream.write_all(request.as_bytes()).await.unwrap();
             let _ = stream.read_to_string(&mut text).await;
         }
@@ -80,19 +96,28 @@ impl Limiter {
     /// The value of a metric; 0 if it is not there.
     pub async fn metric(&self, name: &str) -> u64 {
         let text = self.get("/metrics").await;
-        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
         line.map_or(0, |value| value.trim().parse().unwrap())
     }
 }
 
 /// A configuration on a Redis, with a time-out that a loaded machine keeps.
 pub fn on(redis: &Redis) -> Config {
-    Config { store: StoreConfig::Redis(redis.url().into()), store_timeout: PATIENCE, ..Config::default() }
+    Config {
+        store: StoreConfig::Redis(redis.url().into()),
+        store_timeout: PATIENCE,
+        ..Config::default()
+    }
 }
 
 /// Evaluations of a script so far.
 pub fn evaluations(redis: &Redis) -> u64 {
-    ["evalsha", "eval", "fcall"].iter().map(|command| redis.calls_of(command)).sum()
+    ["evalsha", "eval", "fcall"]
+        .iter()
+        .map(|command| redis.calls_of(command))
+        .sum()
 }
 
 /// A check of cost 1 as it goes over the wire.
@@ -108,7 +133,9 @@ pub fn wire(key: &str, calls: u64, renewal_period_ms: u64) -> v1::Check {
 
 /// A list of one check.
 pub fn one(key: &str, calls: u64, renewal_period_ms: u64) -> v1::CheckRequest {
-    v1::CheckRequest { checks: vec![wire(key, calls, renewal_period_ms)] }
+    v1::CheckRequest {
+        checks: vec![wire(key, calls, renewal_period_ms)],
+    }
 }
 
 /// A check of cost 1 for the client, per hour.
@@ -116,7 +143,10 @@ pub fn check(key: &str, calls: u64) -> Check {
     Check {
         limit_name: "per-subject".into(),
         key: Bytes::copy_from_slice(key.as_bytes()),
-        limit: Limit { calls: NonZeroU64::new(calls).unwrap(), renewal_period: Duration::from_secs(3_600) },
+        limit: Limit {
+            calls: NonZeroU64::new(calls).unwrap(),
+            renewal_period: Duration::from_secs(3_600),
+        },
         cost: 1,
     }
 }

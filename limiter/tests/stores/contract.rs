@@ -39,15 +39,25 @@ async fn the_sixteenth_call_waits_for_the_first<S: Store>(f: Fixture<S>) {
     let limit = limit(15, MINUTE);
     for call in 0..15 {
         let decision = f.one(check("alice", limit, 1)).await;
-        assert_eq!((decision.allowed, decision.limit, decision.remaining), (true, 15, 14 - call));
-        assert_eq!((decision.retry_after, decision.reset_after), (Duration::ZERO, MINUTE));
+        assert_eq!(
+            (decision.allowed, decision.limit, decision.remaining),
+            (true, 15, 14 - call)
+        );
+        assert_eq!(
+            (decision.retry_after, decision.reset_after),
+            (Duration::ZERO, MINUTE)
+        );
         f.clock.advance(Duration::from_secs(1));
     }
     let refused = f.one(check("alice", limit, 1)).await;
     assert_eq!((refused.allowed, refused.remaining), (false, 0));
-    assert_eq!((refused.retry_after, refused.reset_after), (Duration::from_secs(45), Duration::from_secs(59)));
+    assert_eq!(
+        (refused.retry_after, refused.reset_after),
+        (Duration::from_secs(45), Duration::from_secs(59))
+    );
 
-    f.clock.advance(refused.retry_after - Duration::from_micros(1));
+    f.clock
+        .advance(refused.retry_after - Duration::from_micros(1));
     assert!(!f.one(check("alice", limit, 1)).await.allowed);
     f.clock.advance(Duration::from_micros(1));
     assert!(f.one(check("alice", limit, 1)).await.allowed);
@@ -56,10 +66,19 @@ async fn the_sixteenth_call_waits_for_the_first<S: Store>(f: Fixture<S>) {
 
 async fn a_list_stops_at_its_first_refusal<S: Store>(f: Fixture<S>) {
     let (wide, narrow) = (limit(10, MINUTE), limit(1, MINUTE));
-    let list = || vec![check("a", wide, 1), check("b", narrow, 1), check("c", wide, 1)];
+    let list = || {
+        vec![
+            check("a", wide, 1),
+            check("b", narrow, 1),
+            check("c", wide, 1),
+        ]
+    };
     assert_eq!(f.list(list()).await.len(), 3);
     let decisions = f.list(list()).await;
-    assert_eq!(decisions.iter().map(|d| d.allowed).collect::<Vec<_>>(), [true, false]);
+    assert_eq!(
+        decisions.iter().map(|d| d.allowed).collect::<Vec<_>>(),
+        [true, false]
+    );
     // What stood before the refusal stays charged, what stood after it was not.
     assert_eq!(f.one(check("a", wide, 0)).await.remaining, 8);
     assert_eq!(f.one(check("c", wide, 0)).await.remaining, 9);
@@ -67,15 +86,40 @@ async fn a_list_stops_at_its_first_refusal<S: Store>(f: Fixture<S>) {
 
 async fn lists_are_independent_and_answered_in_order<S: Store>(f: Fixture<S>) {
     let narrow = limit(1, MINUTE);
-    let list = |key: &str| vec![check(key, narrow, 1), check(&format!("{key} too"), narrow, 1)];
-    let lists = vec![list("a"), list("a"), vec![], list("b"), vec![check("a", narrow, 1), check("c", narrow, 1)]];
+    let list = |key: &str| {
+        vec![
+            check(key, narrow, 1),
+            check(&format!("{key} too"), narrow, 1),
+        ]
+    };
+    let lists = vec![
+        list("a"),
+        list("a"),
+        vec![],
+        list("b"),
+        vec![check("a", narrow, 1), check("c", narrow, 1)],
+    ];
     let outcomes = f.store.check(lists).await.unwrap();
-    let allowed: Vec<_> = outcomes.iter().map(weir_limiter::Outcome::allowed).collect();
+    let allowed: Vec<_> = outcomes
+        .iter()
+        .map(weir_limiter::Outcome::allowed)
+        .collect();
     assert_eq!(allowed, [true, false, true, true, false]);
-    assert_eq!(outcomes.iter().map(|o| o.decisions.len()).collect::<Vec<_>>(), [2, 1, 0, 2, 1]);
+    assert_eq!(
+        outcomes
+            .iter()
+            .map(|o| o.decisions.len())
+            .collect::<Vec<_>>(),
+        [2, 1, 0, 2, 1]
+    );
 
     // More than one round trip carries at once.
-    let many = (0..500).map(|n| vec![check(&format!("many {n}"), narrow, 1), check("shared", limit(700, MINUTE), 2)]);
+    let many = (0..500).map(|n| {
+        vec![
+            check(&format!("many {n}"), narrow, 1),
+            check("shared", limit(700, MINUTE), 2),
+        ]
+    });
     let outcomes = f.store.check(many.collect()).await.unwrap();
     let admitted = outcomes.iter().filter(|outcome| outcome.allowed()).count();
     assert_eq!((outcomes.len(), admitted), (500, 350));
@@ -83,8 +127,17 @@ async fn lists_are_independent_and_answered_in_order<S: Store>(f: Fixture<S>) {
 
 async fn a_key_twice_in_a_list_is_charged_twice<S: Store>(f: Fixture<S>) {
     let limit = limit(3, MINUTE);
-    let decisions = f.list(vec![check("a", limit, 1), check("a", limit, 1), check("a", limit, 2)]).await;
-    assert_eq!(decisions.iter().map(|d| d.remaining).collect::<Vec<_>>(), [2, 1, 1]);
+    let decisions = f
+        .list(vec![
+            check("a", limit, 1),
+            check("a", limit, 1),
+            check("a", limit, 2),
+        ])
+        .await;
+    assert_eq!(
+        decisions.iter().map(|d| d.remaining).collect::<Vec<_>>(),
+        [2, 1, 1]
+    );
     assert!(!decisions[2].allowed);
 }
 
@@ -97,7 +150,10 @@ async fn a_peek_charges_nothing_and_tells_the_truth<S: Store>(f: Fixture<S>) {
     let limit = limit(2, MINUTE);
     for _ in 0..5 {
         let peek = f.one(check("a", limit, 0)).await;
-        assert_eq!((peek.allowed, peek.remaining, peek.reset_after), (true, 2, Duration::ZERO));
+        assert_eq!(
+            (peek.allowed, peek.remaining, peek.reset_after),
+            (true, 2, Duration::ZERO)
+        );
     }
     f.one(check("a", limit, 2)).await;
     f.clock.advance(Duration::from_secs(20));
@@ -109,17 +165,28 @@ async fn a_peek_charges_nothing_and_tells_the_truth<S: Store>(f: Fixture<S>) {
 async fn a_peek_that_is_refused_stops_the_list<S: Store>(f: Fixture<S>) {
     let limit = limit(1, MINUTE);
     f.one(check("a", limit, 1)).await;
-    assert_eq!(f.list(vec![check("a", limit, 0), check("b", limit, 1)]).await.len(), 1);
+    assert_eq!(
+        f.list(vec![check("a", limit, 0), check("b", limit, 1)])
+            .await
+            .len(),
+        1
+    );
     assert!(f.one(check("b", limit, 0)).await.allowed);
 }
 
 async fn a_cost_above_the_limit_never_fits<S: Store>(f: Fixture<S>) {
     let limit = limit(5, MINUTE);
     let never = f.one(check("a", limit, 6)).await;
-    assert_eq!((never.allowed, never.remaining, never.retry_after), (false, 5, Duration::ZERO));
+    assert_eq!(
+        (never.allowed, never.remaining, never.retry_after),
+        (false, 5, Duration::ZERO)
+    );
     f.one(check("a", limit, 1)).await;
     let never = f.one(check("a", limit, 6)).await;
-    assert_eq!((never.allowed, never.remaining, never.retry_after), (false, 4, never.reset_after));
+    assert_eq!(
+        (never.allowed, never.remaining, never.retry_after),
+        (false, 4, never.reset_after)
+    );
     assert_eq!(never.reset_after, MINUTE);
 }
 
@@ -131,7 +198,11 @@ async fn enormous_numbers_are_harmless<S: Store>(f: Fixture<S>) {
     assert!(!f.one(check("a", vast, 1 << 39)).await.allowed);
     // A period of nothing is a period of one microsecond.
     assert!(f.one(check("b", limit(1, Duration::ZERO), 1)).await.allowed);
-    assert!(!f.one(check("b", limit(1, Duration::from_nanos(1)), 1)).await.allowed);
+    assert!(
+        !f.one(check("b", limit(1, Duration::from_nanos(1)), 1))
+            .await
+            .allowed
+    );
     f.clock.advance(Duration::from_micros(1));
     assert!(f.one(check("b", limit(1, Duration::ZERO), 1)).await.allowed);
 }
@@ -151,9 +222,28 @@ async fn equal_keys_share_a_counter_whatever_their_limits<S: Store>(f: Fixture<S
 async fn keys_are_apart_whatever_is_in_them<S: Store>(f: Fixture<S>) {
     let limit = limit(1, MINUTE);
     let long = "x".repeat(1024);
-    for key in ["", "a", "a ", "A", "{a}", "\0", "weir:a", "ü", &long, &long[1..], &long[..65], &long[..64]] {
-        assert!(f.one(check(key, limit, 1)).await.allowed, "{key:?} shares a counter");
-        assert!(!f.one(check(key, limit, 1)).await.allowed, "{key:?} does not count");
+    for key in [
+        "",
+        "a",
+        "a ",
+        "A",
+        "{a}",
+        "\0",
+        "weir:a",
+        "ü",
+        &long,
+        &long[1..],
+        &long[..65],
+        &long[..64],
+    ] {
+        assert!(
+            f.one(check(key, limit, 1)).await.allowed,
+            "{key:?} shares a counter"
+        );
+        assert!(
+            !f.one(check(key, limit, 1)).await.allowed,
+            "{key:?} does not count"
+        );
     }
 }
 
@@ -185,13 +275,22 @@ async fn a_clock_set_back_stands_still<S: Store>(f: Fixture<S>) {
     f.clock.set_micros(START - 10_000_000);
     assert!(f.one(check("a", limit, 1)).await.allowed);
     let refused = f.one(check("a", limit, 1)).await;
-    assert_eq!((refused.allowed, refused.retry_after), (false, Duration::from_secs(70)));
+    assert_eq!(
+        (refused.allowed, refused.retry_after),
+        (false, Duration::from_secs(70))
+    );
     f.clock.advance(refused.retry_after);
     assert!(f.one(check("a", limit, 2)).await.allowed);
 }
 
 async fn a_counter_is_read_back_without_its_limit<S: Inspect>(f: Fixture<S>) {
-    let inspect = async || f.store.inspect(Bytes::from_static(b"a")).await.unwrap().snapshot;
+    let inspect = async || {
+        f.store
+            .inspect(Bytes::from_static(b"a"))
+            .await
+            .unwrap()
+            .snapshot
+    };
     assert!(inspect().await.is_empty());
     for calls in [15, 40, 1000, 5000] {
         let limit = limit(calls, MINUTE);
@@ -206,22 +305,40 @@ async fn a_counter_is_read_back_without_its_limit<S: Inspect>(f: Fixture<S>) {
         assert_eq!(snapshot.is_slotted(), calls > 1000);
         let standing = snapshot.standing(Terms::from(limit));
         assert_eq!((standing.used, standing.remaining), (calls - 1, 1));
-        assert_eq!((standing.next_slot, standing.reset_after), (30_000_000, 50_000_000));
+        assert_eq!(
+            (standing.next_slot, standing.reset_after),
+            (30_000_000, 50_000_000)
+        );
         f.clock.advance(Duration::from_secs(50));
-        assert!(inspect().await.is_empty(), "a period after the last call nothing is left");
+        assert!(
+            inspect().await.is_empty(),
+            "a period after the last call nothing is left"
+        );
     }
 }
 
 #[tokio::test]
 async fn a_redis_log_is_bounded_however_many_limits_and_slots() {
     let f = redis();
-    let (short, long) = (limit(20_000, Duration::from_millis(50)), limit(100_000, Duration::from_secs(20)));
+    let (short, long) = (
+        limit(20_000, Duration::from_millis(50)),
+        limit(100_000, Duration::from_secs(20)),
+    );
     let mut connection = f.server.as_ref().unwrap().connection();
     let mut longest = 0;
     for step in 0..3000 {
         f.clock.advance(Duration::from_micros(997));
-        assert!(f.one(check("a", if step % 2 == 0 { short } else { long }, 1)).await.allowed);
-        longest = longest.max(::redis::cmd("STRLEN").arg("weir:a").query(&mut connection).unwrap());
+        assert!(
+            f.one(check("a", if step % 2 == 0 { short } else { long }, 1))
+                .await
+                .allowed
+        );
+        longest = longest.max(
+            ::redis::cmd("STRLEN")
+                .arg("weir:a")
+                .query(&mut connection)
+                .unwrap(),
+        );
     }
     assert!((5_000..10_000).contains(&longest), "{longest} bytes");
 }

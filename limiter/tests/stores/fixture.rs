@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use weir_limiter::{
-    Check, Decision, Limit, ManualClock, MemoryConfig, MemoryStore, Mode, RedisConfig, RedisStore, Store,
+    Check, Decision, Limit, ManualClock, MemoryConfig, MemoryStore, Mode, RedisConfig, RedisStore,
+    Store,
 };
 use weir_testkit::Redis;
 
@@ -21,21 +22,41 @@ pub struct Fixture<S> {
 pub fn memory() -> Fixture<MemoryStore<ManualClock>> {
     let clock = ManualClock::at_micros(START);
     let store = MemoryStore::with_clock(&MemoryConfig::default(), clock.clone());
-    Fixture { store, clock, server: None }
+    Fixture {
+        store,
+        clock,
+        server: None,
+    }
 }
 
 pub fn redis() -> Fixture<RedisStore> {
     let (server, clock) = (Redis::start(), ManualClock::at_micros(START));
-    let config = RedisConfig { url: server.url(), timeout: Duration::from_secs(20), ..RedisConfig::default() };
-    Fixture { store: RedisStore::with_clock(config, clock.clone()).unwrap(), clock, server: Some(server) }
+    let config = RedisConfig {
+        url: server.url(),
+        timeout: Duration::from_secs(20),
+        ..RedisConfig::default()
+    };
+    Fixture {
+        store: RedisStore::with_clock(config, clock.clone()).unwrap(),
+        clock,
+        server: Some(server),
+    }
 }
 
 pub fn limit(calls: u64, period: Duration) -> Limit {
-    Limit { calls: NonZeroU64::new(calls).unwrap(), renewal_period: period }
+    Limit {
+        calls: NonZeroU64::new(calls).unwrap(),
+        renewal_period: period,
+    }
 }
 
 pub fn check(key: &str, limit: Limit, cost: u64) -> Check {
-    Check { limit_name: "test".into(), key: Bytes::copy_from_slice(key.as_bytes()), limit, cost }
+    Check {
+        limit_name: "test".into(),
+        key: Bytes::copy_from_slice(key.as_bytes()),
+        limit,
+        cost,
+    }
 }
 
 pub const MINUTE: Duration = Duration::from_secs(60);

@@ -11,8 +11,9 @@ use weir_limiter::{Admitted, Inspect, Limit, Refund};
 use crate::fixture::{Fixture, check, limit, memory, redis};
 use crate::oracle::{Answer, Rule};
 use crate::schedule::{
-    Schedule, Subject, any_calls, around_the_turn, bursty_schedules, changing_schedules, exact_calls, few_calls,
-    long_exact_schedules, long_schedules, many_calls, refund_schedules, run, schedules,
+    Schedule, Subject, any_calls, around_the_turn, bursty_schedules, changing_schedules,
+    exact_calls, few_calls, long_exact_schedules, long_schedules, many_calls, refund_schedules,
+    run, schedules,
 };
 
 /// A key of a store as the subject of a schedule.
@@ -30,18 +31,39 @@ const INSPECTED: usize = 3;
 impl<S: Inspect> Counter<'_, S> {
     /// What is read back from the store answers like the store.
     fn inspect(&self, limit: Limit) {
-        let peek = self.runtime.block_on(self.fixture.one(check(&self.key, limit, 0)));
+        let peek = self
+            .runtime
+            .block_on(self.fixture.one(check(&self.key, limit, 0)));
         let key = Bytes::copy_from_slice(self.key.as_bytes());
-        let snapshot = self.runtime.block_on(self.fixture.store.inspect(key)).unwrap().snapshot;
+        let snapshot = self
+            .runtime
+            .block_on(self.fixture.store.inspect(key))
+            .unwrap()
+            .snapshot;
         let standing = snapshot.standing(Terms::from(limit));
         let micros = |wait: Duration| u64::try_from(wait.as_micros()).unwrap();
         assert_eq!(
-            (standing.remaining, standing.retry_after, standing.reset_after),
-            (peek.remaining, micros(peek.retry_after), micros(peek.reset_after)),
+            (
+                standing.remaining,
+                standing.retry_after,
+                standing.reset_after
+            ),
+            (
+                peek.remaining,
+                micros(peek.retry_after),
+                micros(peek.reset_after)
+            ),
             "{limit:?} {snapshot:?}"
         );
-        assert_eq!(limit.calls.get().saturating_sub(standing.used), peek.remaining, "{snapshot:?}");
-        assert!(standing.next_slot <= standing.reset_after && (standing.next_slot > 0) == (standing.used > 0));
+        assert_eq!(
+            limit.calls.get().saturating_sub(standing.used),
+            peek.remaining,
+            "{snapshot:?}"
+        );
+        assert!(
+            standing.next_slot <= standing.reset_after
+                && (standing.next_slot > 0) == (standing.used > 0)
+        );
     }
 }
 
@@ -49,7 +71,9 @@ impl<S: Inspect> Subject for Counter<'_, S> {
     fn check(&mut self, rule: Rule, cost: u64, clock: u64) -> Answer {
         self.fixture.clock.set_micros(clock);
         let limit = limit(rule.calls, Duration::from_micros(rule.period));
-        let decision = self.runtime.block_on(self.fixture.one(check(&self.key, limit, cost)));
+        let decision = self
+            .runtime
+            .block_on(self.fixture.one(check(&self.key, limit, cost)));
         self.checks += 1;
         if self.checks.is_multiple_of(INSPECTED) {
             self.inspect(limit);
@@ -65,27 +89,58 @@ impl<S: Inspect> Subject for Counter<'_, S> {
 
     fn reset(&mut self, clock: u64) -> bool {
         self.fixture.clock.set_micros(clock);
-        self.runtime.block_on(self.fixture.store.reset(self.key.clone().into())).unwrap()
+        self.runtime
+            .block_on(self.fixture.store.reset(self.key.clone().into()))
+            .unwrap()
     }
 
     fn refund(&mut self, units: u64, age: Option<u64>, clock: u64) -> u64 {
         self.fixture.clock.set_micros(clock);
-        let admitted = age.map_or(Admitted::Last, |age| Admitted::Within(Duration::from_micros(age)));
-        let refund = Refund { key: self.key.clone().into(), cost: units, admitted };
-        self.runtime.block_on(self.fixture.store.refund(refund)).unwrap()
+        let admitted = age.map_or(Admitted::Last, |age| {
+            Admitted::Within(Duration::from_micros(age))
+        });
+        let refund = Refund {
+            key: self.key.clone().into(),
+            cost: units,
+            admitted,
+        };
+        self.runtime
+            .block_on(self.fixture.store.refund(refund))
+            .unwrap()
     }
 }
 
 /// Random schedules, each on a key of its own of one store.
-fn judge<S: Inspect>(fixture: fn() -> Fixture<S>, cases: u32, schedules: impl Strategy<Value = Schedule>) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+fn judge<S: Inspect>(
+    fixture: fn() -> Fixture<S>,
+    cases: u32,
+    schedules: impl Strategy<Value = Schedule>,
+) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     let fixture = &runtime.block_on(async { fixture() });
-    let config = Config { cases, failure_persistence: None, max_shrink_iters: 200, ..Config::default() };
+    let config = Config {
+        cases,
+        failure_persistence: None,
+        max_shrink_iters: 200,
+        ..Config::default()
+    };
     let next_key = std::cell::Cell::new(0);
     let result = TestRunner::new(config).run(&schedules, |schedule| {
         next_key.set(next_key.get() + 1);
         let key = format!("schedule {}", next_key.get());
-        run(&schedule, &mut Counter { fixture, runtime: &runtime, key, checks: 0 }).map_err(TestCaseError::fail)
+        run(
+            &schedule,
+            &mut Counter {
+                fixture,
+                runtime: &runtime,
+                key,
+                checks: 0,
+            },
+        )
+        .map_err(TestCaseError::fail)
     });
     result.unwrap_or_else(|failure| panic!("{failure}"));
 }

@@ -1,4 +1,5 @@
-//! Random histories of one key that several replicas lease, and a judge that looks only at when calls were really made.
+//! Random histories of one key that several replicas lease, and a judge that looks only at when
+//! calls were really made.
 #![allow(dead_code, reason = "each test uses a part of it")]
 
 use proptest::collection::vec;
@@ -14,10 +15,16 @@ pub(crate) enum Event {
     /// A call that costs all that is left.
     Fill,
     /// A replica takes a lease; the question takes a part (in 16ths of the span) of the way there.
-    Lease { replica: usize, thousandths: u64, way: u64 },
-    /// A replica makes calls it holds, as a part (in 16ths) of what is left of its oldest lease that still holds.
+    Lease {
+        replica: usize,
+        thousandths: u64,
+        way: u64,
+    },
+    /// A replica makes calls it holds, as a part (in 16ths) of what is left of its oldest lease
+    /// that still holds.
     Use { replica: usize, part: u64 },
-    /// A replica gives back what is left of its oldest lease. If that still holds, it is not used any more.
+    /// A replica gives back what is left of its oldest lease. If that still holds, it is not used
+    /// any more.
     End { replica: usize },
 }
 
@@ -83,7 +90,11 @@ pub(crate) fn histories() -> impl Strategy<Value = History> {
         5 => (any::<Index>(), -3_i64..=2).prop_map(|(which, offset)| When::AtEdge(which, offset)),
         4 => any::<Index>().prop_map(When::AtEnd),
     ];
-    let period = prop_oneof![Just(100_000_u64), 1_000_000_u64..5_000_000, Just(60_000_000_u64)];
+    let period = prop_oneof![
+        Just(100_000_u64),
+        1_000_000_u64..5_000_000,
+        Just(60_000_000_u64)
+    ];
     let steps = prop_oneof![8 => (when, event).prop_map(|step| vec![step]), 1 => probe()];
     (1001_u64..3000, period, vec(steps, 1..60)).prop_map(|(calls, period, steps)| History {
         calls,
@@ -92,11 +103,20 @@ pub(crate) fn histories() -> impl Strategy<Value = History> {
     })
 }
 
-/// What a lease that is recorded too early, or decided too late, does not survive: calls that are made as late as they
-/// may, and all that is left just before they leave; or calls that are made at once, just before others leave.
+/// What a lease that is recorded too early, or decided too late, does not survive: calls that are
+/// made as late as they may, and all that is left just before they leave; or calls that are made at
+/// once, just before others leave.
 fn probe() -> impl Strategy<Value = Vec<(When, Event)>> {
-    let lease = (0_usize..3, 200_u64..400)
-        .prop_map(|(replica, thousandths)| (replica, Event::Lease { replica, thousandths, way: 0 }));
+    let lease = (0_usize..3, 200_u64..400).prop_map(|(replica, thousandths)| {
+        (
+            replica,
+            Event::Lease {
+                replica,
+                thousandths,
+                way: 0,
+            },
+        )
+    });
     (lease, 1_u64..16, any::<bool>()).prop_map(|((replica, lease), parts, late)| {
         let used = Event::Use { replica, part: 16 };
         if late {
@@ -104,18 +124,32 @@ fn probe() -> impl Strategy<Value = Vec<(When, Event)>> {
             vec![(When::Later(40), lease), (When::AtLastEnd, used), fill]
         } else {
             let fill = (When::Later(40), Event::Fill);
-            vec![fill, (When::BeforeLastEdge(parts), lease), (When::Now, used)]
+            vec![
+                fill,
+                (When::BeforeLastEdge(parts), lease),
+                (When::Now, used),
+            ]
         }
     })
 }
 
 /// Runs a history; `overtime` lets replicas use a lease longer than they may, in 16ths of its span.
-pub(crate) fn run(history: &History, start: u64, overtime: u64, subject: &mut impl Subject) -> Result<(), String> {
-    let History { calls, period, events } = history;
+pub(crate) fn run(
+    history: &History,
+    start: u64,
+    overtime: u64,
+    subject: &mut impl Subject,
+) -> Result<(), String> {
+    let History {
+        calls,
+        period,
+        events,
+    } = history;
     let (calls, period, span) = (*calls, *period, lease_span(*period));
     let mut leases: Vec<Lease> = Vec::new();
     let mut made: Vec<(u64, u64)> = Vec::new();
-    // Given back too late to be taken, because their time has passed: their slot may not have left yet.
+    // Given back too late to be taken, because their time has passed: their slot may not have left
+    // yet.
     let mut lost: Vec<(u64, u64)> = Vec::new();
     let mut clock = start;
     for (when, event) in events {
@@ -124,13 +158,15 @@ pub(crate) fn run(history: &History, start: u64, overtime: u64, subject: &mut im
             When::After(parts) => clock + span * parts / 16,
             When::Later(thousandths) => clock + period * thousandths / 1000,
             When::AtEdge(_, _) if made.is_empty() => clock,
-            When::AtEdge(which, offset) => (which.get(&made).0 + period).saturating_add_signed(*offset).max(clock),
+            When::AtEdge(which, offset) => (which.get(&made).0 + period)
+                .saturating_add_signed(*offset)
+                .max(clock),
             When::AtEnd(_) if leases.is_empty() => clock,
             When::AtEnd(which) => which.get(&leases).until.max(clock),
             When::AtLastEnd => leases.last().map_or(clock, |lease| lease.until.max(clock)),
-            When::BeforeLastEdge(parts) => {
-                made.last().map_or(clock, |(time, _)| (time + period - span * parts / 16).max(clock))
-            }
+            When::BeforeLastEdge(parts) => made.last().map_or(clock, |(time, _)| {
+                (time + period - span * parts / 16).max(clock)
+            }),
         };
         match event {
             Event::Check(thousandths) => {
@@ -139,13 +175,19 @@ pub(crate) fn run(history: &History, start: u64, overtime: u64, subject: &mut im
                 if subject.check(calls, period, cost, clock) {
                     made.push((clock, cost));
                 } else {
-                    // A call leaves late by a slot's span, and by a lease's. What is held is not to be had.
+                    // A call leaves late by a slot's span, and by a lease's. What is held is not to
+                    // be had.
                     let late = period / 128 + span;
-                    let most =
-                        made.iter().chain(&lost).filter(|(time, _)| time + period + late > clock).map(|(_, cost)| cost);
+                    let most = made
+                        .iter()
+                        .chain(&lost)
+                        .filter(|(time, _)| time + period + late > clock)
+                        .map(|(_, cost)| cost);
                     let most = most.sum::<u64>() + held;
                     if most + cost <= calls {
-                        return Err(format!("refused {cost} at {clock} without need: at most {most} of {calls} count"));
+                        return Err(format!(
+                            "refused {cost} at {clock} without need: at most {most} of {calls} count"
+                        ));
                     }
                 }
             }
@@ -155,17 +197,27 @@ pub(crate) fn run(history: &History, start: u64, overtime: u64, subject: &mut im
                     made.push((clock, cost));
                 }
             }
-            Event::Lease { replica, thousandths, way } => {
+            Event::Lease {
+                replica,
+                thousandths,
+                way,
+            } => {
                 let asked_at = clock;
                 clock += span * way / 16;
-                let grant = subject.lease(calls, period, (calls * thousandths / 1000).max(1), clock);
+                let grant =
+                    subject.lease(calls, period, (calls * thousandths / 1000).max(1), clock);
                 let until = asked_at + span + span * overtime / 16;
-                leases.push(Lease { replica: *replica, units: grant.units, until, recorded: grant.recorded });
+                leases.push(Lease {
+                    replica: *replica,
+                    units: grant.units,
+                    until,
+                    recorded: grant.recorded,
+                });
             }
             Event::Use { replica, part } => {
-                if let Some(lease) =
-                    leases.iter_mut().find(|lease| lease.replica == *replica && clock <= lease.until && lease.units > 0)
-                {
+                if let Some(lease) = leases.iter_mut().find(|lease| {
+                    lease.replica == *replica && clock <= lease.until && lease.units > 0
+                }) {
                     let units = (lease.units * part / 16).min(lease.units);
                     lease.units -= units;
                     made.push((clock, units));
@@ -185,9 +237,15 @@ pub(crate) fn run(history: &History, start: u64, overtime: u64, subject: &mut im
             }
         }
         // Nothing is made later than now, so an interval that is over ends here.
-        let count: u64 = made.iter().filter(|(time, _)| time + period > clock).map(|(_, units)| units).sum();
+        let count: u64 = made
+            .iter()
+            .filter(|(time, _)| time + period > clock)
+            .map(|(_, units)| units)
+            .sum();
         if count > calls {
-            return Err(format!("{count} of {calls} calls were made within {period} us up to {clock}"));
+            return Err(format!(
+                "{count} of {calls} calls were made within {period} us up to {clock}"
+            ));
         }
     }
     Ok(())

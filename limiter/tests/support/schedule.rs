@@ -67,7 +67,11 @@ pub(crate) struct Schedule {
 impl Schedule {
     /// That begins at [`START`].
     fn new(rules: Vec<Rule>, steps: Vec<Step>) -> Self {
-        Self { start: START, rules, steps }
+        Self {
+            start: START,
+            rules,
+            steps,
+        }
     }
 }
 
@@ -85,7 +89,8 @@ pub(crate) trait Subject {
 /// Far in the future (2096), so that Redis does not expire what this clock calls fresh.
 pub(crate) const START: u64 = 4_000_000_000_000_000;
 
-/// Redis keeps times modulo 2^48 - 1, and takes that number itself for no time. This is a multiple of it (2103).
+/// Redis keeps times modulo 2^48 - 1, and takes that number itself for no time. This is a multiple
+/// of it (2103).
 const TURN: u64 = 15 * ((1 << 48) - 1);
 
 /// Runs a schedule; the first wrong answer ends it.
@@ -100,7 +105,9 @@ pub(crate) fn run(schedule: &Schedule, subject: &mut impl Subject) -> Result<(),
             When::Back(thousandths) => clock - rule.period * thousandths / 1000,
             When::AtEdge(which, offset) => match oracle.times() {
                 times if times.is_empty() => clock,
-                times => (which.get(&times) + rule.period).saturating_add_signed(*offset).max(clock),
+                times => (which.get(&times) + rule.period)
+                    .saturating_add_signed(*offset)
+                    .max(clock),
             },
         };
         let units = |cost: &Cost| match cost {
@@ -114,7 +121,9 @@ pub(crate) fn run(schedule: &Schedule, subject: &mut impl Subject) -> Result<(),
             }
             What::Reset => oracle.judge_reset(clock, subject.reset(clock))?,
             What::Refund(cost, of) => {
-                let pick = |which: &Index, times: Vec<u64>| (!times.is_empty()).then(|| *which.get(&times));
+                let pick = |which: &Index, times: Vec<u64>| {
+                    (!times.is_empty()).then(|| *which.get(&times))
+                };
                 let moment = match of {
                     Of::Newest => None,
                     Of::Counting(which) => pick(which, oracle.counting(clock)),
@@ -130,19 +139,31 @@ pub(crate) fn run(schedule: &Schedule, subject: &mut impl Subject) -> Result<(),
 }
 
 /// Schedules whose rules have `calls`, up to `rules` of them at a time.
-pub(crate) fn schedules(calls: impl Strategy<Value = u64> + Clone, rules: usize) -> impl Strategy<Value = Schedule> {
-    (vec(rule(calls), 1..=rules), vec(step(check(), any_time()), 1..80))
+pub(crate) fn schedules(
+    calls: impl Strategy<Value = u64> + Clone,
+    rules: usize,
+) -> impl Strategy<Value = Schedule> {
+    (
+        vec(rule(calls), 1..=rules),
+        vec(step(check(), any_time()), 1..80),
+    )
         .prop_map(|(rules, steps)| Schedule::new(rules, steps))
 }
 
 /// Schedules of one limit whose clock only goes forward.
-pub(crate) fn forward_schedules(calls: impl Strategy<Value = u64> + Clone) -> impl Strategy<Value = Schedule> {
-    (rule(calls), vec(step(check(), forward()), 1..80)).prop_map(|(rule, steps)| Schedule::new(vec![rule], steps))
+pub(crate) fn forward_schedules(
+    calls: impl Strategy<Value = u64> + Clone,
+) -> impl Strategy<Value = Schedule> {
+    (rule(calls), vec(step(check(), forward()), 1..80))
+        .prop_map(|(rule, steps)| Schedule::new(vec![rule], steps))
 }
 
-/// Schedules of one limit with resets and refunds. Their clock is not set back: what the newest admission is after a
-/// refund, and so where a clock that went back has to wait, is known only as well as slots are fine.
-pub(crate) fn refund_schedules(calls: impl Strategy<Value = u64> + Clone) -> impl Strategy<Value = Schedule> {
+/// Schedules of one limit with resets and refunds. Their clock is not set back: what the newest
+/// admission is after a refund, and so where a clock that went back has to wait, is known only as
+/// well as slots are fine.
+pub(crate) fn refund_schedules(
+    calls: impl Strategy<Value = u64> + Clone,
+) -> impl Strategy<Value = Schedule> {
     let units = prop_oneof![
         4 => Just(Cost::Units(1)),
         2 => (0_u64..5).prop_map(Cost::Units),
@@ -158,12 +179,15 @@ pub(crate) fn refund_schedules(calls: impl Strategy<Value = u64> + Clone) -> imp
         3 => (units, of).prop_map(|(units, of)| What::Refund(units, of)),
         1 => Just(What::Reset),
     ];
-    (rule(calls), vec(step(what, close()), 1..80)).prop_map(|(rule, steps)| Schedule::new(vec![rule], steps))
+    (rule(calls), vec(step(what, close()), 1..80))
+        .prop_map(|(rule, steps)| Schedule::new(vec![rule], steps))
 }
 
-/// Schedules of a limit that is changed while it counts: raised, lowered, given another period, and changed back. Each
-/// holds for a while; now and then the key is reset.
-pub(crate) fn changing_schedules(calls: impl Strategy<Value = u64> + Clone) -> impl Strategy<Value = Schedule> {
+/// Schedules of a limit that is changed while it counts: raised, lowered, given another period, and
+/// changed back. Each holds for a while; now and then the key is reset.
+pub(crate) fn changing_schedules(
+    calls: impl Strategy<Value = u64> + Clone,
+) -> impl Strategy<Value = Schedule> {
     let change = (0_u64..6, 2_u64..5);
     let what = prop_oneof![40 => check(), 1 => Just(What::Reset)];
     let when = prop_oneof![15 => close(), 1 => (0_u64..500).prop_map(When::Back)];
@@ -173,12 +197,27 @@ pub(crate) fn changing_schedules(calls: impl Strategy<Value = u64> + Clone) -> i
         let mut rule = first;
         for (number, ((kind, factor), phase)) in phases.into_iter().enumerate() {
             rules.push(rule);
-            steps.extend(phase.into_iter().map(|step| Step { rule: number, ..step }));
+            steps.extend(phase.into_iter().map(|step| Step {
+                rule: number,
+                ..step
+            }));
             rule = match kind {
-                0 => Rule { calls: rule.calls.saturating_mul(factor).min(1_000_000_000), ..rule },
-                1 => Rule { calls: (rule.calls / factor).max(1), ..rule },
-                2 => Rule { period: (rule.period * factor).min(86_400_000_000), ..rule },
-                3 => Rule { period: (rule.period / factor).max(1), ..rule },
+                0 => Rule {
+                    calls: rule.calls.saturating_mul(factor).min(1_000_000_000),
+                    ..rule
+                },
+                1 => Rule {
+                    calls: (rule.calls / factor).max(1),
+                    ..rule
+                },
+                2 => Rule {
+                    period: (rule.period * factor).min(86_400_000_000),
+                    ..rule
+                },
+                3 => Rule {
+                    period: (rule.period / factor).max(1),
+                    ..rule
+                },
                 _ => first,
             };
         }
@@ -188,52 +227,75 @@ pub(crate) fn changing_schedules(calls: impl Strategy<Value = u64> + Clone) -> i
 
 /// Long schedules of two large limits: far more slots than are kept, so that they are merged.
 pub(crate) fn long_schedules() -> impl Strategy<Value = Schedule> {
-    let short = (3000_u64..10_000, 5_000_u64..20_000).prop_map(|(calls, period)| Rule { calls, period });
-    let long = (100_000_u64..200_000, 300_000_u64..450_000).prop_map(|(calls, period)| Rule { calls, period });
+    let short =
+        (3000_u64..10_000, 5_000_u64..20_000).prop_map(|(calls, period)| Rule { calls, period });
+    let long = (100_000_u64..200_000, 300_000_u64..450_000)
+        .prop_map(|(calls, period)| Rule { calls, period });
     // No jumps: they would let most slots expire at once.
     let what = (0_u64..300).prop_map(|units| What::Check(Cost::Units(units)));
     let step = step(what, (0_u64..800).prop_map(When::Micros));
-    ((short, long), vec(step, 1500..2200)).prop_map(|((short, long), steps)| Schedule::new(vec![short, long], steps))
+    ((short, long), vec(step, 1500..2200))
+        .prop_map(|((short, long), steps)| Schedule::new(vec![short, long], steps))
 }
 
-/// Long schedules of one limit that is counted exactly: its log is written in place many times between rewrites.
+/// Long schedules of one limit that is counted exactly: its log is written in place many times
+/// between rewrites.
 pub(crate) fn long_exact_schedules() -> impl Strategy<Value = Schedule> {
-    let rule = (100_u64..=1000, 10_000_u64..1_000_000).prop_map(|(calls, period)| Rule { calls, period });
+    let rule =
+        (100_u64..=1000, 10_000_u64..1_000_000).prop_map(|(calls, period)| Rule { calls, period });
     let when = prop_oneof![
         12 => (0_u64..3).prop_map(When::After),
         1 => (any::<Index>(), -2_i64..=2).prop_map(|(which, offset)| When::AtEdge(which, offset)),
     ];
     // Mostly ordinary calls, which mostly go another way than others.
-    let what = prop_oneof![30 => Just(1), 1 => 0_u64..4].prop_map(|units| What::Check(Cost::Units(units)));
-    (rule, vec(step(what, when), 1000..1500)).prop_map(|(rule, steps)| Schedule::new(vec![rule], steps))
+    let what =
+        prop_oneof![30 => Just(1), 1 => 0_u64..4].prop_map(|units| What::Check(Cost::Units(units)));
+    (rule, vec(step(what, when), 1000..1500))
+        .prop_map(|(rule, steps)| Schedule::new(vec![rule], steps))
 }
 
 /// Many checks of one limit in bursts and with gaps, so that a long log is mostly of what has left.
 pub(crate) fn bursty_schedules() -> impl Strategy<Value = Schedule> {
-    let rule = (60_u64..200, 10_000_u64..1_000_000).prop_map(|(calls, period)| Rule { calls, period });
+    let rule =
+        (60_u64..200, 10_000_u64..1_000_000).prop_map(|(calls, period)| Rule { calls, period });
     let when = prop_oneof![
         4 => Just(When::Now),
         8 => (0_u64..4).prop_map(When::After),
         8 => (20_u64..90).prop_map(When::After),
         1 => (any::<Index>(), -2_i64..=2).prop_map(|(which, offset)| When::AtEdge(which, offset)),
     ];
-    let what = prop_oneof![30 => Just(1), 1 => 30_u64..60].prop_map(|units| What::Check(Cost::Units(units)));
-    (rule, vec(step(what, when), 300..500)).prop_map(|(rule, steps)| Schedule::new(vec![rule], steps))
+    let what = prop_oneof![30 => Just(1), 1 => 30_u64..60]
+        .prop_map(|units| What::Check(Cost::Units(units)));
+    (rule, vec(step(what, when), 300..500))
+        .prop_map(|(rule, steps)| Schedule::new(vec![rule], steps))
 }
 
-/// The same schedules, about the moment when the times that Redis keeps begin anew: bytes of what is no time are bytes of
-/// times, too.
-pub(crate) fn around_the_turn(schedules: impl Strategy<Value = Schedule>) -> impl Strategy<Value = Schedule> {
+/// The same schedules, about the moment when the times that Redis keeps begin anew: bytes of what
+/// is no time are bytes of times, too.
+pub(crate) fn around_the_turn(
+    schedules: impl Strategy<Value = Schedule>,
+) -> impl Strategy<Value = Schedule> {
     let before = prop_oneof![0_u64..300, 0_u64..70_000];
-    (schedules, before).prop_map(|(schedule, before)| Schedule { start: TURN - before, ..schedule })
+    (schedules, before).prop_map(|(schedule, before)| Schedule {
+        start: TURN - before,
+        ..schedule
+    })
 }
 
 fn rule(calls: impl Strategy<Value = u64> + Clone) -> impl Strategy<Value = Rule> {
-    let period = prop_oneof![1_u64..50, 1_000_u64..100_000, Just(60_000_000_u64), Just(86_400_000_000)];
+    let period = prop_oneof![
+        1_u64..50,
+        1_000_u64..100_000,
+        Just(60_000_000_u64),
+        Just(86_400_000_000)
+    ];
     (calls, period).prop_map(|(calls, period)| Rule { calls, period })
 }
 
-fn step(what: impl Strategy<Value = What>, when: impl Strategy<Value = When>) -> impl Strategy<Value = Step> {
+fn step(
+    what: impl Strategy<Value = What>,
+    when: impl Strategy<Value = When>,
+) -> impl Strategy<Value = Step> {
     (when, any::<usize>(), what).prop_map(|(when, rule, what)| Step { when, rule, what })
 }
 

@@ -27,12 +27,16 @@ impl Slice {
             return;
         };
         *self.statuses.entry(status).or_default() += 1;
-        self.latency.get_or_insert_with(histogram).saturating_record(latency);
+        self.latency
+            .get_or_insert_with(histogram)
+            .saturating_record(latency);
     }
 
     /// A quantile of the latency in microseconds, if anything was answered.
     pub(crate) fn quantile(&self, quantile: f64) -> Option<u64> {
-        self.latency.as_ref().map(|histogram| histogram.value_at_quantile(quantile))
+        self.latency
+            .as_ref()
+            .map(|histogram| histogram.value_at_quantile(quantile))
     }
 }
 
@@ -42,17 +46,24 @@ pub(super) fn histogram() -> Histogram<u32> {
 }
 
 /// Widths that people can read off an axis, in milliseconds.
-const WIDTHS: [u64; 14] =
-    [100, 200, 500, 1_000, 2_000, 5_000, 10_000, 15_000, 30_000, 60_000, 120_000, 300_000, 600_000, 900_000];
+const WIDTHS: [u64; 14] = [
+    100, 200, 500, 1_000, 2_000, 5_000, 10_000, 15_000, 30_000, 60_000, 120_000, 300_000, 600_000,
+    900_000,
+];
 
 /// Requests that a slice should hold on average: fewer make quantiles of nothing.
 const FEWEST_REQUESTS: u32 = 20;
 
-/// The narrowest width that needs no more slices than there may be, each with enough requests; but some slices there are.
+/// The narrowest width that needs no more slices than there may be, each with enough requests; but
+/// some slices there are.
 pub(crate) fn width_of(duration: Duration, requests: u64) -> Duration {
     let enough = duration.mul_f64((f64::from(FEWEST_REQUESTS) / requests.max(1) as f64).min(0.1));
     let fits = |width: &Duration| *width * caps::SLICES >= duration && *width >= enough;
-    WIDTHS.map(Duration::from_millis).into_iter().find(fits).unwrap_or(duration / caps::SLICES)
+    WIDTHS
+        .map(Duration::from_millis)
+        .into_iter()
+        .find(fits)
+        .unwrap_or(duration / caps::SLICES)
 }
 
 #[cfg(test)]
@@ -61,14 +72,27 @@ mod tests {
 
     #[test]
     fn few_requests_make_wider_slices_and_still_some() {
-        let width = |seconds, requests| width_of(Duration::from_secs(seconds), requests).as_millis();
-        assert_eq!((width(30, 1_500), width(30, 300), width(30, 3)), (500, 2_000, 5_000));
+        let width =
+            |seconds, requests| width_of(Duration::from_secs(seconds), requests).as_millis();
+        assert_eq!(
+            (width(30, 1_500), width(30, 300), width(30, 3)),
+            (500, 2_000, 5_000)
+        );
     }
 
     #[test]
     fn no_run_needs_more_slices_than_there_may_be() {
-        for (seconds, millis) in [(5, 100), (30, 500), (120, 1_000), (3_600, 30_000), (86_400, 900_000)] {
-            assert_eq!(width_of(Duration::from_secs(seconds), 1_000_000).as_millis(), millis);
+        for (seconds, millis) in [
+            (5, 100),
+            (30, 500),
+            (120, 1_000),
+            (3_600, 30_000),
+            (86_400, 900_000),
+        ] {
+            assert_eq!(
+                width_of(Duration::from_secs(seconds), 1_000_000).as_millis(),
+                millis
+            );
         }
         assert!(width_of(caps::DURATION, u64::MAX) * caps::SLICES >= caps::DURATION);
     }

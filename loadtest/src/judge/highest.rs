@@ -21,7 +21,10 @@ impl Highest {
 
     /// The highest number within `range`; 0 if that is empty.
     pub(crate) fn within(&self, range: Range<usize>) -> u64 {
-        let (mut from, mut to) = (range.start + self.leaves, range.end.max(range.start) + self.leaves);
+        let (mut from, mut to) = (
+            range.start + self.leaves,
+            range.end.max(range.start) + self.leaves,
+        );
         let mut highest = 0;
         while from < to {
             if from % 2 == 1 {

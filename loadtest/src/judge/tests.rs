@@ -6,21 +6,34 @@ use super::*;
 use Outcome::{Admitted, Refused, Unknown};
 
 fn rule(calls: u64, period: u64) -> Rule {
-    Rule { calls, shortest: period, longest: period, refused_may_count: false, fresh: true }
+    Rule {
+        calls,
+        shortest: period,
+        longest: period,
+        refused_may_count: false,
+        fresh: true,
+    }
 }
 
 fn call(sent: u64, received: u64, outcome: Outcome) -> Call {
-    Call { sent, received, outcome }
+    Call {
+        sent,
+        received,
+        outcome,
+    }
 }
 
 /// Whether every window of the sorted moments is within the limit.
 fn keeps(moments: &[u64], rule: &Rule) -> bool {
     let spread = rule.calls as usize;
-    moments.windows(spread + 1).all(|w| w[spread] - w[0] >= rule.shortest)
+    moments
+        .windows(spread + 1)
+        .all(|w| w[spread] - w[0] >= rule.shortest)
 }
 
-/// Whether some choice of whole moments keeps the promise. Whole numbers are enough: moving every moment of a good choice as
-/// early as its neighbours and its sent time allow ends at sums of sent times and periods.
+/// Whether some choice of whole moments keeps the promise. Whole numbers are enough: moving every
+/// moment of a good choice as early as its neighbours and its sent time allow ends at sums of sent
+/// times and periods.
 fn can_be_honest(calls: &[Call], rule: &Rule) -> bool {
     fn search(calls: &[Call], rule: &Rule, moments: &mut Vec<u64>) -> bool {
         let mut sorted = moments.clone();
@@ -28,7 +41,9 @@ fn can_be_honest(calls: &[Call], rule: &Rule) -> bool {
         if !keeps(&sorted, rule) {
             return false; // more calls do not mend it
         }
-        let Some((first, rest)) = calls.split_first() else { return true };
+        let Some((first, rest)) = calls.split_first() else {
+            return true;
+        };
         (first.sent..=first.received).any(|moment| {
             moments.push(moment);
             let found = search(rest, rule, moments);
@@ -36,14 +51,19 @@ fn can_be_honest(calls: &[Call], rule: &Rule) -> bool {
             found
         })
     }
-    let admitted: Vec<Call> = calls.iter().filter(|c| c.outcome == Admitted).copied().collect();
+    let admitted: Vec<Call> = calls
+        .iter()
+        .filter(|c| c.outcome == Admitted)
+        .copied()
+        .collect();
     search(&admitted, rule, &mut Vec::new())
 }
 
 /// Whether some window holds too many calls for any choice, looked at one by one.
 fn a_window_is_over(calls: &[Call], rule: &Rule) -> bool {
     (0..40).any(|t| {
-        let inside = |c: &&Call| c.outcome == Admitted && c.sent >= t && c.received < t + rule.shortest;
+        let inside =
+            |c: &&Call| c.outcome == Admitted && c.sent >= t && c.received < t + rule.shortest;
         calls.iter().filter(inside).count() as u64 > rule.calls
     })
 }
@@ -51,16 +71,22 @@ fn a_window_is_over(calls: &[Call], rule: &Rule) -> bool {
 /// Whether a choice of moments has the limit used up at some moment of a refused call's flight.
 fn may_be_used_up(refused: &Call, calls: &[Call], rule: &Rule) -> bool {
     (refused.sent..=refused.received).any(|x| {
-        let inside =
-            |c: &&Call| c.outcome != Refused && (c.sent..=c.received.min(80)).any(|a| a <= x && a + rule.longest > x);
+        let inside = |c: &&Call| {
+            c.outcome != Refused
+                && (c.sent..=c.received.min(80)).any(|a| a <= x && a + rule.longest > x)
+        };
         calls.iter().filter(inside).count() as u64 >= rule.calls
     })
 }
 
 fn calls(most: usize) -> impl Strategy<Value = Vec<Call>> {
     let outcome = prop_oneof![4 => Just(Admitted), 2 => Just(Refused), 1 => Just(Unknown)];
-    prop::collection::vec((0_u64..20, 0_u64..5, outcome), 0..most)
-        .prop_map(|calls| calls.into_iter().map(|(sent, took, outcome)| call(sent, sent + took, outcome)).collect())
+    prop::collection::vec((0_u64..20, 0_u64..5, outcome), 0..most).prop_map(|calls| {
+        calls
+            .into_iter()
+            .map(|(sent, took, outcome)| call(sent, sent + took, outcome))
+            .collect()
+    })
 }
 
 proptest! {
@@ -99,7 +125,8 @@ proptest! {
     fn what_a_lawful_limiter_admits_is_never_an_excess(
         arrivals in prop::collection::vec((0_u64..3, 0_u64..30, 0_u64..30), 0..200), limit in 1_u64..6, period in 1_u64..40,
     ) {
-        // Calls reach the limiter in order; each was sent some time before and is answered some time after.
+        // Calls reach the limiter in order; each was sent some time before and is answered some
+        // time after.
         let rule = rule(limit, period);
         let (mut now, mut log, mut calls) = (100, Vec::new(), Vec::new());
         for (gap, before, after) in arrivals {
@@ -138,16 +165,26 @@ fn the_window_is_half_open() {
 #[test]
 fn chains_find_what_no_single_window_shows() {
     // Each pair fits: 0 and 10, or 10 and 18. All three do not.
-    let calls = [call(0, 6, Admitted), call(4, 14, Admitted), call(12, 18, Admitted)];
+    let calls = [
+        call(0, 6, Admitted),
+        call(4, 14, Admitted),
+        call(12, 18, Admitted),
+    ];
     let finding = excess(&rule(1, 10), &calls);
-    assert_eq!((finding.window_over, finding.chain_broken), (false, Some(18)));
+    assert_eq!(
+        (finding.window_over, finding.chain_broken),
+        (false, Some(18))
+    );
     assert!(!can_be_honest(&calls, &rule(1, 10)));
 }
 
 #[test]
 fn a_slow_answer_may_have_been_admitted_late() {
     let calls = [call(0, 1, Admitted), call(2, 10, Admitted)];
-    assert!(!excess(&rule(1, 10), &calls).is_violated(), "the second may have been admitted at 10");
+    assert!(
+        !excess(&rule(1, 10), &calls).is_violated(),
+        "the second may have been admitted at 10"
+    );
     assert!(excess(&rule(1, 10), &[calls[0], call(2, 9, Admitted)]).is_violated());
 }
 
@@ -167,15 +204,27 @@ fn a_call_without_an_answer_may_be_counted_at_any_later_time() {
 
 #[test]
 fn a_refused_call_does_not_explain_itself() {
-    let rule = Rule { refused_may_count: true, ..rule(1, 10) };
+    let rule = Rule {
+        refused_may_count: true,
+        ..rule(1, 10)
+    };
     assert_eq!(explained_refusals(&rule, &[call(0, 1, Refused)]), [false]);
-    assert_eq!(explained_refusals(&rule, &[call(0, 1, Refused), call(2, 3, Refused)]), [false, true]);
+    assert_eq!(
+        explained_refusals(&rule, &[call(0, 1, Refused), call(2, 3, Refused)]),
+        [false, true]
+    );
 }
 
 #[test]
 fn a_key_that_was_in_use_before_explains_the_refusals_of_the_first_period() {
-    let rule = Rule { fresh: false, ..rule(1, 10) };
-    assert_eq!(explained_refusals(&rule, &[call(9, 9, Refused), call(10, 10, Refused)]), [true, false]);
+    let rule = Rule {
+        fresh: false,
+        ..rule(1, 10)
+    };
+    assert_eq!(
+        explained_refusals(&rule, &[call(9, 9, Refused), call(10, 10, Refused)]),
+        [true, false]
+    );
 }
 
 #[test]
@@ -183,8 +232,20 @@ fn limits_above_a_thousand_may_refuse_a_little_early() {
     use crate::verify::KeyKind;
     let of = |calls| {
         let period = std::time::Duration::from_secs(128);
-        Rule::of(&Limit { calls, period, key: KeyKind::All, tolerance: std::time::Duration::ZERO }, false, true)
+        Rule::of(
+            &Limit {
+                calls,
+                period,
+                key: KeyKind::All,
+                tolerance: std::time::Duration::ZERO,
+            },
+            false,
+            true,
+        )
     };
     assert_eq!(of(1_000).longest, 128_000_000_000);
-    assert_eq!((of(1_001).longest, of(1_001).shortest), (129_000_000_000, 128_000_000_000));
+    assert_eq!(
+        (of(1_001).longest, of(1_001).shortest),
+        (129_000_000_000, 128_000_000_000)
+    );
 }

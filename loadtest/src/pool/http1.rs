@@ -27,8 +27,8 @@ pub(crate) struct Pool {
 #[derive(Default)]
 struct Idle {
     lanes: Mutex<HashMap<Lane, Vec<Open>>>,
-    /// Requests that wait for a place. Written before and read within the lock of `lanes`: so a connection that comes
-    /// back either sees who waits or is seen.
+    /// Requests that wait for a place. Written before and read within the lock of `lanes`: so a
+    /// connection that comes back either sees who waits or is seen.
     waiting: AtomicUsize,
 }
 
@@ -46,8 +46,8 @@ pub(crate) struct Lease {
 }
 
 impl Lease {
-    /// Waits until the connection can take another request, and keeps it. One that the target closes is let go, and so is
-    /// one whose place somebody waits for.
+    /// Waits until the connection can take another request, and keeps it. One that the target
+    /// closes is let go, and so is one whose place somebody waits for.
     pub(super) async fn give_back(mut self) {
         if self.open.sender.ready().await.is_ok() {
             let mut lanes = self.idle.lanes.lock();
@@ -76,7 +76,11 @@ impl Drop for Waiting<'_> {
 
 impl Pool {
     pub(super) fn new(connections: usize, mode: AddressMode) -> Self {
-        Self { idle: Arc::default(), room: Arc::new(Semaphore::new(connections)), mode }
+        Self {
+            idle: Arc::default(),
+            room: Arc::new(Semaphore::new(connections)),
+            mode,
+        }
     }
 
     pub(super) async fn exchange(
@@ -85,12 +89,19 @@ impl Pool {
         target: SocketAddr,
         mut request: Request<Body>,
     ) -> Result<Exchange, Failure> {
-        // An idle connection may have been closed by the target a moment ago. hyper hands the request back if nothing of
-        // it was written; then another connection is tried, and the last is always a new one.
+        // An idle connection may have been closed by the target a moment ago. hyper hands the
+        // request back if nothing of it was written; then another connection is tried, and the last
+        // is always a new one.
         while let Some(mut open) = self.take_idle(lane) {
             let sent = Instant::now();
             match open.sender.try_send_request(request).await {
-                Ok(response) => return Ok(Exchange { response, sent, lease: Some(self.lease(open, lane)) }),
+                Ok(response) => {
+                    return Ok(Exchange {
+                        response,
+                        sent,
+                        lease: Some(self.lease(open, lane)),
+                    });
+                }
                 Err(mut error) => match error.take_message() {
                     Some(unsent) => request = unsent,
                     None => return Err(Failure::Broken(error.into_error())),
@@ -98,14 +109,29 @@ impl Pool {
             }
         }
         let place = self.place().await;
-        let mut open = Open { sender: connect::http1(target, lane.1, &self.mode).await?, _place: place };
+        let mut open = Open {
+            sender: connect::http1(target, lane.1, &self.mode).await?,
+            _place: place,
+        };
         let sent = Instant::now();
-        let response = open.sender.send_request(request).await.map_err(Failure::Broken)?;
-        Ok(Exchange { response, sent, lease: Some(self.lease(open, lane)) })
+        let response = open
+            .sender
+            .send_request(request)
+            .await
+            .map_err(Failure::Broken)?;
+        Ok(Exchange {
+            response,
+            sent,
+            lease: Some(self.lease(open, lane)),
+        })
     }
 
     fn lease(&self, open: Open, lane: Lane) -> Lease {
-        Lease { open, lane, idle: Arc::clone(&self.idle) }
+        Lease {
+            open,
+            lane,
+            idle: Arc::clone(&self.idle),
+        }
     }
 
     fn take_idle(&self, lane: Lane) -> Option<Open> {
@@ -125,21 +151,28 @@ impl Pool {
         found
     }
 
-    /// A place for a new connection. No more requests are under way than there are places, so if all are taken some
-    /// connection is idle, or will come back.
+    /// A place for a new connection. No more requests are under way than there are places, so if
+    /// all are taken some connection is idle, or will come back.
     async fn place(&self) -> OwnedSemaphorePermit {
         if let Ok(place) = Arc::clone(&self.room).try_acquire_owned() {
             return place;
         }
         let _waiting = Waiting::on(&self.idle);
         self.close_one_idle();
-        Arc::clone(&self.room).acquire_owned().await.expect("it is never closed")
+        Arc::clone(&self.room)
+            .acquire_owned()
+            .await
+            .expect("it is never closed")
     }
 
     fn close_one_idle(&self) {
         let mut lanes = self.idle.lanes.lock();
-        let Some(lane) = lanes.keys().next().copied() else { return };
-        let Some(mut connections) = lanes.remove(&lane) else { return };
+        let Some(lane) = lanes.keys().next().copied() else {
+            return;
+        };
+        let Some(mut connections) = lanes.remove(&lane) else {
+            return;
+        };
         connections.pop();
         if !connections.is_empty() {
             lanes.insert(lane, connections);

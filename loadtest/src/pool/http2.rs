@@ -34,7 +34,11 @@ struct Turn {
 
 impl Pool {
     pub(super) fn new(per_lane: usize, mode: AddressMode) -> Self {
-        Self { lanes: Mutex::default(), per_lane: per_lane.clamp(1, MOST_PER_LANE), mode }
+        Self {
+            lanes: Mutex::default(),
+            per_lane: per_lane.clamp(1, MOST_PER_LANE),
+            mode,
+        }
     }
 
     pub(super) async fn exchange(
@@ -43,12 +47,19 @@ impl Pool {
         target: SocketAddr,
         mut request: Request<Body>,
     ) -> Result<Exchange, Failure> {
-        // As over HTTP/1.1: what was not sent on a connection that is going away is sent on another one.
+        // As over HTTP/1.1: what was not sent on a connection that is going away is sent on another
+        // one.
         for _ in 0..self.per_lane {
             let mut sender = self.connection(lane, target).await?;
             let sent = Instant::now();
             match sender.try_send_request(request).await {
-                Ok(response) => return Ok(Exchange { response, sent, lease: None }),
+                Ok(response) => {
+                    return Ok(Exchange {
+                        response,
+                        sent,
+                        lease: None,
+                    });
+                }
                 Err(mut error) => match error.take_message() {
                     Some(unsent) => request = unsent,
                     None => return Err(Failure::Broken(error.into_error())),
@@ -57,8 +68,15 @@ impl Pool {
         }
         let mut sender = self.connection(lane, target).await?;
         let sent = Instant::now();
-        let response = sender.send_request(request).await.map_err(Failure::Broken)?;
-        Ok(Exchange { response, sent, lease: None })
+        let response = sender
+            .send_request(request)
+            .await
+            .map_err(Failure::Broken)?;
+        Ok(Exchange {
+            response,
+            sent,
+            lease: None,
+        })
     }
 
     /// The next connection of the lane, a new one while there are fewer than allowed.

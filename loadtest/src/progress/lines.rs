@@ -37,13 +37,21 @@ impl Lines {
 fn line(snapshot: &Snapshot) -> String {
     let counts = snapshot.counts;
     let latency = snapshot.latency.map_or_else(String::new, |(p50, p99)| {
-        format!(", p50 {}, p99 {}", millis(p50 as f64 / 1e3), millis(p99 as f64 / 1e3))
+        format!(
+            ", p50 {}, p99 {}",
+            millis(p50 as f64 / 1e3),
+            millis(p99 as f64 / 1e3)
+        )
     });
-    let trouble: String = [("other", counts.other), ("failed", counts.failed), ("not sent", counts.not_sent)]
-        .into_iter()
-        .filter(|(_, count)| *count > 0)
-        .map(|(name, count)| format!(", {} {name}", grouped(count)))
-        .collect();
+    let trouble: String = [
+        ("other", counts.other),
+        ("failed", counts.failed),
+        ("not sent", counts.not_sent),
+    ]
+    .into_iter()
+    .filter(|(_, count)| *count > 0)
+    .map(|(name, count)| format!(", {} {name}", grouped(count)))
+    .collect();
     format!(
         "{}/{} {}/s: {} sent, {} served, {} refused{trouble}{latency}",
         clock(snapshot.elapsed),
@@ -65,7 +73,12 @@ mod tests {
         let mut snapshot = Snapshot {
             elapsed: Duration::from_secs(5),
             duration: Duration::from_secs(30),
-            counts: Counts { sent: 1_250, served: 1_000, refused: 250, ..Counts::default() },
+            counts: Counts {
+                sent: 1_250,
+                served: 1_000,
+                refused: 250,
+                ..Counts::default()
+            },
             rate: 250.0,
             stage: 1,
             latency: Some((900, 4_200)),

@@ -33,30 +33,49 @@ const ROWS: [&str; 6] = ["sent", "200", "429", "failed", "p50", "p99"];
 
 impl Live {
     pub(super) fn new() -> Self {
-        let screen = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(DRAWS_PER_SECOND));
+        let screen =
+            MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(DRAWS_PER_SECOND));
         let bar = screen.add(ProgressBar::new(0));
         bar.set_style(style("{wide_bar:.cyan/blue} {msg}").progress_chars("━╸─"));
         let row = |name| {
             let line = screen.add(ProgressBar::new(0));
-            line.set_style(style(&format!("  {{prefix:8.bold}}{{wide_msg{}}}", colour(name))));
+            line.set_style(style(&format!(
+                "  {{prefix:8.bold}}{{wide_msg{}}}",
+                colour(name)
+            )));
             line.set_prefix(name);
-            Row { name, line, spark: Mutex::default() }
+            Row {
+                name,
+                line,
+                spark: Mutex::default(),
+            }
         };
-        Self { bar, rows: ROWS.map(row).into_iter().collect(), last: Mutex::default(), screen }
+        Self {
+            bar,
+            rows: ROWS.map(row).into_iter().collect(),
+            last: Mutex::default(),
+            screen,
+        }
     }
 
     pub(super) fn signed_in(&self, done: usize, all: usize) {
         self.bar.set_length(all as u64);
         self.bar.set_position(done as u64);
-        self.bar.set_message(format!("{done}/{all} users signed in"));
+        self.bar
+            .set_message(format!("{done}/{all} users signed in"));
     }
 
     pub(super) fn show(&self, snapshot: &Snapshot) {
-        let in_millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        let in_millis =
+            |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         self.bar.set_length(in_millis(snapshot.duration));
         self.bar.set_position(in_millis(snapshot.elapsed));
         let (elapsed, duration) = (clock(snapshot.elapsed), clock(snapshot.duration));
-        self.bar.set_message(format!("{elapsed}/{duration}  stage {}, {}/s", snapshot.stage, rate(snapshot.rate)));
+        self.bar.set_message(format!(
+            "{elapsed}/{duration}  stage {}, {}/s",
+            snapshot.stage,
+            rate(snapshot.rate)
+        ));
 
         let counts = snapshot.counts;
         let last = std::mem::replace(&mut *self.last.lock(), counts);
@@ -85,13 +104,23 @@ impl Row {
         let per_second = now.saturating_sub(last) as f64 / TICK.as_secs_f64();
         let mut spark = self.spark.lock();
         spark.push(per_second);
-        self.line.set_message(format!("{:>12} {:>9}/s  {}", grouped(now), rate(per_second.round()), spark.draw()));
+        self.line.set_message(format!(
+            "{:>12} {:>9}/s  {}",
+            grouped(now),
+            rate(per_second.round()),
+            spark.draw()
+        ));
     }
 
     fn latency(&self, micros: u64) {
         let mut spark = self.spark.lock();
         spark.push(micros as f64);
-        self.line.set_message(format!("{:>12} {:>11}  {}", millis(micros as f64 / 1e3), "", spark.draw()));
+        self.line.set_message(format!(
+            "{:>12} {:>11}  {}",
+            millis(micros as f64 / 1e3),
+            "",
+            spark.draw()
+        ));
     }
 }
 
@@ -120,7 +149,11 @@ mod tests {
         live.show(&Snapshot {
             elapsed: Duration::from_secs(1),
             duration: Duration::from_secs(2),
-            counts: Counts { sent: 10, served: 5, ..Counts::default() },
+            counts: Counts {
+                sent: 10,
+                served: 5,
+                ..Counts::default()
+            },
             rate: 10.0,
             stage: 1,
             latency: None,

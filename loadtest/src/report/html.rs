@@ -1,7 +1,8 @@
-//! The report as one page: no script, nothing from elsewhere, readable in the dark, on a phone and on paper.
+//! The report as one page: no script, nothing from elsewhere, readable in the dark, on a phone and
+//! on paper.
 //!
-//! Charts are inline SVG that stretches; their words are HTML beside it, so that they keep their size. Every chart has a
-//! name, and a table with the same numbers below it.
+//! Charts are inline SVG that stretches; their words are HTML beside it, so that they keep their
+//! size. Every chart has a name, and a table with the same numbers below it.
 
 mod bars;
 mod over_time;
@@ -64,11 +65,18 @@ fn head(report: &Report) -> Markup {
             } else {
                 String::new()
             };
-            format!("{}/s for {}{ramp}", rate(stage.rate), seconds(stage.seconds))
+            format!(
+                "{}/s for {}{ramp}",
+                rate(stage.rate),
+                seconds(stage.seconds)
+            )
         })
         .collect();
-    let addresses =
-        if report.addresses == 1 { "1 address".to_owned() } else { format!("{} addresses", report.addresses) };
+    let addresses = if report.addresses == 1 {
+        "1 address".to_owned()
+    } else {
+        format!("{} addresses", report.addresses)
+    };
     html! {
         header {
             div {

@@ -45,14 +45,22 @@ pub(crate) struct KeyReport {
     pub(crate) worst_window: u64,
     pub(crate) worst_window_from_seconds: f64,
     pub(crate) violated: bool,
-    /// No single window is over, but together they cannot all have been within the limit; by this moment.
+    /// No single window is over, but together they cannot all have been within the limit; by this
+    /// moment.
     pub(crate) contradiction_at_seconds: Option<f64>,
 }
 
 impl Verification {
     pub(super) fn of(verdicts: &[Verdict], refused_early: u64, requests: &Requests) -> Self {
-        let limits: Vec<LimitReport> = verdicts.iter().map(|verdict| LimitReport::of(verdict, requests)).collect();
-        Self { held: limits.iter().all(|limit| limit.held), refused_early, limits }
+        let limits: Vec<LimitReport> = verdicts
+            .iter()
+            .map(|verdict| LimitReport::of(verdict, requests))
+            .collect();
+        Self {
+            held: limits.iter().all(|limit| limit.held),
+            refused_early,
+            limits,
+        }
     }
 }
 
@@ -60,9 +68,19 @@ impl LimitReport {
     fn of(verdict: &Verdict, requests: &Requests) -> Self {
         let limit = verdict.limit;
         let mut order: Vec<&KeyVerdict> = verdict.keys.iter().collect();
-        order.sort_by_key(|key| (Reverse(key.finding.is_violated()), Reverse(key.finding.worst), key.key));
+        order.sort_by_key(|key| {
+            (
+                Reverse(key.finding.is_violated()),
+                Reverse(key.finding.worst),
+                key.key,
+            )
+        });
         let violated_keys = verdict.violated_keys();
-        let fullest = order.iter().take(caps::LISTED_KEYS).map(|key| KeyReport::of(key, limit.key, requests)).collect();
+        let fullest = order
+            .iter()
+            .take(caps::LISTED_KEYS)
+            .map(|key| KeyReport::of(key, limit.key, requests))
+            .collect();
         Self {
             calls: limit.calls,
             period_seconds: limit.period.as_secs_f64(),
@@ -71,8 +89,17 @@ impl LimitReport {
             held: violated_keys == 0,
             keys: verdict.keys.len(),
             violated_keys,
-            worst_window: verdict.keys.iter().map(|key| key.finding.worst).max().unwrap_or(0),
-            keys_at_limit: verdict.keys.iter().filter(|key| key.finding.worst == limit.calls).count(),
+            worst_window: verdict
+                .keys
+                .iter()
+                .map(|key| key.finding.worst)
+                .max()
+                .unwrap_or(0),
+            keys_at_limit: verdict
+                .keys
+                .iter()
+                .filter(|key| key.finding.worst == limit.calls)
+                .count(),
             fullest,
         }
     }
@@ -89,7 +116,10 @@ impl KeyReport {
             worst_window: finding.worst,
             worst_window_from_seconds: seconds(finding.worst_from),
             violated: finding.is_violated(),
-            contradiction_at_seconds: finding.chain_broken.filter(|_| !finding.window_over).map(seconds),
+            contradiction_at_seconds: finding
+                .chain_broken
+                .filter(|_| !finding.window_over)
+                .map(seconds),
         }
     }
 }
@@ -99,11 +129,22 @@ fn name(key: u32, kind: KeyKind, requests: &Requests) -> String {
     match kind {
         KeyKind::All => "all calls".to_owned(),
         KeyKind::Sub => {
-            let subject = requests.subjects.iter().find(|subject| subject.number == key);
-            subject.map_or_else(|| "the one subject".to_owned(), |subject| subject.label.clone())
+            let subject = requests
+                .subjects
+                .iter()
+                .find(|subject| subject.number == key);
+            subject.map_or_else(
+                || "the one subject".to_owned(),
+                |subject| subject.label.clone(),
+            )
         }
         KeyKind::Ip => {
-            let family = requests.targets.first().map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |target| target.address.ip());
+            let family = requests
+                .targets
+                .first()
+                .map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |target| {
+                    target.address.ip()
+                });
             let address = requests.addresses.nth(key, family);
             address.map_or_else(|| "this machine".to_owned(), |address| address.to_string())
         }

@@ -24,14 +24,22 @@ fn head(text: &mut String, report: &Report) {
     let requests = &report.requests;
     let (sent, planned) = (grouped(requests.sent), grouped(requests.planned));
     let took = seconds((report.duration_seconds * 10.0).round() / 10.0);
-    let early = if report.ended_early { ", ended early" } else { "" };
+    let early = if report.ended_early {
+        ", ended early"
+    } else {
+        ""
+    };
     let _ = writeln!(
         text,
         "sent {sent} of {planned} in {took} ({}/s){early}: {} {}, {}, {}",
         rate(requests.sent_per_second),
         report.method,
         report.http,
-        if report.users == 0 { "no tokens".to_owned() } else { plural(report.users as u64, "user") },
+        if report.users == 0 {
+            "no tokens".to_owned()
+        } else {
+            plural(report.users as u64, "user")
+        },
         if report.addresses == 1 {
             "1 address".to_owned()
         } else {
@@ -49,7 +57,13 @@ fn counts(text: &mut String, report: &Report) {
         let _ = writeln!(text, "  {name:<10}{:>12}", grouped(count));
     }
     for failure in &report.failures {
-        let _ = writeln!(text, "  {} failed ({}): {}", grouped(failure.count), failure.kind, failure.example);
+        let _ = writeln!(
+            text,
+            "  {} failed ({}): {}",
+            grouped(failure.count),
+            failure.kind,
+            failure.example
+        );
     }
     if requests.not_sent > 0 {
         let _ = writeln!(
@@ -67,8 +81,22 @@ fn latency(text: &mut String, report: &Report) {
         let _ = write!(text, "{name:>10}");
     }
     text.push('\n');
-    let rows = [("from due", &report.latency_ms.from_due), ("from sent", &report.latency_ms.from_sent)];
-    for (name, Quantiles { p50, p90, p99, p999, max, .. }) in rows {
+    let rows = [
+        ("from due", &report.latency_ms.from_due),
+        ("from sent", &report.latency_ms.from_sent),
+    ];
+    for (
+        name,
+        Quantiles {
+            p50,
+            p90,
+            p99,
+            p999,
+            max,
+            ..
+        },
+    ) in rows
+    {
         let _ = write!(text, "  {name:<12}");
         for value in [p50, p90, p99, p999, max] {
             let _ = write!(text, "{:>10}", millis(*value));
@@ -78,7 +106,9 @@ fn latency(text: &mut String, report: &Report) {
 }
 
 fn verification(text: &mut String, report: &Report) {
-    let Some(verification) = &report.verification else { return };
+    let Some(verification) = &report.verification else {
+        return;
+    };
     for limit in &verification.limits {
         let _ = writeln!(text, "{}", verdict(limit));
         for key in limit.fullest.iter().filter(|key| key.violated).take(5) {
@@ -100,7 +130,11 @@ fn verification(text: &mut String, report: &Report) {
             };
         }
     }
-    let _ = writeln!(text, "refused although there was room: {}", grouped(verification.refused_early));
+    let _ = writeln!(
+        text,
+        "refused although there was room: {}",
+        grouped(verification.refused_early)
+    );
 }
 
 /// One line on one limit.
@@ -124,6 +158,12 @@ fn verdict(limit: &LimitReport) -> String {
 
 fn traces(text: &mut String, name: &str, traces: &[TraceReport]) {
     for trace in traces.iter().take(3) {
-        let _ = writeln!(text, "{name}  trace {}  {}  {}", trace.trace_id, trace.status, millis(trace.latency_ms));
+        let _ = writeln!(
+            text,
+            "{name}  trace {}  {}  {}",
+            trace.trace_id,
+            trace.status,
+            millis(trace.latency_ms)
+        );
     }
 }

@@ -15,18 +15,36 @@ impl<'a> Minter<'a> {
     pub(super) fn new(identity: &'a Identity) -> Result<Self, SubjectsError> {
         let mut endpoint = identity.url.clone();
         endpoint.set_path(identity.token_path);
-        let unreachable = |source| SubjectsError::Unreachable { url: identity.url.clone(), source };
-        Ok(Self { identity, endpoint, client: client().map_err(unreachable)? })
+        let unreachable = |source| SubjectsError::Unreachable {
+            url: identity.url.clone(),
+            source,
+        };
+        Ok(Self {
+            identity,
+            endpoint,
+            client: client().map_err(unreachable)?,
+        })
     }
 
     /// A token of the user `name`.
     pub(super) async fn token(&self, user: usize, name: &str) -> Result<String, SubjectsError> {
-        let unreachable = |source| SubjectsError::Unreachable { url: self.identity.url.clone(), source };
+        let unreachable = |source| SubjectsError::Unreachable {
+            url: self.identity.url.clone(),
+            source,
+        };
         let form = [("user", name), ("scope", &self.identity.scope)];
-        let response = self.client.post(self.endpoint.clone()).form(&form).send().await.map_err(unreachable)?;
+        let response = self
+            .client
+            .post(self.endpoint.clone())
+            .form(&form)
+            .send()
+            .await
+            .map_err(unreachable)?;
         let status = response.status();
         if status == reqwest::StatusCode::NOT_FOUND {
-            return Err(SubjectsError::DevelopmentTokensOff { url: self.endpoint.clone() });
+            return Err(SubjectsError::DevelopmentTokensOff {
+                url: self.endpoint.clone(),
+            });
         }
         let answer: serde_json::Value = response.json().await.unwrap_or_default();
         match answer["access_token"].as_str() {

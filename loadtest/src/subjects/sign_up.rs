@@ -1,7 +1,8 @@
-//! Users by the whole way: sign up with a password, allow the application, redeem the code with PKCE.
+//! Users by the whole way: sign up with a password, allow the application, redeem the code with
+//! PKCE.
 //!
-//! The pages are those of weir's development identity. The endpoints come from its discovery document, and each has to
-//! be as near as the identity itself.
+//! The pages are those of weir's development identity. The endpoints come from its discovery
+//! document, and each has to be as near as the identity itself.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -30,23 +31,44 @@ type Step<T> = Result<T, (&'static str, String)>;
 
 impl<'a> Counter<'a> {
     /// Reads the discovery document.
-    pub(super) async fn open(identity: &'a Identity, demands: Demands) -> Result<Self, SubjectsError> {
-        let unreachable = |source| SubjectsError::Unreachable { url: identity.url.clone(), source };
+    pub(super) async fn open(
+        identity: &'a Identity,
+        demands: Demands,
+    ) -> Result<Self, SubjectsError> {
+        let unreachable = |source| SubjectsError::Unreachable {
+            url: identity.url.clone(),
+            source,
+        };
         let client = client().map_err(unreachable)?;
-        let response = client.get(identity.discovery.clone()).send().await.map_err(unreachable)?;
+        let response = client
+            .get(identity.discovery.clone())
+            .send()
+            .await
+            .map_err(unreachable)?;
         let document: Value = response.json().await.map_err(unreachable)?;
         let endpoint = |name: &str| {
-            document[name].as_str().and_then(|text| Url::parse(text).ok()).ok_or_else(|| SubjectsError::SignIn {
-                user: 1,
-                step: "reading the discovery document",
-                problem: format!("{} has no {name}", identity.discovery),
-            })
+            document[name]
+                .as_str()
+                .and_then(|text| Url::parse(text).ok())
+                .ok_or_else(|| SubjectsError::SignIn {
+                    user: 1,
+                    step: "reading the discovery document",
+                    problem: format!("{} has no {name}", identity.discovery),
+                })
         };
-        let (authorization, token) = (endpoint("authorization_endpoint")?, endpoint("token_endpoint")?);
+        let (authorization, token) = (
+            endpoint("authorization_endpoint")?,
+            endpoint("token_endpoint")?,
+        );
         for url in [&authorization, &token] {
             target::checked_addresses(url, demands).await?;
         }
-        Ok(Self { identity, authorization, token, client })
+        Ok(Self {
+            identity,
+            authorization,
+            token,
+            client,
+        })
     }
 
     /// Signs one user up; an access token.
@@ -56,14 +78,22 @@ impl<'a> Counter<'a> {
             let code = self.code(name, &verifier).await?;
             self.redeem(&code, &verifier).await
         };
-        walk.await.map_err(|(step, problem)| SubjectsError::SignIn { user, step, problem })
+        walk.await.map_err(|(step, problem)| SubjectsError::SignIn {
+            user,
+            step,
+            problem,
+        })
     }
 
     async fn code(&self, name: &str, verifier: &str) -> Step<String> {
         let mut browser = Browser::new(self.client.clone());
         let start = self.authorization_request(verifier);
         const BEGIN: &str = "opening the sign-in page";
-        let Visit::Redirect(mut form) = browser.get(&start).await.map_err(|e| (BEGIN, e.to_string()))? else {
+        let Visit::Redirect(mut form) = browser
+            .get(&start)
+            .await
+            .map_err(|e| (BEGIN, e.to_string()))?
+        else {
             return Err((BEGIN, "no redirect to it".to_owned()));
         };
         form.set_path(&form.path().replace("/sign-in", "/sign-up"));
@@ -80,9 +110,15 @@ impl<'a> Counter<'a> {
             ("new_password", &password),
             ("confirm_password", &password),
         ];
-        match browser.post(&form, &fields).await.map_err(|e| (SUBMIT, e.to_string()))? {
+        match browser
+            .post(&form, &fields)
+            .await
+            .map_err(|e| (SUBMIT, e.to_string()))?
+        {
             Visit::Redirect(next) => self.to_code(&mut browser, next).await,
-            Visit::Page { status, .. } => Err((SUBMIT, format!("the form was refused with {status}"))),
+            Visit::Page { status, .. } => {
+                Err((SUBMIT, format!("the form was refused with {status}")))
+            }
         }
     }
 
@@ -91,18 +127,33 @@ impl<'a> Counter<'a> {
         const ALLOW: &str = "allowing the application";
         for _ in 0..MOST_STEPS {
             if next.as_str().starts_with(&self.identity.redirect_uri) {
-                let parameter =
-                    |name| next.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned());
-                let refusal = || parameter("error").unwrap_or_else(|| "neither a code nor an error".to_owned());
+                let parameter = |name| {
+                    next.query_pairs()
+                        .find(|(key, _)| key == name)
+                        .map(|(_, value)| value.into_owned())
+                };
+                let refusal = || {
+                    parameter("error").unwrap_or_else(|| "neither a code nor an error".to_owned())
+                };
                 return parameter("code").ok_or_else(|| ("receiving the code", refusal()));
             }
-            next = match browser.get(&next).await.map_err(|e| (ALLOW, e.to_string()))? {
+            next = match browser
+                .get(&next)
+                .await
+                .map_err(|e| (ALLOW, e.to_string()))?
+            {
                 Visit::Redirect(to) => to,
                 Visit::Page { html, .. } => {
-                    let csrf = hidden(&html, "csrf").ok_or((ALLOW, "the page has no form".to_owned()))?;
-                    match browser.post(&next, &[("csrf", csrf), ("action", "allow")]).await {
+                    let csrf =
+                        hidden(&html, "csrf").ok_or((ALLOW, "the page has no form".to_owned()))?;
+                    match browser
+                        .post(&next, &[("csrf", csrf), ("action", "allow")])
+                        .await
+                    {
                         Ok(Visit::Redirect(to)) => to,
-                        Ok(Visit::Page { status, .. }) => return Err((ALLOW, format!("answered with {status}"))),
+                        Ok(Visit::Page { status, .. }) => {
+                            return Err((ALLOW, format!("answered with {status}")));
+                        }
                         Err(error) => return Err((ALLOW, error.to_string())),
                     }
                 }
@@ -143,7 +194,10 @@ impl<'a> Counter<'a> {
             ("response_type", "code"),
             ("scope", &self.identity.scope),
             ("state", "loadtest"),
-            ("code_challenge", &URL_SAFE_NO_PAD.encode(Sha256::digest(verifier))),
+            (
+                "code_challenge",
+                &URL_SAFE_NO_PAD.encode(Sha256::digest(verifier)),
+            ),
             ("code_challenge_method", "S256"),
         ]);
         url

@@ -7,11 +7,20 @@ use super::{SubjectsError, is_token};
 use crate::caps;
 
 pub(super) fn read(path: &Path) -> Result<Vec<String>, SubjectsError> {
-    let failed = |source| SubjectsError::File { path: path.to_owned(), source };
+    let failed = |source| SubjectsError::File {
+        path: path.to_owned(),
+        source,
+    };
     let mut text = String::new();
     let file = std::fs::File::open(path).map_err(failed)?;
-    file.take(caps::TOKEN_FILE).read_to_string(&mut text).map_err(failed)?;
-    parse(&text).map_err(|(line, problem)| SubjectsError::Tokens { path: path.to_owned(), line, problem })
+    file.take(caps::TOKEN_FILE)
+        .read_to_string(&mut text)
+        .map_err(failed)?;
+    parse(&text).map_err(|(line, problem)| SubjectsError::Tokens {
+        path: path.to_owned(),
+        line,
+        problem,
+    })
 }
 
 fn parse(text: &str) -> Result<Vec<String>, (Option<usize>, String)> {
@@ -22,14 +31,21 @@ fn parse(text: &str) -> Result<Vec<String>, (Option<usize>, String)> {
             continue;
         }
         if !is_token(line) {
-            let problem = "not a token: write one access token a line, without `Bearer` and without quotes";
+            let problem =
+                "not a token: write one access token a line, without `Bearer` and without quotes";
             return Err((Some(number + 1), problem.to_owned()));
         }
         tokens.push(line.to_owned());
     }
     match tokens.len() {
-        0 => Err((None, "no token in it; write one access token a line".to_owned())),
-        n if n > caps::TOKENS => Err((None, format!("{n} tokens; at most {} are used", caps::TOKENS))),
+        0 => Err((
+            None,
+            "no token in it; write one access token a line".to_owned(),
+        )),
+        n if n > caps::TOKENS => Err((
+            None,
+            format!("{n} tokens; at most {} are used", caps::TOKENS),
+        )),
         _ => Ok(tokens),
     }
 }
@@ -40,7 +56,10 @@ mod tests {
 
     #[test]
     fn lines_are_tokens_and_comments_are_not() {
-        assert_eq!(parse("# of Monday\na.b.c\r\n\n  d.e.f  \n").unwrap(), ["a.b.c", "d.e.f"]);
+        assert_eq!(
+            parse("# of Monday\na.b.c\r\n\n  d.e.f  \n").unwrap(),
+            ["a.b.c", "d.e.f"]
+        );
     }
 
     #[test]

@@ -27,7 +27,12 @@ const FIELDS: [&str; 12] = [
 ];
 
 /// Headers that belong to the connection and are the gateway's own.
-const CONNECTION_HEADERS: [&str; 4] = ["connection", "content-length", "keep-alive", "transfer-encoding"];
+const CONNECTION_HEADERS: [&str; 4] = [
+    "connection",
+    "content-length",
+    "keep-alive",
+    "transfer-encoding",
+];
 
 /// Reads one backend; `None`, reported, if it cannot be used.
 pub(super) fn read(
@@ -40,27 +45,60 @@ pub(super) fn read(
     let mut fields = Fields::open(file, properties, &FIELDS, collector)?;
     let single = "a backend is one `url` for now";
     fields.unsupported("pool", single);
-    fields.unsupported("circuitBreaker", "remove it: a backend that fails answers 502 or 504");
+    fields.unsupported(
+        "circuitBreaker",
+        "remove it: a backend that fails answers 502 or 504",
+    );
     fields.unsupported("proxy", "remove it: the gateway calls backends directly");
-    fields.unsupported("properties", "Service Fabric is not supported; give the backend a `url`");
-    if let Some((kind, node)) = fields.text("type").filter(|(kind, _)| !kind.eq_ignore_ascii_case("single")) {
-        fields.report(node, format!("a backend of the type `{kind}` is not supported yet"), single);
+    fields.unsupported(
+        "properties",
+        "Service Fabric is not supported; give the backend a `url`",
+    );
+    if let Some((kind, node)) = fields
+        .text("type")
+        .filter(|(kind, _)| !kind.eq_ignore_ascii_case("single"))
+    {
+        fields.report(
+            node,
+            format!("a backend of the type `{kind}` is not supported yet"),
+            single,
+        );
     }
-    if let Some((protocol, node)) = fields.text("protocol").filter(|(p, _)| !p.eq_ignore_ascii_case("http")) {
-        fields.report(node, format!("the protocol `{protocol}` is not supported"), "write `http`");
+    if let Some((protocol, node)) = fields
+        .text("protocol")
+        .filter(|(p, _)| !p.eq_ignore_ascii_case("http"))
+    {
+        fields.report(
+            node,
+            format!("the protocol `{protocol}` is not supported"),
+            "write `http`",
+        );
     }
     check_tls(&mut fields);
     let written = fields.required_text("url");
     let url = written.and_then(|(text, node)| base_url(text, node, named_values, &mut fields));
     let (headers, query) = credentials(&mut fields, named_values).unwrap_or_default();
-    let url_at = Location { file: Arc::clone(file), position: written?.1.position };
-    Some(Backend { id: id.into(), url: url?, url_at, headers, query })
+    let url_at = Location {
+        file: Arc::clone(file),
+        position: written?.1.position,
+    };
+    Some(Backend {
+        id: id.into(),
+        url: url?,
+        url_at,
+        headers,
+        query,
+    })
 }
 
 fn check_tls(fields: &mut Fields<'_, '_>) {
-    let Some(node) = fields.get("tls") else { return };
+    let Some(node) = fields.get("tls") else {
+        return;
+    };
     let known = ["validateCertificateChain", "validateCertificateName"];
-    let Some(mut tls) = Fields::open(fields.file, node, &known, fields.collector) else { return };
+    let Some(mut tls) = Fields::open(fields.file, node, &known, fields.collector) else {
+        return;
+    };
     for name in known {
         if tls.boolean(name) == Some(false) {
             let help = "certificates of backends are always checked; remove it or set it to true";
@@ -73,7 +111,13 @@ type Credentials = (Vec<(HeaderName, HeaderValue)>, Vec<(String, SecretString)>)
 
 fn credentials(fields: &mut Fields<'_, '_>, named_values: &NamedValues) -> Option<Credentials> {
     let node = fields.get("credentials")?;
-    let known = ["header", "query", "certificate", "certificateIds", "authorization"];
+    let known = [
+        "header",
+        "query",
+        "certificate",
+        "certificateIds",
+        "authorization",
+    ];
     let mut credentials = Fields::open(fields.file, node, &known, fields.collector)?;
     let help = "use `header` or `query` with a named value";
     for name in ["certificate", "certificateIds", "authorization"] {
@@ -94,10 +138,18 @@ fn credentials(fields: &mut Fields<'_, '_>, named_values: &NamedValues) -> Optio
 }
 
 /// `{"name": ["value", …], …}` as pairs, with named values filled in, and the node of each value.
-fn pairs<'a>(fields: &mut Fields<'a, '_>, name: &str, named_values: &NamedValues) -> Vec<(String, String, &'a Node)> {
-    let Some(node) = fields.get(name) else { return Vec::new() };
+fn pairs<'a>(
+    fields: &mut Fields<'a, '_>,
+    name: &str,
+    named_values: &NamedValues,
+) -> Vec<(String, String, &'a Node)> {
+    let Some(node) = fields.get(name) else {
+        return Vec::new();
+    };
     let names: Vec<&str> = node.members().iter().map(|m| m.name.as_str()).collect();
-    let Some(mut map) = Fields::open(fields.file, node, &names, fields.collector) else { return Vec::new() };
+    let Some(mut map) = Fields::open(fields.file, node, &names, fields.collector) else {
+        return Vec::new();
+    };
     let mut pairs = Vec::new();
     for name in names {
         for (text, value) in map.texts(name) {
@@ -109,18 +161,35 @@ fn pairs<'a>(fields: &mut Fields<'a, '_>, name: &str, named_values: &NamedValues
     pairs
 }
 
-fn header(name: &str, value: &str, node: &Node, fields: &mut Fields<'_, '_>) -> Option<(HeaderName, HeaderValue)> {
+fn header(
+    name: &str,
+    value: &str,
+    node: &Node,
+    fields: &mut Fields<'_, '_>,
+) -> Option<(HeaderName, HeaderValue)> {
     let Ok(header_name) = name.parse::<HeaderName>() else {
-        fields.report(node, format!("`{name}` is not a header name"), "use letters, digits and `-`");
+        fields.report(
+            node,
+            format!("`{name}` is not a header name"),
+            "use letters, digits and `-`",
+        );
         return None;
     };
     if CONNECTION_HEADERS.contains(&header_name.as_str()) {
-        fields.report(node, format!("the header `{name}` cannot be set"), "it belongs to the connection");
+        fields.report(
+            node,
+            format!("the header `{name}` cannot be set"),
+            "it belongs to the connection",
+        );
         return None;
     }
     // The value may be secret: it is not shown.
     let Ok(mut header_value) = HeaderValue::from_str(value) else {
-        fields.report(node, format!("the value for `{name}` cannot stand in a header"), "use visible ASCII characters");
+        fields.report(
+            node,
+            format!("the value for `{name}` cannot stand in a header"),
+            "use visible ASCII characters",
+        );
         return None;
     };
     header_value.set_sensitive(true);
@@ -139,8 +208,16 @@ pub(super) fn base_url(
         Ok(uri) => Some(uri),
         Err(why) => {
             // The text as written: what a named value put in may be secret.
-            let shown = if has_credentials(text) { "this".to_owned() } else { format!("`{text}`") };
-            fields.report(node, format!("{shown} is not a base URL: {why}"), "write e.g. `http://example.com/api`");
+            let shown = if has_credentials(text) {
+                "this".to_owned()
+            } else {
+                format!("`{text}`")
+            };
+            fields.report(
+                node,
+                format!("{shown} is not a base URL: {why}"),
+                "write e.g. `http://example.com/api`",
+            );
             None
         }
     }
@@ -148,12 +225,14 @@ pub(super) fn base_url(
 
 /// Whether a text is a URL with a user name or password, so that no message repeats it.
 pub(crate) fn has_credentials(text: &str) -> bool {
-    let authority = text.split_once("://").map(|(_, rest)| rest.split(['/', '?', '#']).next().unwrap_or(rest));
+    let authority = text
+        .split_once("://")
+        .map(|(_, rest)| rest.split(['/', '?', '#']).next().unwrap_or(rest));
     authority.is_some_and(|authority| authority.contains('@'))
 }
 
-/// Checks the URL of a backend. `https` is a good URL too: whether it can be called is for the gateway to say, which
-/// refuses it at load for now. So no help here names it.
+/// Checks the URL of a backend. `https` is a good URL too: whether it can be called is for the
+/// gateway to say, which refuses it at load for now. So no help here names it.
 ///
 /// # Errors
 /// What is wrong with it, without repeating it.
@@ -162,14 +241,20 @@ pub(crate) fn check_base_url(text: &str) -> Result<Uri, &'static str> {
     if !matches!(uri.scheme_str(), Some("http" | "https")) {
         return Err("it must start with `http://`");
     }
-    let authority = uri.authority().map(http::uri::Authority::as_str).unwrap_or_default();
+    let authority = uri
+        .authority()
+        .map(http::uri::Authority::as_str)
+        .unwrap_or_default();
     if uri.host().is_none_or(str::is_empty) {
         return Err("it has no host");
     }
     if authority.contains('@') {
         return Err("it may not hold a user name or password");
     }
-    if authority.rsplit_once(':').is_some_and(|(_, port)| !port.ends_with(']') && port.parse::<u16>().is_err()) {
+    if authority
+        .rsplit_once(':')
+        .is_some_and(|(_, port)| !port.ends_with(']') && port.parse::<u16>().is_err())
+    {
         return Err("its port is not a number up to 65535");
     }
     if uri.query().is_some() || text.contains('#') {
@@ -184,17 +269,34 @@ mod tests {
 
     #[test]
     fn base_urls() {
-        for good in ["http://localhost:7071/api", "https://example.com", "https://[::1]:8443/", "http://[::1]"] {
+        for good in [
+            "http://localhost:7071/api",
+            "https://example.com",
+            "https://[::1]:8443/",
+            "http://[::1]",
+        ] {
             assert!(check_base_url(good).is_ok(), "{good}");
         }
         for (bad, why) in [
             ("", "it is not a URL"),
             ("/api", "it must start with `http://`"),
             ("ftp://example.com", "it must start with `http://`"),
-            ("http://u:p@example.com", "it may not hold a user name or password"),
-            ("http://example.com:99999", "its port is not a number up to 65535"),
-            ("http://example.com/?a=b", "it may not have a query or a fragment"),
-            ("http://example.com/#a", "it may not have a query or a fragment"),
+            (
+                "http://u:p@example.com",
+                "it may not hold a user name or password",
+            ),
+            (
+                "http://example.com:99999",
+                "its port is not a number up to 65535",
+            ),
+            (
+                "http://example.com/?a=b",
+                "it may not have a query or a fragment",
+            ),
+            (
+                "http://example.com/#a",
+                "it may not have a query or a fragment",
+            ),
         ] {
             assert_eq!(check_base_url(bad).err(), Some(why), "{bad}");
         }

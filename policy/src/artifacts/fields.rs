@@ -1,4 +1,5 @@
-//! Reads the members of an object and reports every member that is missing, unknown or of the wrong kind.
+//! Reads the members of an object and reports every member that is missing, unknown or of the wrong
+//! kind.
 
 use std::sync::Arc;
 
@@ -13,7 +14,8 @@ pub(super) struct Fields<'a, 'c> {
 }
 
 impl<'a, 'c> Fields<'a, 'c> {
-    /// Starts reading; `None`, reported, if `node` is not an object. A member that is not among `known` is reported.
+    /// Starts reading; `None`, reported, if `node` is not an object. A member that is not among
+    /// `known` is reported.
     pub(super) fn open(
         file: &'a Arc<str>,
         node: &'a Node,
@@ -25,12 +27,20 @@ impl<'a, 'c> Fields<'a, 'c> {
             collector.report(Diagnostic::new(file, node.position, message));
             return None;
         }
-        for member in node.members().iter().filter(|m| !known.contains(&m.name.as_str())) {
+        for member in node
+            .members()
+            .iter()
+            .filter(|m| !known.contains(&m.name.as_str()))
+        {
             let message = format!("unknown field `{}`", member.name);
             let help = suggest::help(&member.name, known);
             collector.report(Diagnostic::new(file, member.position, message).with_help(help));
         }
-        Some(Self { file, node, collector })
+        Some(Self {
+            file,
+            node,
+            collector,
+        })
     }
 
     /// A member that is there and not null.
@@ -51,7 +61,8 @@ impl<'a, 'c> Fields<'a, 'c> {
     pub(super) fn required_text(&mut self, name: &str) -> Option<(&'a str, &'a Node)> {
         if self.get(name).is_none() {
             let message = format!("the field `{name}` is missing");
-            self.collector.report(Diagnostic::new(self.file, self.node.position, message));
+            self.collector
+                .report(Diagnostic::new(self.file, self.node.position, message));
         }
         self.text(name)
     }
@@ -67,7 +78,9 @@ impl<'a, 'c> Fields<'a, 'c> {
 
     /// A list of texts; absent is empty.
     pub(super) fn texts(&mut self, name: &str) -> Vec<(&'a str, &'a Node)> {
-        let Some(node) = self.get(name) else { return Vec::new() };
+        let Some(node) = self.get(name) else {
+            return Vec::new();
+        };
         if !matches!(node.kind, Kind::Array(_)) {
             return self.wrong_kind(name, node, "a list").unwrap_or_default();
         }
@@ -92,18 +105,26 @@ impl<'a, 'c> Fields<'a, 'c> {
         };
         if let Some(node) = self.get(name).filter(|node| !empty(node)) {
             let message = format!("`{name}` is not supported yet");
-            self.collector.report(Diagnostic::new(self.file, node.position, message).with_help(help));
+            self.collector
+                .report(Diagnostic::new(self.file, node.position, message).with_help(help));
         }
     }
 
     /// Reports a mistake at `node`.
-    pub(super) fn report(&mut self, node: &Node, message: impl Into<String>, help: impl Into<String>) {
-        self.collector.report(Diagnostic::new(self.file, node.position, message).with_help(help));
+    pub(super) fn report(
+        &mut self,
+        node: &Node,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
+        self.collector
+            .report(Diagnostic::new(self.file, node.position, message).with_help(help));
     }
 
     fn wrong_kind<T>(&mut self, name: &str, node: &Node, expected: &str) -> Option<T> {
         let message = format!("`{name}` must be {expected}, found {}", node.describe());
-        self.collector.report(Diagnostic::new(self.file, node.position, message));
+        self.collector
+            .report(Diagnostic::new(self.file, node.position, message));
         None
     }
 }

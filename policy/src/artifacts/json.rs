@@ -1,7 +1,7 @@
 //! JSON text to a [`Node`].
 //!
-//! `serde_json` decides what is JSON and words the errors. The walk after it only has to find where each value starts,
-//! so it may trust the text.
+//! `serde_json` decides what is JSON and words the errors. The walk after it only has to find where
+//! each value starts, so it may trust the text.
 
 use std::collections::BTreeSet;
 
@@ -13,21 +13,36 @@ pub(super) fn parse(text: &str) -> Result<Node, SyntaxError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     // Bounds the nesting too (128 levels), and with it the recursion of the walk.
     serde_json::from_str::<serde_json::Value>(text).map_err(|e| syntax_error(text, &e))?;
-    let mut walk = Walk { text, at: 0, position: Position { line: 1, column: 1 } };
+    let mut walk = Walk {
+        text,
+        at: 0,
+        position: Position { line: 1, column: 1 },
+    };
     walk.value()
 }
 
 fn syntax_error(text: &str, error: &serde_json::Error) -> SyntaxError {
     // serde_json counts columns in bytes, and appends the place to its message.
-    let line = text.split('\n').nth(error.line().saturating_sub(1)).unwrap_or_default();
-    let before = line.char_indices().take_while(|(i, _)| *i + 1 < error.column()).count();
+    let line = text
+        .split('\n')
+        .nth(error.line().saturating_sub(1))
+        .unwrap_or_default();
+    let before = line
+        .char_indices()
+        .take_while(|(i, _)| *i + 1 < error.column())
+        .count();
     let message = error.to_string();
-    let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(head, _)| head);
+    let message = message
+        .rsplit_once(" at line ")
+        .map_or(message.as_str(), |(head, _)| head);
     let position = Position {
         line: u32::try_from(error.line()).unwrap_or(u32::MAX),
         column: u32::try_from(before + 1).unwrap_or(u32::MAX),
     };
-    SyntaxError { position: Some(position), message: format!("this is not JSON: {message}") }
+    SyntaxError {
+        position: Some(position),
+        message: format!("this is not JSON: {message}"),
+    }
 }
 
 /// A cursor in text that is known to be valid JSON.
@@ -58,11 +73,18 @@ impl<'a> Walk<'a> {
             let position = self.position;
             let name = self.string();
             if !names.insert(name.clone()) {
-                return Err(SyntaxError { position: Some(position), message: format!("`{name}` stands here twice") });
+                return Err(SyntaxError {
+                    position: Some(position),
+                    message: format!("`{name}` stands here twice"),
+                });
             }
             self.skip_blanks();
             self.advance(); // the colon
-            members.push(Member { position, name, value: self.value()? });
+            members.push(Member {
+                position,
+                name,
+                value: self.value()?,
+            });
         }
         Ok(members)
     }
@@ -75,7 +97,8 @@ impl<'a> Walk<'a> {
         Ok(items)
     }
 
-    /// Steps over the opening bracket or a comma and says whether an item follows; steps over `close` if not.
+    /// Steps over the opening bracket or a comma and says whether an item follows; steps over
+    /// `close` if not.
     fn more(&mut self, close: char) -> bool {
         self.skip_blanks();
         if self.peek() != close {
@@ -104,14 +127,18 @@ impl<'a> Walk<'a> {
 
     fn scalar(&mut self) -> Kind {
         let start = self.at;
-        while self.at < self.text.len() && !matches!(self.peek(), ',' | ']' | '}' | ' ' | '\n' | '\r' | '\t') {
+        while self.at < self.text.len()
+            && !matches!(self.peek(), ',' | ']' | '}' | ' ' | '\n' | '\r' | '\t')
+        {
             self.advance();
         }
         match &self.text[start..self.at] {
             "null" => Kind::Null,
             "true" => Kind::Bool(true),
             "false" => Kind::Bool(false),
-            number => Kind::Number(serde_json::from_str(number).expect("the whole text is valid JSON")),
+            number => {
+                Kind::Number(serde_json::from_str(number).expect("the whole text is valid JSON"))
+            }
         }
     }
 
@@ -130,7 +157,10 @@ impl<'a> Walk<'a> {
         let next = self.peek();
         self.at = (self.at + next.len_utf8()).min(self.text.len());
         if next == '\n' {
-            self.position = Position { line: self.position.line + 1, column: 1 };
+            self.position = Position {
+                line: self.position.line + 1,
+                column: 1,
+            };
         } else {
             self.position.column += 1;
         }
@@ -161,7 +191,10 @@ mod tests {
     fn a_name_may_stand_once() {
         let error = parse("{\"a\": 1,\n \"a\": 2}").unwrap_err();
         assert_eq!(
-            (error.position.unwrap().to_string().as_str(), error.message.as_str()),
+            (
+                error.position.unwrap().to_string().as_str(),
+                error.message.as_str()
+            ),
             ("2:2", "`a` stands here twice")
         );
     }
@@ -171,7 +204,10 @@ mod tests {
         let error = parse("{\n  \"é\": tru }").unwrap_err();
         assert_eq!(error.message, "this is not JSON: expected ident");
         assert_eq!(error.position.unwrap().to_string(), "2:11");
-        assert_eq!(parse("").unwrap_err().message, "this is not JSON: EOF while parsing a value");
+        assert_eq!(
+            parse("").unwrap_err().message,
+            "this is not JSON: EOF while parsing a value"
+        );
     }
 
     fn any_json() -> impl Strategy<Value = serde_json::Value> {

@@ -1,5 +1,5 @@
-//! Puts the files of a folder together: named values first, then backends, then documents, then the plan of every
-//! operation. A file that is wrong does not stop the others from being checked.
+//! Puts the files of a folder together: named values first, then backends, then documents, then the
+//! plan of every operation. A file that is wrong does not stop the others from being checked.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -48,8 +48,8 @@ impl<'a> Folder<'a> {
     }
 }
 
-/// An API that was read, before its plans are made. Parts that are missing have been reported; the documents are
-/// checked all the same.
+/// An API that was read, before its plans are made. Parts that are missing have been reported; the
+/// documents are checked all the same.
 struct ReadApi<'a> {
     file: &'a Arc<str>,
     information: Option<api::Information>,
@@ -72,25 +72,40 @@ pub(super) fn load(
     let folder = sort(files, &mut collector);
     let named_values = named_values(&folder, overrides, &mut collector);
     let backends = backends(&folder, &named_values, &mut collector);
-    let global = folder.policy.and_then(|file| document(file, "global".to_owned(), Scope::Global, &mut collector));
-    let apis: Vec<_> =
-        folder.apis.iter().filter_map(|(name, files)| read_api(name, files, &named_values, &mut collector)).collect();
+    let global = folder
+        .policy
+        .and_then(|file| document(file, "global".to_owned(), Scope::Global, &mut collector));
+    let apis: Vec<_> = folder
+        .apis
+        .iter()
+        .filter_map(|(name, files)| read_api(name, files, &named_values, &mut collector))
+        .collect();
     check_paths(&apis, &mut collector);
 
     let backend_ids: BTreeSet<&str> = folder.backends.keys().copied().collect();
     let mut compiler = Compiler::new(&named_values, &backend_ids, &mut collector);
     let broad: Vec<_> = global.iter().collect();
     let global = compiler.plan(&broad, None);
-    let apis = apis.into_iter().filter_map(|api| compile_api(api, &broad, &mut compiler)).collect();
+    let apis = apis
+        .into_iter()
+        .filter_map(|api| compile_api(api, &broad, &mut compiler))
+        .collect();
     let validate_jwt_count = compiler.validate_jwt_count();
-    collector.finish(Some(Configuration { apis, backends, global: Arc::new(global), validate_jwt_count }))
+    collector.finish(Some(Configuration {
+        apis,
+        backends,
+        global: Arc::new(global),
+        validate_jwt_count,
+    }))
 }
 
 fn sort<'a>(files: &'a BTreeMap<Arc<str>, Arc<str>>, collector: &mut Collector) -> Folder<'a> {
     let mut folder = Folder::default();
     let mut reported = BTreeSet::new();
     for file in files {
-        let Some(role) = layout::role(file.0, &mut reported, collector) else { continue };
+        let Some(role) = layout::role(file.0, &mut reported, collector) else {
+            continue;
+        };
         match role {
             Role::GlobalPolicy => folder.policy = Some(file),
             Role::ApiInformation(name) => folder.api(name, file).information = Some(file),
@@ -108,7 +123,11 @@ fn sort<'a>(files: &'a BTreeMap<Arc<str>, Arc<str>>, collector: &mut Collector) 
     folder
 }
 
-fn named_values(folder: &Folder<'_>, overrides: &NamedValueOverrides, collector: &mut Collector) -> NamedValues {
+fn named_values(
+    folder: &Folder<'_>,
+    overrides: &NamedValueOverrides,
+    collector: &mut Collector,
+) -> NamedValues {
     let mut values = NamedValues::new(overrides);
     let mut seen = BTreeMap::new();
     for file in &folder.named_values {
@@ -127,7 +146,8 @@ fn backends(
     let mut backends = BTreeMap::new();
     for (id, file) in &folder.backends {
         let properties = properties(*file, collector);
-        let backend = properties.and_then(|node| backend::read(id, file.0, &node, named_values, collector));
+        let backend =
+            properties.and_then(|node| backend::read(id, file.0, &node, named_values, collector));
         backends.extend(backend.map(|backend| (Arc::clone(&backend.id), Arc::new(backend))));
     }
     backends
@@ -143,7 +163,9 @@ fn read_api<'a>(
     let Some(information) = files.information else {
         let message = format!("the API `{name}` has no `apiInformation.json`");
         let diagnostic = Diagnostic::new(first, None, message);
-        collector.report(diagnostic.with_help(format!("add `apis/{name}/apiInformation.json`, or remove the folder")));
+        collector.report(diagnostic.with_help(format!(
+            "add `apis/{name}/apiInformation.json`, or remove the folder"
+        )));
         return None;
     };
     let properties = properties(information, collector)?;
@@ -153,16 +175,29 @@ fn read_api<'a>(
     let read = api::read(name, information.0, &properties, named_values, collector);
     let specification = specification(name, information.0, files, collector);
     let id = api::id(name);
-    let policy = files.policy.and_then(|file| document(file, id.to_owned(), Scope::Api, collector));
+    let policy = files
+        .policy
+        .and_then(|file| document(file, id.to_owned(), Scope::Api, collector));
     let documents = files.operations.iter().filter_map(|(operation, file)| {
-        let document = document(*file, format!("{id}/{operation}"), Scope::Operation, collector)?;
+        let document = document(
+            *file,
+            format!("{id}/{operation}"),
+            Scope::Operation,
+            collector,
+        )?;
         Some((*operation, document))
     });
     let operation_policies: BTreeMap<_, _> = documents.collect();
     if let Some(specification) = &specification {
         check_operation_folders(files, &specification.operations, collector);
     }
-    Some(ReadApi { file: information.0, information: read, specification, policy, operation_policies })
+    Some(ReadApi {
+        file: information.0,
+        information: read,
+        specification,
+        policy,
+        operation_policies,
+    })
 }
 
 fn specification(
@@ -172,29 +207,54 @@ fn specification(
     collector: &mut Collector,
 ) -> Option<Specification> {
     let Some((file, text)) = files.specifications.first() else {
-        let diagnostic = Diagnostic::new(information, None, format!("the API `{name}` has no specification"));
-        collector.report(diagnostic.with_help(format!("add `apis/{name}/specification.yaml` with its operations")));
+        let diagnostic = Diagnostic::new(
+            information,
+            None,
+            format!("the API `{name}` has no specification"),
+        );
+        collector.report(diagnostic.with_help(format!(
+            "add `apis/{name}/specification.yaml` with its operations"
+        )));
         return None;
     };
     if let Some((second, _)) = files.specifications.get(1) {
-        let diagnostic =
-            Diagnostic::new(second, None, format!("the API `{name}` has a specification already: `{file}`"));
+        let diagnostic = Diagnostic::new(
+            second,
+            None,
+            format!("the API `{name}` has a specification already: `{file}`"),
+        );
         collector.report(diagnostic.with_help("keep one of the two"));
     }
     let node = parse((*file, *text), collector)?;
     let operations = openapi::operations(file, &node, collector)?;
-    Some(Specification { text: node.to_json(), operations })
+    Some(Specification {
+        text: node.to_json(),
+        operations,
+    })
 }
 
-fn check_operation_folders(files: &ApiFolder<'_>, operations: &[Declared], collector: &mut Collector) {
-    let ids: Vec<&str> = operations.iter().map(|operation| &*operation.info.id).collect();
+fn check_operation_folders(
+    files: &ApiFolder<'_>,
+    operations: &[Declared],
+    collector: &mut Collector,
+) {
+    let ids: Vec<&str> = operations
+        .iter()
+        .map(|operation| &*operation.info.id)
+        .collect();
     for (id, (path, _)) in &files.operations {
         if !ids.contains(id) {
             let near = suggest::closest(id, &ids).map(|near| format!("did you mean `{near}`? "));
             let more = if ids.len() > MAX_LISTED { ", …" } else { "" };
             let listed = suggest::list(&ids[..ids.len().min(MAX_LISTED)]);
-            let help = format!("{}the specification has: {listed}{more}", near.unwrap_or_default());
-            collector.report(Diagnostic::new(path, None, format!("there is no operation `{id}`")).with_help(help));
+            let help = format!(
+                "{}the specification has: {listed}{more}",
+                near.unwrap_or_default()
+            );
+            collector.report(
+                Diagnostic::new(path, None, format!("there is no operation `{id}`"))
+                    .with_help(help),
+            );
         }
     }
 }
@@ -202,7 +262,10 @@ fn check_operation_folders(files: &ApiFolder<'_>, operations: &[Declared], colle
 /// Two APIs may not be served under one path. APIM ignores case there, so this does too.
 fn check_paths(apis: &[ReadApi<'_>], collector: &mut Collector) {
     let mut seen: BTreeMap<String, &Arc<str>> = BTreeMap::new();
-    for (api, information) in apis.iter().filter_map(|api| Some((api, api.information.as_ref()?))) {
+    for (api, information) in apis
+        .iter()
+        .filter_map(|api| Some((api, api.information.as_ref()?)))
+    {
         let path = &information.info.path;
         if let Some(first) = seen.insert(path.to_lowercase(), api.file) {
             let message = format!("the path `{path}` is taken by `{first}`");
@@ -212,11 +275,15 @@ fn check_paths(apis: &[ReadApi<'_>], collector: &mut Collector) {
     }
 }
 
-fn compile_api(api: ReadApi<'_>, broad: &[&PolicyDocument], compiler: &mut Compiler<'_>) -> Option<Api> {
+fn compile_api(
+    api: ReadApi<'_>,
+    broad: &[&PolicyDocument],
+    compiler: &mut Compiler<'_>,
+) -> Option<Api> {
     let mut documents = broad.to_vec();
     documents.extend(&api.policy);
-    // Plans nobody runs, so that every document is checked: also one that each operation leaves out, and those of an API
-    // that cannot be served.
+    // Plans nobody runs, so that every document is checked: also one that each operation leaves
+    // out, and those of an API that cannot be served.
     compiler.plan(&documents, None);
     for document in api.operation_policies.values() {
         compiler.plan(&[document], None);
@@ -227,8 +294,17 @@ fn compile_api(api: ReadApi<'_>, broad: &[&PolicyDocument], compiler: &mut Compi
         let mut documents = documents.clone();
         documents.extend(api.operation_policies.get(&*declared.info.id));
         let plan = Arc::new(compiler.plan(&documents, Some(&declared.info)));
-        let Declared { info, method, template } = declared;
-        operations.push(Operation { info: Arc::new(info), method, template, plan });
+        let Declared {
+            info,
+            method,
+            template,
+        } = declared;
+        operations.push(Operation {
+            info: Arc::new(info),
+            method,
+            template,
+            plan,
+        });
     }
     if information.service_url.is_none() {
         check_destinations(api.file, &operations, compiler.collector);
@@ -245,13 +321,24 @@ fn compile_api(api: ReadApi<'_>, broad: &[&PolicyDocument], compiler: &mut Compi
 /// Without `serviceUrl`, whatever is forwarded needs a policy that says where to.
 fn check_destinations(file: &Arc<str>, operations: &[Operation], collector: &mut Collector) {
     let stranded = operations.iter().find(|operation| {
-        let Plan { inbound, backend, .. } = &*operation.plan;
-        let forwards = any(backend, &|action| matches!(action, Action::ForwardRequest(_)));
-        let aims = |steps: &[Step]| any(steps, &|action| matches!(action, Action::SetBackendService(_)));
+        let Plan {
+            inbound, backend, ..
+        } = &*operation.plan;
+        let forwards = any(backend, &|action| {
+            matches!(action, Action::ForwardRequest(_))
+        });
+        let aims = |steps: &[Step]| {
+            any(steps, &|action| {
+                matches!(action, Action::SetBackendService(_))
+            })
+        };
         forwards && !aims(inbound) && !aims(backend)
     });
     if let Some(operation) = stranded {
-        let message = format!("the operation `{}` has nowhere to go: there is no `serviceUrl`", operation.info.id);
+        let message = format!(
+            "the operation `{}` has nowhere to go: there is no `serviceUrl`",
+            operation.info.id
+        );
         let help = "add `serviceUrl`, or `set-backend-service` to a policy";
         collector.report(Diagnostic::new(file, None, message).with_help(help));
     }
@@ -267,7 +354,12 @@ fn any(steps: &[Step], fits: &dyn Fn(&Action) -> bool) -> bool {
     })
 }
 
-fn document((path, text): File<'_>, name: String, scope: Scope, collector: &mut Collector) -> Option<PolicyDocument> {
+fn document(
+    (path, text): File<'_>,
+    name: String,
+    scope: Scope,
+    collector: &mut Collector,
+) -> Option<PolicyDocument> {
     PolicyDocument::read(path, text, name, scope, collector)
 }
 
@@ -275,18 +367,29 @@ fn document((path, text): File<'_>, name: String, scope: Scope, collector: &mut 
 fn properties(file: File<'_>, collector: &mut Collector) -> Option<Node> {
     let node = parse(file, collector)?;
     for member in node.members().iter().filter(|m| m.name != "properties") {
-        let diagnostic = Diagnostic::new(file.0, member.position, format!("unknown field `{}`", member.name));
+        let diagnostic = Diagnostic::new(
+            file.0,
+            member.position,
+            format!("unknown field `{}`", member.name),
+        );
         collector.report(diagnostic.with_help(suggest::help(&member.name, &["properties"])));
     }
     let properties = node.get("properties").cloned();
     if properties.is_none() {
-        let diagnostic = Diagnostic::new(file.0, node.position, "the field `properties` is missing");
+        let diagnostic =
+            Diagnostic::new(file.0, node.position, "the field `properties` is missing");
         collector.report(diagnostic.with_help("write `{ \"properties\": { … } }`"));
     }
     properties
 }
 
 fn parse((path, text): File<'_>, collector: &mut Collector) -> Option<Node> {
-    let parsed = if path.ends_with(".json") { json::parse(text) } else { yaml::parse(text) };
-    parsed.map_err(|error| collector.report(Diagnostic::new(path, error.position, error.message))).ok()
+    let parsed = if path.ends_with(".json") {
+        json::parse(text)
+    } else {
+        yaml::parse(text)
+    };
+    parsed
+        .map_err(|error| collector.report(Diagnostic::new(path, error.position, error.message)))
+        .ok()
 }

@@ -1,5 +1,5 @@
-//! A JSON or YAML document as a tree in which every value knows its place, so that a mistake found late, such as a
-//! backend that does not exist, is still reported where it stands.
+//! A JSON or YAML document as a tree in which every value knows its place, so that a mistake found
+//! late, such as a backend that does not exist, is still reported where it stands.
 
 use crate::diagnostic::Position;
 
@@ -39,7 +39,10 @@ pub(super) struct SyntaxError {
 impl Node {
     /// The member of that name, if this is an object that has it.
     pub(super) fn get(&self, name: &str) -> Option<&Node> {
-        self.members().iter().find(|m| m.name == name).map(|m| &m.value)
+        self.members()
+            .iter()
+            .find(|m| m.name == name)
+            .map(|m| &m.value)
     }
 
     /// The members; none unless this is an object.
@@ -68,7 +71,9 @@ impl Node {
 
     /// The value at a JSON pointer's parts.
     pub(super) fn at<'a>(&self, parts: impl IntoIterator<Item = &'a str>) -> Option<&Node> {
-        parts.into_iter().try_fold(self, |node, part| node.get(part))
+        parts
+            .into_iter()
+            .try_fold(self, |node, part| node.get(part))
     }
 
     /// The same without places.
@@ -80,7 +85,10 @@ impl Node {
             Kind::Number(value) => Value::Number(value.clone()),
             Kind::String(value) => Value::String(value.clone()),
             Kind::Array(items) => items.iter().map(Node::to_json).collect(),
-            Kind::Object(members) => members.iter().map(|m| (m.name.clone(), m.value.to_json())).collect(),
+            Kind::Object(members) => members
+                .iter()
+                .map(|m| (m.name.clone(), m.value.to_json()))
+                .collect(),
         }
     }
 

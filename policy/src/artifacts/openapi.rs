@@ -36,10 +36,22 @@ pub(super) struct Declared {
     pub(super) template: UrlTemplate,
 }
 
-/// Reads the operations in the order of the document; `None`, reported, if it is not one that lists operations.
-pub(super) fn operations(file: &Arc<str>, document: &Node, collector: &mut Collector) -> Option<Vec<Declared>> {
+/// Reads the operations in the order of the document; `None`, reported, if it is not one that lists
+/// operations.
+pub(super) fn operations(
+    file: &Arc<str>,
+    document: &Node,
+    collector: &mut Collector,
+) -> Option<Vec<Declared>> {
     let (taken, raw_ids) = (BTreeSet::new(), BTreeSet::new());
-    let mut reader = Reader { file, document, collector, taken, raw_ids, found: Vec::new() };
+    let mut reader = Reader {
+        file,
+        document,
+        collector,
+        taken,
+        raw_ids,
+        found: Vec::new(),
+    };
     if !reader.version_is_supported() {
         return None;
     }
@@ -61,14 +73,24 @@ struct Reader<'a> {
 impl<'a> Reader<'a> {
     fn version_is_supported(&mut self) -> bool {
         let help = "convert it to OpenAPI 3.0 or 3.1";
-        match self.document.get("openapi").map(|node| (node, node.as_str().unwrap_or_default())) {
+        match self
+            .document
+            .get("openapi")
+            .map(|node| (node, node.as_str().unwrap_or_default()))
+        {
             Some((_, version))
-                if ["3.0", "3.1"].iter().any(|v| version == *v || version.starts_with(&format!("{v}."))) =>
+                if ["3.0", "3.1"]
+                    .iter()
+                    .any(|v| version == *v || version.starts_with(&format!("{v}."))) =>
             {
                 true
             }
             Some((node, version)) => {
-                self.report(node, format!("OpenAPI version `{version}` is not supported"), help);
+                self.report(
+                    node,
+                    format!("OpenAPI version `{version}` is not supported"),
+                    help,
+                );
                 false
             }
             None if self.document.get("swagger").is_some() => {
@@ -76,7 +98,11 @@ impl<'a> Reader<'a> {
                 false
             }
             None => {
-                self.report(self.document, "this is not an OpenAPI document: the field `openapi` is missing", help);
+                self.report(
+                    self.document,
+                    "this is not an OpenAPI document: the field `openapi` is missing",
+                    help,
+                );
                 false
             }
         }
@@ -104,7 +130,8 @@ impl<'a> Reader<'a> {
             Ok(template) => template,
             Err(error) => {
                 let message = format!("`{}`: {error}", path.name);
-                self.collector.report(Diagnostic::new(self.file, path.position, message));
+                self.collector
+                    .report(Diagnostic::new(self.file, path.position, message));
                 return;
             }
         };
@@ -119,37 +146,70 @@ impl<'a> Reader<'a> {
         for member in path.value.members() {
             if let Some((_, method)) = METHODS.iter().find(|(name, _)| *name == member.name) {
                 self.operation(member, method, &template);
-            } else if !PATH_ITEM_FIELDS.contains(&member.name.as_str()) && !member.name.starts_with("x-") {
-                let known: Vec<&str> = METHODS.iter().map(|(name, _)| *name).chain(PATH_ITEM_FIELDS).collect();
-                let diagnostic =
-                    Diagnostic::new(self.file, member.position, format!("unknown field `{}`", member.name));
-                self.collector.report(diagnostic.with_help(suggest::help(&member.name, &known)));
+            } else if !PATH_ITEM_FIELDS.contains(&member.name.as_str())
+                && !member.name.starts_with("x-")
+            {
+                let known: Vec<&str> = METHODS
+                    .iter()
+                    .map(|(name, _)| *name)
+                    .chain(PATH_ITEM_FIELDS)
+                    .collect();
+                let diagnostic = Diagnostic::new(
+                    self.file,
+                    member.position,
+                    format!("unknown field `{}`", member.name),
+                );
+                self.collector
+                    .report(diagnostic.with_help(suggest::help(&member.name, &known)));
             }
         }
     }
 
     fn operation(&mut self, member: &'a Member, method: &Method, template: &UrlTemplate) {
         self.check_parameters(&member.value, template);
-        if let Some(other) = self.found.iter().find(|o| o.method == *method && o.template.same_shape(template)) {
-            let message =
-                format!("`{method} {}` fits the same requests as `{method} {}`", template.text, other.template.text);
+        if let Some(other) = self
+            .found
+            .iter()
+            .find(|o| o.method == *method && o.template.same_shape(template))
+        {
+            let message = format!(
+                "`{method} {}` fits the same requests as `{method} {}`",
+                template.text, other.template.text
+            );
             let diagnostic = Diagnostic::new(self.file, member.position, message);
-            self.collector.report(diagnostic.with_help("keep one of the two"));
+            self.collector
+                .report(diagnostic.with_help("keep one of the two"));
             return;
         }
-        let Some(id) = self.id(member, method, template) else { return };
-        let name = member.value.get("summary").and_then(Node::as_str).filter(|s| !s.trim().is_empty());
+        let Some(id) = self.id(member, method, template) else {
+            return;
+        };
+        let name = member
+            .value
+            .get("summary")
+            .and_then(Node::as_str)
+            .filter(|s| !s.trim().is_empty());
         let info = OperationInfo {
             name: name.map_or_else(|| id.as_str().into(), Into::into),
             id: id.into(),
             method: method.as_str().into(),
             url_template: Arc::clone(&template.text),
         };
-        self.found.push(Declared { info, method: method.clone(), template: template.clone() });
+        self.found.push(Declared {
+            info,
+            method: method.clone(),
+            template: template.clone(),
+        });
     }
 
-    /// The normalised `operationId`, or one made of method and template; with a number if it is taken.
-    fn id(&mut self, member: &'a Member, method: &Method, template: &UrlTemplate) -> Option<String> {
+    /// The normalised `operationId`, or one made of method and template; with a number if it is
+    /// taken.
+    fn id(
+        &mut self,
+        member: &'a Member,
+        method: &Method,
+        template: &UrlTemplate,
+    ) -> Option<String> {
         let written = member.value.get("operationId");
         let raw = match written.map(|node| (node, node.as_str())) {
             Some((node, None)) => {
@@ -189,12 +249,27 @@ impl<'a> Reader<'a> {
     /// A path parameter that is not in the template is a slip in one of them.
     fn check_parameters(&mut self, holder: &'a Node, template: &UrlTemplate) {
         let names: Vec<&str> = template.parameters().map(|name| &**name).collect();
-        for parameter in holder.get("parameters").map(Node::items).unwrap_or_default() {
-            let Some(parameter) = self.resolve(parameter) else { continue };
+        for parameter in holder
+            .get("parameters")
+            .map(Node::items)
+            .unwrap_or_default()
+        {
+            let Some(parameter) = self.resolve(parameter) else {
+                continue;
+            };
             let is_path = parameter.get("in").and_then(Node::as_str) == Some("path");
-            let Some(name) = parameter.get("name").and_then(Node::as_str).filter(|_| is_path) else { continue };
+            let Some(name) = parameter
+                .get("name")
+                .and_then(Node::as_str)
+                .filter(|_| is_path)
+            else {
+                continue;
+            };
             if !names.contains(&name) {
-                let message = format!("the path parameter `{name}` is not in the template `{}`", template.text);
+                let message = format!(
+                    "the path parameter `{name}` is not in the template `{}`",
+                    template.text
+                );
                 self.report(parameter, message, suggest::help(name, &names));
             }
         }
@@ -202,7 +277,9 @@ impl<'a> Reader<'a> {
 
     /// Follows a local `$ref`.
     fn resolve(&mut self, node: &'a Node) -> Option<&'a Node> {
-        let Some(reference) = node.get("$ref") else { return Some(node) };
+        let Some(reference) = node.get("$ref") else {
+            return Some(node);
+        };
         let target = reference
             .as_str()
             .and_then(|text| text.strip_prefix("#/"))
@@ -218,7 +295,8 @@ impl<'a> Reader<'a> {
     }
 
     fn report(&mut self, node: &Node, message: impl Into<String>, help: impl Into<String>) {
-        self.collector.report(Diagnostic::new(self.file, node.position, message).with_help(help));
+        self.collector
+            .report(Diagnostic::new(self.file, node.position, message).with_help(help));
     }
 }
 
@@ -249,8 +327,15 @@ mod tests {
         let mut collector = Collector::default();
         let node = super::super::yaml::parse(text).unwrap();
         let found = operations(&"specification.yaml".into(), &node, &mut collector).unwrap();
-        let lines = found.iter().map(|o| format!("{} {} {} {}", o.info.id, o.method, o.template.text, o.info.name));
-        collector.finish(Some(lines.collect())).map_err(|e| e.to_string())
+        let lines = found.iter().map(|o| {
+            format!(
+                "{} {} {} {}",
+                o.info.id, o.method, o.template.text, o.info.name
+            )
+        });
+        collector
+            .finish(Some(lines.collect()))
+            .map_err(|e| e.to_string())
     }
 
     #[test]

@@ -16,27 +16,55 @@ fn orders() -> Artifacts {
 }
 
 fn errors(artifacts: &Artifacts) -> String {
-    artifacts.compile(&NamedValueOverrides::new()).unwrap_err().to_string()
+    artifacts
+        .compile(&NamedValueOverrides::new())
+        .unwrap_err()
+        .to_string()
 }
 
 #[test]
 fn an_api_is_what_its_files_say() {
     let configuration = orders().compile(&NamedValueOverrides::new()).unwrap();
     let api = &configuration.apis[0];
-    assert_eq!((&*api.info.id, &*api.info.name, &*api.info.path), ("orders", "Orders", "orders"));
-    assert_eq!((api.info.revision.as_deref(), api.info.version.as_deref()), (Some("2"), Some("v1")));
-    assert_eq!(api.info.service_url.as_deref(), Some("https://orders.example/base"));
-    assert_eq!(*api.specification, serde_json::from_str::<serde_json::Value>(SPECIFICATION).unwrap());
-    let [read, delete] = &api.operations[..] else { panic!("{:?}", api.operations) };
-    assert_eq!((&*read.info.id, &*read.info.method, &*read.info.name), ("readorder", "GET", "Read an order"));
-    assert_eq!((&*read.info.url_template, &read.method), ("/{id}", &http::Method::GET));
-    assert_eq!((&*delete.info.id, &*delete.info.name), ("delete-id", "delete-id"));
+    assert_eq!(
+        (&*api.info.id, &*api.info.name, &*api.info.path),
+        ("orders", "Orders", "orders")
+    );
+    assert_eq!(
+        (api.info.revision.as_deref(), api.info.version.as_deref()),
+        (Some("2"), Some("v1"))
+    );
+    assert_eq!(
+        api.info.service_url.as_deref(),
+        Some("https://orders.example/base")
+    );
+    assert_eq!(
+        *api.specification,
+        serde_json::from_str::<serde_json::Value>(SPECIFICATION).unwrap()
+    );
+    let [read, delete] = &api.operations[..] else {
+        panic!("{:?}", api.operations)
+    };
+    assert_eq!(
+        (&*read.info.id, &*read.info.method, &*read.info.name),
+        ("readorder", "GET", "Read an order")
+    );
+    assert_eq!(
+        (&*read.info.url_template, &read.method),
+        ("/{id}", &http::Method::GET)
+    );
+    assert_eq!(
+        (&*delete.info.id, &*delete.info.name),
+        ("delete-id", "delete-id")
+    );
     assert!(read.template.matches("/17").is_some());
 }
 
 #[test]
 fn an_empty_folder_is_a_configuration() {
-    let configuration = Artifacts::new().compile(&NamedValueOverrides::new()).unwrap();
+    let configuration = Artifacts::new()
+        .compile(&NamedValueOverrides::new())
+        .unwrap();
     assert!(configuration.apis.is_empty() && configuration.backends.is_empty());
     assert_eq!(configuration.global.backend.len(), 1);
 }
@@ -61,7 +89,10 @@ fn a_revision_that_is_current_is_served_under_its_name() {
 #[test]
 fn without_service_url_a_policy_must_say_where_to() {
     let mut artifacts = orders();
-    artifacts.insert("apis/orders/apiInformation.json", INFORMATION.replace("\"https://orders.example/base\"", "null"));
+    artifacts.insert(
+        "apis/orders/apiInformation.json",
+        INFORMATION.replace("\"https://orders.example/base\"", "null"),
+    );
     let message = "apis/orders/apiInformation.json: the operation `readorder` has nowhere to go: there is no `serviceUrl`\n    \
                    add `serviceUrl`, or `set-backend-service` to a policy";
     assert_eq!(errors(&artifacts), message);
@@ -70,7 +101,10 @@ fn without_service_url_a_policy_must_say_where_to() {
     let answered = "<policies><inbound><return-response/></inbound><backend/></policies>";
     for policy in [aimed, answered] {
         artifacts.insert("apis/orders/policy.xml", policy);
-        assert!(artifacts.compile(&NamedValueOverrides::new()).is_ok(), "{policy}");
+        assert!(
+            artifacts.compile(&NamedValueOverrides::new()).is_ok(),
+            "{policy}"
+        );
     }
     artifacts.insert(
         "apis/orders/operations/readorder/policy.xml",
@@ -93,11 +127,22 @@ fn the_credentials_of_a_backend_are_filled_in_and_hidden() {
     let configuration = artifacts.compile(&overrides).unwrap();
     let backend = &configuration.backends["b"];
     assert_eq!(backend.url, "https://b.example/api");
-    let headers: Vec<_> =
-        backend.headers.iter().map(|(n, v)| (n.as_str(), v.to_str().unwrap(), v.is_sensitive())).collect();
-    assert_eq!(headers, [("x-key", "do-not-show-me", true), ("x-key", "two", true)]);
-    let [(name, value)] = &backend.query[..] else { panic!("{backend:?}") };
-    assert_eq!((name.as_str(), secrecy::ExposeSecret::expose_secret(value)), ("code", "ado-not-show-me"));
+    let headers: Vec<_> = backend
+        .headers
+        .iter()
+        .map(|(n, v)| (n.as_str(), v.to_str().unwrap(), v.is_sensitive()))
+        .collect();
+    assert_eq!(
+        headers,
+        [("x-key", "do-not-show-me", true), ("x-key", "two", true)]
+    );
+    let [(name, value)] = &backend.query[..] else {
+        panic!("{backend:?}")
+    };
+    assert_eq!(
+        (name.as_str(), secrecy::ExposeSecret::expose_secret(value)),
+        ("code", "ado-not-show-me")
+    );
     assert!(!format!("{configuration:?} {overrides:?}").contains("do-not-show-me"));
 }
 
@@ -106,7 +151,10 @@ fn a_secret_in_a_policy_is_not_shown_by_debug() {
     let mut artifacts = orders();
     let check = "<check-header name='K' failed-check-httpcode='401' failed-check-error-message='' ignore-case='false'>\
                  <value>{{key}}</value></check-header>";
-    artifacts.insert("policy.xml", format!("<policies><inbound>{check}</inbound></policies>"));
+    artifacts.insert(
+        "policy.xml",
+        format!("<policies><inbound>{check}</inbound></policies>"),
+    );
     let mut overrides = NamedValueOverrides::new();
     overrides.insert("key", "do-not-show-me");
     let configuration = artifacts.compile(&overrides).unwrap();
@@ -120,7 +168,10 @@ fn every_name_that_may_be_defined_may_be_used() {
     let mut artifacts = orders();
     let check = "<check-header name='K' failed-check-httpcode='401' failed-check-error-message='' ignore-case='false'>\
                  <value>{{schlüssel}}</value></check-header>";
-    artifacts.insert("policy.xml", format!("<policies><inbound>{check}</inbound></policies>"));
+    artifacts.insert(
+        "policy.xml",
+        format!("<policies><inbound>{check}</inbound></policies>"),
+    );
     artifacts.insert(
         "named values/s/namedValueInformation.json",
         r#"{"properties": {"displayName": "schlüssel", "value": "key.example", "secret": false}}"#,
@@ -130,8 +181,13 @@ fn every_name_that_may_be_defined_may_be_used() {
         r#"{"properties": {"url": "http://{{schlüssel}}", "credentials": {"query": {"{{schlüssel}}": ["{{schlüssel}}"]}}}}"#,
     );
     let configuration = artifacts.compile(&NamedValueOverrides::new()).unwrap();
-    let Action::CheckHeader(check) = &configuration.global.inbound[0].action else { panic!() };
-    assert_eq!(check.values[0].literal().map(String::as_str), Some("key.example"));
+    let Action::CheckHeader(check) = &configuration.global.inbound[0].action else {
+        panic!()
+    };
+    assert_eq!(
+        check.values[0].literal().map(String::as_str),
+        Some("key.example")
+    );
     let backend = &configuration.backends["b"];
     assert_eq!(backend.url, "http://key.example/");
     assert_eq!(backend.query[0].0, "key.example");
@@ -141,8 +197,13 @@ fn every_name_that_may_be_defined_may_be_used() {
 fn a_value_from_outside_replaces_a_secret_that_is_missing() {
     let mut artifacts = Artifacts::new();
     let file = "named values/k/namedValueInformation.json";
-    artifacts.insert(file, r#"{"properties": {"displayName": "k", "secret": true}}"#);
-    assert!(errors(&artifacts).starts_with(&format!("{file}:1:16: the secret named value `k` has no value")));
+    artifacts.insert(
+        file,
+        r#"{"properties": {"displayName": "k", "secret": true}}"#,
+    );
+    assert!(errors(&artifacts).starts_with(&format!(
+        "{file}:1:16: the secret named value `k` has no value"
+    )));
     let mut overrides = NamedValueOverrides::new();
     overrides.insert("k", "v");
     assert!(artifacts.compile(&overrides).is_ok());
@@ -153,19 +214,33 @@ fn an_environment_variable_reaches_every_name_it_may_stand_for_and_an_explicit_v
     let mut overrides = NamedValueOverrides::new();
     overrides.insert_from_environment("FUNCTION_KEY", "from the environment");
     let text = |overrides: &NamedValueOverrides, name: &str| {
-        overrides.get(name).map(|value| secrecy::ExposeSecret::expose_secret(value).to_owned())
+        overrides
+            .get(name)
+            .map(|value| secrecy::ExposeSecret::expose_secret(value).to_owned())
     };
     for name in ["function-key", "Function.Key", "FUNCTION_KEY"] {
-        assert_eq!(text(&overrides, name).as_deref(), Some("from the environment"), "{name}");
+        assert_eq!(
+            text(&overrides, name).as_deref(),
+            Some("from the environment"),
+            "{name}"
+        );
     }
     assert_eq!(text(&overrides, "functionkey"), None);
     overrides.insert("function-key", "explicit");
-    assert_eq!(text(&overrides, "function-key").as_deref(), Some("explicit"));
+    assert_eq!(
+        text(&overrides, "function-key").as_deref(),
+        Some("explicit")
+    );
 
     // A name that no file defines works as well.
     let mut artifacts = Artifacts::new();
-    artifacts
-        .insert("backends/b/backendInformation.json", r#"{"properties": {"url": "https://{{backend-host}}/api"}}"#);
+    artifacts.insert(
+        "backends/b/backendInformation.json",
+        r#"{"properties": {"url": "https://{{backend-host}}/api"}}"#,
+    );
     overrides.insert_from_environment("BACKEND_HOST", "b.example");
-    assert_eq!(artifacts.compile(&overrides).unwrap().backends["b"].url, "https://b.example/api");
+    assert_eq!(
+        artifacts.compile(&overrides).unwrap().backends["b"].url,
+        "https://b.example/api"
+    );
 }

@@ -34,13 +34,19 @@ fn first_line(message: &str) -> &str {
 
 fn position(location: Location) -> Position {
     let clamp = |n: u64| u32::try_from(n).unwrap_or(u32::MAX).max(1);
-    Position { line: clamp(location.line()), column: clamp(location.column()) }
+    Position {
+        line: clamp(location.line()),
+        column: clamp(location.column()),
+    }
 }
 
 impl<'de> Deserialize<'de> for Node {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let spanned = Spanned::<Kind>::deserialize(deserializer)?;
-        Ok(Self { position: position(spanned.referenced), kind: spanned.value })
+        Ok(Self {
+            position: position(spanned.referenced),
+            kind: spanned.value,
+        })
     }
 }
 
@@ -84,7 +90,9 @@ impl<'de> Visitor<'de> for KindVisitor {
     }
 
     fn visit_f64<E: de::Error>(self, value: f64) -> Result<Kind, E> {
-        serde_json::Number::from_f64(value).map(Kind::Number).ok_or_else(|| E::custom("a number must be finite"))
+        serde_json::Number::from_f64(value)
+            .map(Kind::Number)
+            .ok_or_else(|| E::custom("a number must be finite"))
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Kind, E> {
@@ -106,7 +114,11 @@ impl<'de> Visitor<'de> for KindVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Kind, A::Error> {
         let mut members = Vec::new();
         while let Some((name, value)) = map.next_entry::<Spanned<String>, Node>()? {
-            members.push(Member { position: position(name.referenced), name: name.value, value });
+            members.push(Member {
+                position: position(name.referenced),
+                name: name.value,
+                value,
+            });
         }
         Ok(Kind::Object(members))
     }
@@ -120,18 +132,33 @@ mod tests {
 
     #[test]
     fn every_value_knows_its_place() {
-        let node = parse("paths:\n  /hello:\n    get: { operationId: hello, tags: [a, 1, true, ~] }\n").unwrap();
+        let node =
+            parse("paths:\n  /hello:\n    get: { operationId: hello, tags: [a, 1, true, ~] }\n")
+                .unwrap();
         let get = node.at(["paths", "/hello", "get"]).unwrap();
         assert_eq!(get.position.to_string(), "3:10");
-        assert_eq!(node.get("paths").unwrap().members()[0].position.to_string(), "2:3");
+        assert_eq!(
+            node.get("paths").unwrap().members()[0].position.to_string(),
+            "2:3"
+        );
         assert_eq!(get.get("operationId").unwrap().position.to_string(), "3:25");
-        assert_eq!(get.get("tags").unwrap().to_json(), serde_json::json!(["a", 1, true, null]));
+        assert_eq!(
+            get.get("tags").unwrap().to_json(),
+            serde_json::json!(["a", 1, true, null])
+        );
     }
 
     #[test]
     fn response_codes_are_names() {
-        let node = parse("responses:\n  200: {description: fine}\n  '404': {description: no}\n").unwrap();
-        let names: Vec<_> = node.get("responses").unwrap().members().iter().map(|m| m.name.as_str()).collect();
+        let node =
+            parse("responses:\n  200: {description: fine}\n  '404': {description: no}\n").unwrap();
+        let names: Vec<_> = node
+            .get("responses")
+            .unwrap()
+            .members()
+            .iter()
+            .map(|m| m.name.as_str())
+            .collect();
         assert_eq!(names, ["200", "404"]);
     }
 

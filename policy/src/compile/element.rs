@@ -1,6 +1,8 @@
-//! Reads the attributes, children and texts of one element, and reports all that is missing, unknown or wrong.
+//! Reads the attributes, children and texts of one element, and reports all that is missing,
+//! unknown or wrong.
 //!
-//! A value that is wrong reads as absent: since it has been reported, the configuration will not be used.
+//! A value that is wrong reads as absent: since it has been reported, the configuration will not be
+//! used.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -21,13 +23,25 @@ pub(crate) struct Reader<'r, 'a> {
 }
 
 impl<'r, 'a> Reader<'r, 'a> {
-    pub(super) fn new(compiler: &'r mut Compiler<'a>, file: &'r Arc<str>, element: &'r Element) -> Self {
-        Self { compiler, file, element }
+    pub(super) fn new(
+        compiler: &'r mut Compiler<'a>,
+        file: &'r Arc<str>,
+        element: &'r Element,
+    ) -> Self {
+        Self {
+            compiler,
+            file,
+            element,
+        }
     }
 
     /// A reader of another element of the same file.
     pub(super) fn of<'s>(&'s mut self, element: &'s Element) -> Reader<'s, 'a> {
-        Reader { compiler: self.compiler, file: self.file, element }
+        Reader {
+            compiler: self.compiler,
+            file: self.file,
+            element,
+        }
     }
 
     /// The `id` that every policy may have.
@@ -35,7 +49,8 @@ impl<'r, 'a> Reader<'r, 'a> {
         self.literal("id", |text| Ok(Arc::from(text)))
     }
 
-    /// Reports attributes that are not among `known`. Every policy may have an `id`, and need not list it.
+    /// Reports attributes that are not among `known`. Every policy may have an `id`, and need not
+    /// list it.
     pub(super) fn attributes(&mut self, known: &[&str]) {
         let is_policy = policies::find(&self.element.name).is_some();
         for attribute in &self.element.attributes {
@@ -51,13 +66,21 @@ impl<'r, 'a> Reader<'r, 'a> {
     /// Reports an attribute that APIM has and this does not, with the reason.
     pub(super) fn unsupported_attribute(&mut self, name: &str, help: &str) {
         if let Some(attribute) = self.element.attribute(name) {
-            self.report(attribute.position, format!("`{name}` is not supported"), help);
+            self.report(
+                attribute.position,
+                format!("`{name}` is not supported"),
+                help,
+            );
         }
     }
 
     /// Reports child elements that are not among `known`, and text.
     pub(super) fn children(&mut self, known: &[&str]) {
-        for child in self.element.elements().filter(|child| !known.contains(&child.name.as_str())) {
+        for child in self
+            .element
+            .elements()
+            .filter(|child| !known.contains(&child.name.as_str()))
+        {
             let message = format!("`{}` may not stand in `{}`", child.name, self.element.name);
             self.report(child.position, message, help(&child.name, known));
         }
@@ -66,7 +89,11 @@ impl<'r, 'a> Reader<'r, 'a> {
 
     /// Reports text.
     pub(super) fn no_text(&mut self) {
-        for text in self.element.texts().filter(|text| !text.text().trim().is_empty()) {
+        for text in self
+            .element
+            .texts()
+            .filter(|text| !text.text().trim().is_empty())
+        {
             let message = format!("`{}` may not hold text", self.element.name);
             self.report(text.position(), message, "remove it");
         }
@@ -92,7 +119,9 @@ impl<'r, 'a> Reader<'r, 'a> {
 
     /// The children of that name.
     pub(super) fn each(&self, name: &'static str) -> impl Iterator<Item = &'r Element> + use<'r> {
-        self.element.elements().filter(move |child| child.name == name)
+        self.element
+            .elements()
+            .filter(move |child| child.name == name)
     }
 
     /// An attribute that is a literal or an expression.
@@ -116,13 +145,21 @@ impl<'r, 'a> Reader<'r, 'a> {
     }
 
     /// An attribute that may not be an expression.
-    pub(super) fn literal<T>(&mut self, name: &str, rule: impl Fn(&str) -> Result<T, String>) -> Option<T> {
+    pub(super) fn literal<T>(
+        &mut self,
+        name: &str,
+        rule: impl Fn(&str) -> Result<T, String>,
+    ) -> Option<T> {
         let raw = self.element.attribute(name)?;
         self.constant(&raw.value, name, rule)
     }
 
     /// The same for one that must be there.
-    pub(super) fn required_literal<T>(&mut self, name: &str, rule: impl Fn(&str) -> Result<T, String>) -> Option<T> {
+    pub(super) fn required_literal<T>(
+        &mut self,
+        name: &str,
+        rule: impl Fn(&str) -> Result<T, String>,
+    ) -> Option<T> {
         self.must_have(name);
         self.literal(name, rule)
     }
@@ -130,18 +167,28 @@ impl<'r, 'a> Reader<'r, 'a> {
     fn must_have(&mut self, name: &str) {
         if self.element.attribute(name).is_none() {
             let message = format!("`{}` needs the attribute `{name}`", self.element.name);
-            self.report(self.element.position, message, format!("add `{name}=\"…\"`"));
+            self.report(
+                self.element.position,
+                message,
+                format!("add `{name}=\"…\"`"),
+            );
         }
     }
 
     /// The element's text, trimmed, or its expression; it must be there.
-    pub(super) fn text<T: FromValue>(&mut self, rule: impl Fn(&str) -> Result<T, String>) -> Option<Setting<T>> {
+    pub(super) fn text<T: FromValue>(
+        &mut self,
+        rule: impl Fn(&str) -> Result<T, String>,
+    ) -> Option<Setting<T>> {
         let raw = self.only_text()?;
         self.value(raw, &self.element.name, |text| rule(text.trim()))
     }
 
     /// The same where an expression may not stand.
-    pub(super) fn literal_text<T>(&mut self, rule: impl Fn(&str) -> Result<T, String>) -> Option<T> {
+    pub(super) fn literal_text<T>(
+        &mut self,
+        rule: impl Fn(&str) -> Result<T, String>,
+    ) -> Option<T> {
         let raw = self.only_text()?;
         self.constant(raw, &self.element.name, |text| rule(text.trim()))
     }
@@ -150,7 +197,12 @@ impl<'r, 'a> Reader<'r, 'a> {
     pub(super) fn secret_text<T>(&mut self, rule: impl Fn(&str) -> Result<T, String>) -> Option<T> {
         let raw = self.only_text()?;
         let raw = self.fill_in(raw)?;
-        self.check(&raw, &self.element.name, |text| rule(text.trim()), "something else")
+        self.check(
+            &raw,
+            &self.element.name,
+            |text| rule(text.trim()),
+            "something else",
+        )
     }
 
     /// The texts of all children of that name.
@@ -165,18 +217,30 @@ impl<'r, 'a> Reader<'r, 'a> {
             reader.attributes(&[]);
             reader.text(&rule)
         };
-        element.elements().filter(|child| child.name == name).filter_map(read).collect()
+        element
+            .elements()
+            .filter(|child| child.name == name)
+            .filter_map(read)
+            .collect()
     }
 
     /// The same where expressions may not stand.
-    pub(super) fn literal_texts<T>(&mut self, name: &'static str, rule: impl Fn(&str) -> Result<T, String>) -> Vec<T> {
+    pub(super) fn literal_texts<T>(
+        &mut self,
+        name: &'static str,
+        rule: impl Fn(&str) -> Result<T, String>,
+    ) -> Vec<T> {
         let element = self.element;
         let read = |child| {
             let mut reader = self.of(child);
             reader.attributes(&[]);
             reader.literal_text(&rule)
         };
-        element.elements().filter(|child| child.name == name).filter_map(read).collect()
+        element
+            .elements()
+            .filter(|child| child.name == name)
+            .filter_map(read)
+            .collect()
     }
 
     /// The one text of an element without children.
@@ -185,11 +249,22 @@ impl<'r, 'a> Reader<'r, 'a> {
             [Node::Text(text)] => return Some(text),
             [] => {
                 let message = format!("`{}` is empty", self.element.name);
-                self.report(self.element.position, message, "give it a text or an expression");
+                self.report(
+                    self.element.position,
+                    message,
+                    "give it a text or an expression",
+                );
             }
             _ => {
-                let message = format!("`{}` must hold one text or one expression", self.element.name);
-                self.report(self.element.position, message, "put XML into `<![CDATA[…]]>`");
+                let message = format!(
+                    "`{}` must hold one text or one expression",
+                    self.element.name
+                );
+                self.report(
+                    self.element.position,
+                    message,
+                    "put XML into `<![CDATA[…]]>`",
+                );
             }
         }
         None
@@ -204,27 +279,46 @@ impl<'r, 'a> Reader<'r, 'a> {
     ) -> Option<Setting<T>> {
         let raw = self.fill_in(raw)?;
         if !raw.is_expression() {
-            return self.check(&raw, what, rule, &shown(&raw)).map(Setting::Literal);
+            return self
+                .check(&raw, what, rule, &shown(&raw))
+                .map(Setting::Literal);
         }
         let expression = match Expression::parse(&raw, self.file) {
             Ok(expression) => expression,
             Err(errors) => {
-                errors.into_iter().for_each(|error| self.compiler.collector.report(error));
+                errors
+                    .into_iter()
+                    .for_each(|error| self.compiler.collector.report(error));
                 return None;
             }
         };
-        let always = expression.constant().map(|value| T::from_value(value.clone()));
+        let always = expression
+            .constant()
+            .map(|value| T::from_value(value.clone()));
         if let Some(Err(error)) = always {
-            self.report(raw.position(), format!("`{what}`: {error}"), "change the expression's result");
+            self.report(
+                raw.position(),
+                format!("`{what}`: {error}"),
+                "change the expression's result",
+            );
         }
         Some(Setting::Expression(expression))
     }
 
-    fn constant<T>(&mut self, raw: &RawValue, what: &str, rule: impl Fn(&str) -> Result<T, String>) -> Option<T> {
+    fn constant<T>(
+        &mut self,
+        raw: &RawValue,
+        what: &str,
+        rule: impl Fn(&str) -> Result<T, String>,
+    ) -> Option<T> {
         let raw = self.fill_in(raw)?;
         if raw.is_expression() {
             let message = format!("`{what}` may not be an expression");
-            self.report(raw.position(), message, "write a value, or a named value: `{{name}}`");
+            self.report(
+                raw.position(),
+                message,
+                "write a value, or a named value: `{{name}}`",
+            );
             return None;
         }
         self.check(&raw, what, rule, &shown(&raw))
@@ -242,7 +336,9 @@ impl<'r, 'a> Reader<'r, 'a> {
             Ok(value) => Some(value),
             Err(expected) => {
                 let message = format!("`{what}` must be {expected}, found {shown}");
-                self.compiler.collector.report(Diagnostic::new(self.file, raw.position(), message));
+                self.compiler
+                    .collector
+                    .report(Diagnostic::new(self.file, raw.position(), message));
                 None
             }
         }
@@ -267,7 +363,9 @@ impl<'r, 'a> Reader<'r, 'a> {
                         SubstitutionError::Unknown { name, .. } => {
                             diagnostic.with_help(named_values.help_for_unknown(name))
                         }
-                        SubstitutionError::Mistake { .. } | SubstitutionError::TooLong { .. } => diagnostic,
+                        SubstitutionError::Mistake { .. } | SubstitutionError::TooLong { .. } => {
+                            diagnostic
+                        }
                     });
                 }
                 None
@@ -276,8 +374,15 @@ impl<'r, 'a> Reader<'r, 'a> {
     }
 
     /// Reports a mistake.
-    pub(super) fn report(&mut self, position: Position, message: impl Into<String>, help: impl Into<String>) {
-        self.compiler.collector.report(Diagnostic::new(self.file, position, message).with_help(help));
+    pub(super) fn report(
+        &mut self,
+        position: Position,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
+        self.compiler
+            .collector
+            .report(Diagnostic::new(self.file, position, message).with_help(help));
     }
 
     /// Reports a mistake of the whole element.
@@ -288,7 +393,11 @@ impl<'r, 'a> Reader<'r, 'a> {
 
 /// What to do about a name that is none of `known`.
 fn help(name: &str, known: &[&str]) -> String {
-    if known.is_empty() { "remove it".to_owned() } else { suggest::help(name, known) }
+    if known.is_empty() {
+        "remove it".to_owned()
+    } else {
+        suggest::help(name, known)
+    }
 }
 
 /// A value for a message, on one line, and nothing of credentials.

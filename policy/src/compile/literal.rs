@@ -25,12 +25,20 @@ pub(super) fn nullable_text(text: &str) -> Checked<Option<String>> {
 /// A text that is not blank.
 pub(super) fn name(text: &str) -> Checked<Arc<str>> {
     let trimmed = text.trim();
-    if trimmed.is_empty() { Err("a name".to_owned()) } else { Ok(trimmed.into()) }
+    if trimmed.is_empty() {
+        Err("a name".to_owned())
+    } else {
+        Ok(trimmed.into())
+    }
 }
 
 /// The same, as a `String`.
 pub(super) fn some_text(text: &str) -> Checked<String> {
-    if text.trim().is_empty() { Err("a text that is not empty".to_owned()) } else { Ok(text.to_owned()) }
+    if text.trim().is_empty() {
+        Err("a text that is not empty".to_owned())
+    } else {
+        Ok(text.to_owned())
+    }
 }
 
 /// `true` or `false`.
@@ -46,10 +54,16 @@ pub(super) fn boolean(text: &str) -> Checked<bool> {
 pub(super) fn number(range: RangeInclusive<u64>) -> impl Fn(&str) -> Checked<u64> {
     move |text| {
         let digits = text.trim();
-        let value = digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse::<u64>().ok()).flatten();
-        value.filter(|value| range.contains(value)).ok_or_else(|| match (*range.start(), *range.end()) {
-            (start, u64::MAX) => format!("a whole number, at least {start}"),
-            (start, end) => format!("a whole number from {start} to {end}"),
+        let value = digits
+            .bytes()
+            .all(|b| b.is_ascii_digit())
+            .then(|| digits.parse::<u64>().ok())
+            .flatten();
+        value.filter(|value| range.contains(value)).ok_or_else(|| {
+            match (*range.start(), *range.end()) {
+                (start, u64::MAX) => format!("a whole number, at least {start}"),
+                (start, end) => format!("a whole number from {start} to {end}"),
+            }
         })
     }
 }
@@ -67,7 +81,9 @@ pub(super) fn reason(text: &str) -> Checked<String> {
 
 /// A header's name.
 pub(super) fn header_name(text: &str) -> Checked<HeaderName> {
-    text.trim().parse().map_err(|_| "the name of a header".to_owned())
+    text.trim()
+        .parse()
+        .map_err(|_| "the name of a header".to_owned())
 }
 
 /// A header's name, as text.
@@ -97,8 +113,12 @@ pub(super) fn method(text: &str) -> Checked<Method> {
 /// One of several words, without regard to case; the word as listed.
 pub(super) fn one_of(words: &'static [&'static str]) -> impl Fn(&str) -> Checked<String> {
     move |text| {
-        let found = words.iter().find(|word| word.eq_ignore_ascii_case(text.trim()));
-        found.map(|word| (*word).to_owned()).ok_or_else(|| format!("one of {}", words.join(", ")))
+        let found = words
+            .iter()
+            .find(|word| word.eq_ignore_ascii_case(text.trim()));
+        found
+            .map(|word| (*word).to_owned())
+            .ok_or_else(|| format!("one of {}", words.join(", ")))
     }
 }
 
@@ -116,26 +136,39 @@ pub(super) fn address_text(text: &str) -> Checked<String> {
 pub(super) fn base_url(text: &str) -> Checked<String> {
     match check_base_url(text.trim()) {
         Ok(_) => Ok(text.trim().to_owned()),
-        Err(why) => Err(format!("a base URL such as `http://example.com/api` ({why})")),
+        Err(why) => Err(format!(
+            "a base URL such as `http://example.com/api` ({why})"
+        )),
     }
 }
 
 /// The URL of a discovery document.
 pub(super) fn discovery_url(text: &str) -> Checked<String> {
-    let usable =
-        |url: &Url| matches!(url.scheme(), "http" | "https") && url.username().is_empty() && url.password().is_none();
+    let usable = |url: &Url| {
+        matches!(url.scheme(), "http" | "https")
+            && url.username().is_empty()
+            && url.password().is_none()
+    };
     match Url::parse(text.trim()).ok().filter(usable) {
         Some(_) => Ok(text.trim().to_owned()),
-        None => Err("the `http` or `https` URL of a discovery document, without user name and password".to_owned()),
+        None => Err(
+            "the `http` or `https` URL of a discovery document, without user name and password"
+                .to_owned(),
+        ),
     }
 }
 
 /// An origin as a browser sends it: lower case, without default port and trailing slash.
 pub(super) fn origin(text: &str) -> Checked<String> {
-    let expected =
-        || "an origin: scheme, host and port only, without wildcards, e.g. `https://example.com:8443`".to_owned();
+    let expected = || {
+        "an origin: scheme, host and port only, without wildcards, e.g. `https://example.com:8443`"
+            .to_owned()
+    };
     let url = Url::parse(text).map_err(|_| expected())?;
-    let host = url.host_str().filter(|host| !host.is_empty() && !host.contains('*')).ok_or_else(expected)?;
+    let host = url
+        .host_str()
+        .filter(|host| !host.is_empty() && !host.contains('*'))
+        .ok_or_else(expected)?;
     let bare = url.username().is_empty()
         && url.password().is_none()
         && matches!(url.path(), "" | "/")
@@ -144,7 +177,10 @@ pub(super) fn origin(text: &str) -> Checked<String> {
     if !bare {
         return Err(expected());
     }
-    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+    let port = url
+        .port()
+        .map(|port| format!(":{port}"))
+        .unwrap_or_default();
     Ok(format!("{}://{}{port}", url.scheme(), host.to_lowercase()))
 }
 
@@ -183,16 +219,35 @@ mod tests {
     #[test]
     fn numbers_are_plain_digits_within_bounds() {
         assert_eq!(number(1..=300)(" 300 "), Ok(300));
-        for bad in ["", "0", "301", "-1", "+1", "1.0", "1e2", "99999999999999999999"] {
-            assert_eq!(number(1..=300)(bad), Err("a whole number from 1 to 300".to_owned()), "{bad}");
+        for bad in [
+            "",
+            "0",
+            "301",
+            "-1",
+            "+1",
+            "1.0",
+            "1e2",
+            "99999999999999999999",
+        ] {
+            assert_eq!(
+                number(1..=300)(bad),
+                Err("a whole number from 1 to 300".to_owned()),
+                "{bad}"
+            );
         }
     }
 
     #[test]
     fn words_ignore_case() {
         assert_eq!(boolean(" True"), Ok(true));
-        assert_eq!(one_of(&["allow", "forbid"])("Forbid"), Ok("forbid".to_owned()));
-        assert_eq!(one_of(&["allow", "forbid"])("deny"), Err("one of allow, forbid".to_owned()));
+        assert_eq!(
+            one_of(&["allow", "forbid"])("Forbid"),
+            Ok("forbid".to_owned())
+        );
+        assert_eq!(
+            one_of(&["allow", "forbid"])("deny"),
+            Err("one of allow, forbid".to_owned())
+        );
         assert_eq!(method("get"), Ok(Method::GET));
         assert!(method("G T").is_err());
     }

@@ -30,24 +30,85 @@ const INBOUND: &[Section] = &[Section::Inbound];
 const BACKEND: &[Section] = &[Section::Backend];
 const REQUEST: &[Section] = &[Section::Inbound, Section::Backend];
 const RESPONSE: &[Section] = &[Section::Outbound, Section::OnError];
-const ALL: &[Section] = &[Section::Inbound, Section::Backend, Section::Outbound, Section::OnError];
+const ALL: &[Section] = &[
+    Section::Inbound,
+    Section::Backend,
+    Section::Outbound,
+    Section::OnError,
+];
 
 /// All of them, in the order they are listed in messages.
 static POLICIES: [Policy; 14] = [
-    Policy { name: "cors", sections: INBOUND, compile: cors::cors },
-    Policy { name: "validate-jwt", sections: INBOUND, compile: validate_jwt::validate_jwt },
-    Policy { name: "rate-limit-by-key", sections: INBOUND, compile: rate_limit::rate_limit_by_key },
-    Policy { name: "ip-filter", sections: INBOUND, compile: filters::ip_filter },
-    Policy { name: "check-header", sections: INBOUND, compile: filters::check_header },
-    Policy { name: "rewrite-uri", sections: INBOUND, compile: forward::rewrite_uri },
-    Policy { name: "set-backend-service", sections: REQUEST, compile: forward::set_backend_service },
-    Policy { name: "forward-request", sections: BACKEND, compile: forward::forward_request },
-    Policy { name: "set-header", sections: ALL, compile: message::set_header_policy },
-    Policy { name: "set-status", sections: ALL, compile: message::set_status_policy },
-    Policy { name: "set-body", sections: RESPONSE, compile: message::set_body_policy },
-    Policy { name: "set-variable", sections: ALL, compile: variable::set_variable },
-    Policy { name: "choose", sections: ALL, compile: choose::choose },
-    Policy { name: "return-response", sections: ALL, compile: message::return_response },
+    Policy {
+        name: "cors",
+        sections: INBOUND,
+        compile: cors::cors,
+    },
+    Policy {
+        name: "validate-jwt",
+        sections: INBOUND,
+        compile: validate_jwt::validate_jwt,
+    },
+    Policy {
+        name: "rate-limit-by-key",
+        sections: INBOUND,
+        compile: rate_limit::rate_limit_by_key,
+    },
+    Policy {
+        name: "ip-filter",
+        sections: INBOUND,
+        compile: filters::ip_filter,
+    },
+    Policy {
+        name: "check-header",
+        sections: INBOUND,
+        compile: filters::check_header,
+    },
+    Policy {
+        name: "rewrite-uri",
+        sections: INBOUND,
+        compile: forward::rewrite_uri,
+    },
+    Policy {
+        name: "set-backend-service",
+        sections: REQUEST,
+        compile: forward::set_backend_service,
+    },
+    Policy {
+        name: "forward-request",
+        sections: BACKEND,
+        compile: forward::forward_request,
+    },
+    Policy {
+        name: "set-header",
+        sections: ALL,
+        compile: message::set_header_policy,
+    },
+    Policy {
+        name: "set-status",
+        sections: ALL,
+        compile: message::set_status_policy,
+    },
+    Policy {
+        name: "set-body",
+        sections: RESPONSE,
+        compile: message::set_body_policy,
+    },
+    Policy {
+        name: "set-variable",
+        sections: ALL,
+        compile: variable::set_variable,
+    },
+    Policy {
+        name: "choose",
+        sections: ALL,
+        compile: choose::choose,
+    },
+    Policy {
+        name: "return-response",
+        sections: ALL,
+        compile: message::return_response,
+    },
 ];
 
 /// Policies of APIM that do not exist here yet, so that a message can tell them from slips.
@@ -116,7 +177,11 @@ pub(super) fn find(name: &str) -> Option<&'static Policy> {
 
 /// The names of the policies that may stand in a section.
 pub(super) fn names_in(section: Section) -> Vec<&'static str> {
-    POLICIES.iter().filter(|p| p.sections.contains(&section)).map(|p| p.name).collect()
+    POLICIES
+        .iter()
+        .filter(|p| p.sections.contains(&section))
+        .map(|p| p.name)
+        .collect()
 }
 
 #[cfg(test)]
@@ -127,7 +192,11 @@ mod tests {
 
     #[test]
     fn a_policy_exists_or_does_not_exist_yet() {
-        assert!(POLICIES.iter().all(|policy| !NOT_YET.contains(&policy.name)));
+        assert!(
+            POLICIES
+                .iter()
+                .all(|policy| !NOT_YET.contains(&policy.name))
+        );
         assert!(NOT_YET.is_sorted());
     }
 
@@ -136,7 +205,11 @@ mod tests {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/policies.md");
         let text = std::fs::read_to_string(path).unwrap();
         for policy in &POLICIES {
-            assert!(text.contains(&format!("\n| `{}` | ", policy.name)), "{} has no row", policy.name);
+            assert!(
+                text.contains(&format!("\n| `{}` | ", policy.name)),
+                "{} has no row",
+                policy.name
+            );
         }
     }
 }

@@ -14,7 +14,11 @@ pub(crate) fn list<S: AsRef<str>>(names: &[S]) -> String {
     if names.is_empty() {
         return "none".to_owned();
     }
-    names.iter().map(AsRef::as_ref).collect::<Vec<_>>().join(", ")
+    names
+        .iter()
+        .map(AsRef::as_ref)
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// The name that differs from `name` least, if that is little enough to be a slip.
@@ -62,7 +66,10 @@ mod tests {
         assert_eq!(closest("Cors", &known), Some("cors"));
         assert_eq!(closest("quota", &known), None);
         assert_eq!(closest("", &known), None);
-        assert_eq!(help("cor", &known), "did you mean `cors`? known here: set-header, set-status, cors");
+        assert_eq!(
+            help("cor", &known),
+            "did you mean `cors`? known here: set-header, set-status, cors"
+        );
         assert_eq!(help("quota", &[]), "known here: none");
     }
 

@@ -1,6 +1,7 @@
 //! Looks every name of a tree up and checks every type: what is left runs without names.
 //!
-//! After an error it goes on with the other parts of the expression, so that all of them are reported.
+//! After an error it goes on with the other parts of the expression, so that all of them are
+//! reported.
 
 mod access;
 mod call;
@@ -27,14 +28,22 @@ pub(super) struct Bound {
 
 /// Binds the code of `raw`.
 pub(super) fn bind(raw: &RawValue, code: &Code) -> Result<Bound, Vec<Refusal>> {
-    let mut binder =
-        Binder { raw, errors: Vec::new(), locals: Vec::new(), assigned: Vec::new(), receivers: Vec::new() };
+    let mut binder = Binder {
+        raw,
+        errors: Vec::new(),
+        locals: Vec::new(),
+        assigned: Vec::new(),
+        receivers: Vec::new(),
+    };
     let program = match code {
         Code::Single(expr) => binder.result(expr).map(Program::Single),
         Code::Block(statements, end) => binder.body(statements, end.clone()).map(Program::Block),
     };
     match program {
-        Some(program) if binder.errors.is_empty() => Ok(Bound { program, slots: binder.assigned.len() }),
+        Some(program) if binder.errors.is_empty() => Ok(Bound {
+            program,
+            slots: binder.assigned.len(),
+        }),
         _ => Err(binder.errors),
     }
 }
@@ -83,7 +92,10 @@ impl Binder<'_> {
         if value.ty.is_result() {
             return Some(value.node);
         }
-        let message = format!("the expression yields {}, which no policy can use", value.ty.name());
+        let message = format!(
+            "the expression yields {}, which no policy can use",
+            value.ty.name()
+        );
         self.refuse(Refusal::new(value.span, message).with_help(self.members_of(value.ty)))
     }
 
@@ -92,12 +104,21 @@ impl Binder<'_> {
         match &expr.kind {
             ExprKind::Literal(value) => {
                 let (operand, ty) = literal(value);
-                Some(Value { node: Node::Constant(operand), ty, span })
+                Some(Value {
+                    node: Node::Constant(operand),
+                    ty,
+                    span,
+                })
             }
             ExprKind::Interpolated(parts) => self.interpolated(parts, span),
             ExprKind::Name(name) => self.name(name, span),
             ExprKind::Member { target, name } => self.member(target, name, span),
-            ExprKind::Call { target, generics, arguments, named } => {
+            ExprKind::Call {
+                target,
+                generics,
+                arguments,
+                named,
+            } => {
                 let value = self.call(target, generics, arguments, span)?;
                 match named {
                     Some(name) => self.refuse(
@@ -108,14 +129,27 @@ impl Binder<'_> {
                 }
             }
             ExprKind::Index { target, index } => self.index(target, index, span),
-            ExprKind::NullConditional { target, access } => self.null_conditional(target, access, span),
+            ExprKind::NullConditional { target, access } => {
+                self.null_conditional(target, access, span)
+            }
             ExprKind::Receiver => {
                 let (slot, ty) = self.receivers.last().copied()?;
-                Some(Value { node: Node::Local(slot), ty, span })
+                Some(Value {
+                    node: Node::Local(slot),
+                    ty,
+                    span,
+                })
             }
             ExprKind::Unary { operator, operand } => self.unary(operator, operand, span),
-            ExprKind::Binary { operator, at, left, right } => self.binary(operator, at, left, right, span),
-            ExprKind::Conditional { condition, yes, no } => self.conditional(condition, yes, no, span),
+            ExprKind::Binary {
+                operator,
+                at,
+                left,
+                right,
+            } => self.binary(operator, at, left, right, span),
+            ExprKind::Conditional { condition, yes, no } => {
+                self.conditional(condition, yes, no, span)
+            }
             ExprKind::Cast { to, operand } => self.cast(to, operand, span),
             ExprKind::As { operand, to } => self.convert_or_null(operand, to, span),
             ExprKind::Is { operand, to } => self.is(operand, to, span),
@@ -126,16 +160,32 @@ impl Binder<'_> {
         if let Some(local) = self.locals.iter().rev().find(|local| local.name == name) {
             let (slot, ty) = (local.slot, local.ty);
             if !self.assigned[slot] {
-                let message = format!("the local {} may have no value yet", self.raw.quote(span.clone()));
-                return self.refuse(Refusal::new(span, message).with_help("give it a value in its declaration"));
+                let message = format!(
+                    "the local {} may have no value yet",
+                    self.raw.quote(span.clone())
+                );
+                return self.refuse(
+                    Refusal::new(span, message).with_help("give it a value in its declaration"),
+                );
             }
-            return Some(Value { node: Node::Local(slot), ty, span });
+            return Some(Value {
+                node: Node::Local(slot),
+                ty,
+                span,
+            });
         }
         if name == "context" {
-            return Some(Value { node: Node::Context, ty: Type::Context, span });
+            return Some(Value {
+                node: Node::Context,
+                ty: Type::Context,
+                span,
+            });
         }
         if members::static_type(name).is_some() {
-            let message = format!("{} is a type: a member is needed after it", self.raw.quote(span.clone()));
+            let message = format!(
+                "{} is a type: a member is needed after it",
+                self.raw.quote(span.clone())
+            );
             return self.refuse(Refusal::new(span, message));
         }
         let refusal = self.unknown_name(span);
@@ -144,21 +194,42 @@ impl Binder<'_> {
 
     fn unknown_name(&self, span: Span) -> Refusal {
         let text = &self.raw.text()[span.clone()];
-        let mut known: Vec<&str> = self.locals.iter().map(|local| local.name.as_str()).collect();
+        let mut known: Vec<&str> = self
+            .locals
+            .iter()
+            .map(|local| local.name.as_str())
+            .collect();
         known.push("context");
         known.extend(members::static_names());
         let help = match text {
-            "DateTime" | "DateTimeOffset" => "the time of the request is context.Timestamp".to_owned(),
+            "DateTime" | "DateTimeOffset" => {
+                "the time of the request is context.Timestamp".to_owned()
+            }
             _ if self.raw.is_secret() => format!("known here: {}", suggest::list(&known)),
             _ => suggest::help(text, &known),
         };
-        Refusal::new(span.clone(), format!("{} is not known", self.raw.quote(span))).with_help(help)
+        Refusal::new(
+            span.clone(),
+            format!("{} is not known", self.raw.quote(span)),
+        )
+        .with_help(help)
     }
 
     /// A call of a function, or its value if that is known already.
-    fn invoke(&self, function: Function, arguments: Vec<Node>, member: Option<&'static str>, at: usize) -> Node {
+    fn invoke(
+        &self,
+        function: Function,
+        arguments: Vec<Node>,
+        member: Option<&'static str>,
+        at: usize,
+    ) -> Node {
         let at = self.raw.position_at(at);
-        let call = Call { function, arguments, member, at };
+        let call = Call {
+            function,
+            arguments,
+            member,
+            at,
+        };
         match constants(&call.arguments).and_then(|constants| call.run(&constants).ok()) {
             Some(value) => Node::Constant(value),
             None => Node::Call(call),
@@ -169,7 +240,11 @@ impl Binder<'_> {
         let bound: Vec<Option<Value>> = parts.iter().map(|part| self.textual(part)).collect();
         let bound: Option<Vec<Value>> = bound.into_iter().collect();
         let nodes = bound?.into_iter().map(|value| value.node).collect();
-        Some(Value { node: self.concat(nodes, span.start), ty: Type::String, span })
+        Some(Value {
+            node: self.concat(nodes, span.start),
+            ty: Type::String,
+            span,
+        })
     }
 
     /// An expression that can be written as text.
@@ -185,7 +260,10 @@ impl Binder<'_> {
     fn concat(&self, parts: Vec<Node>, at: usize) -> Node {
         if let Some(constants) = constants(&parts) {
             let mut text = String::new();
-            if constants.iter().all(|constant| append(&mut text, constant).is_ok()) {
+            if constants
+                .iter()
+                .all(|constant| append(&mut text, constant).is_ok())
+            {
                 return Node::Constant(Operand::Text(Text::Shared(text.into())));
             }
         }
@@ -194,9 +272,21 @@ impl Binder<'_> {
 
     /// A help text: what a type has.
     fn members_of(&self, ty: Type) -> String {
-        let mut names: Vec<String> = members::properties(ty).iter().map(|p| p.name.to_owned()).collect();
-        let universal = if ty.has_text() && ty != Type::Null { members::UNIVERSAL } else { &[] };
-        names.extend(members::methods(ty).iter().chain(universal).map(|m| format!("{}()", m.name)));
+        let mut names: Vec<String> = members::properties(ty)
+            .iter()
+            .map(|p| p.name.to_owned())
+            .collect();
+        let universal = if ty.has_text() && ty != Type::Null {
+            members::UNIVERSAL
+        } else {
+            &[]
+        };
+        names.extend(
+            members::methods(ty)
+                .iter()
+                .chain(universal)
+                .map(|m| format!("{}()", m.name)),
+        );
         if ty == Type::Variables {
             names.push("GetValueOrDefault<T>()".to_owned());
         }
@@ -208,13 +298,18 @@ impl Binder<'_> {
     }
 }
 
-/// The values of nodes that are all constant. `None` for no nodes: what takes nothing is not always the same.
+/// The values of nodes that are all constant. `None` for no nodes: what takes nothing is not always
+/// the same.
 fn constants(nodes: &[Node]) -> Option<Vec<Operand<'static>>> {
     let constant = |node: &Node| match node {
         Node::Constant(value) => Some(value.clone()),
         _ => None,
     };
-    if nodes.is_empty() { None } else { nodes.iter().map(constant).collect() }
+    if nodes.is_empty() {
+        None
+    } else {
+        nodes.iter().map(constant).collect()
+    }
 }
 
 fn literal(literal: &Literal) -> (Operand<'static>, Type) {
@@ -224,6 +319,9 @@ fn literal(literal: &Literal) -> (Operand<'static>, Type) {
         Literal::Int(value) => (Operand::Int(*value), Type::Int),
         Literal::Float(value) => (Operand::Float(*value), Type::Float),
         Literal::Char(value) => (Operand::Char(*value), Type::Char),
-        Literal::Text(text) => (Operand::Text(Text::Shared(text.as_str().into())), Type::String),
+        Literal::Text(text) => (
+            Operand::Text(Text::Shared(text.as_str().into())),
+            Type::String,
+        ),
     }
 }

@@ -22,7 +22,10 @@ pub(super) enum Fault {
     Format(&'static str),
     /// `InvalidCastException`
     #[error("a value of type {found} where {needed} is needed")]
-    Cast { needed: &'static str, found: &'static str },
+    Cast {
+        needed: &'static str,
+        found: &'static str,
+    },
     /// `OverflowException`
     #[error("the number is out of range")]
     Overflow,

@@ -7,7 +7,11 @@ use super::token::Kind;
 /// # Errors
 /// Where in it a bad escape stands, and what is wrong.
 pub(super) fn string(content: &str, is_verbatim: bool) -> Result<String, (usize, String)> {
-    if is_verbatim { Ok(content.replace("\"\"", "\"")) } else { unescape(content, false) }
+    if is_verbatim {
+        Ok(content.replace("\"\"", "\""))
+    } else {
+        unescape(content, false)
+    }
 }
 
 /// A piece of an interpolated string between its holes.
@@ -16,17 +20,25 @@ pub(super) fn interpolated_text(piece: &str, is_verbatim: bool) -> Result<String
         return unescape(piece, true);
     }
     check_braces(piece)?;
-    Ok(piece.replace("\"\"", "\"").replace("{{", "{").replace("}}", "}"))
+    Ok(piece
+        .replace("\"\"", "\"")
+        .replace("{{", "{")
+        .replace("}}", "}"))
 }
 
 fn check_braces(piece: &str) -> Result<(), (usize, String)> {
-    match piece.replace("{{", "  ").replace("}}", "  ").find(['{', '}']) {
+    match piece
+        .replace("{{", "  ")
+        .replace("}}", "  ")
+        .find(['{', '}'])
+    {
         Some(at) => Err((at, LONE_BRACE.to_owned())),
         None => Ok(()),
     }
 }
 
-const LONE_BRACE: &str = "a `}` that closes nothing: in an interpolated string a brace is written twice";
+const LONE_BRACE: &str =
+    "a `}` that closes nothing: in an interpolated string a brace is written twice";
 
 /// A character literal without its quotes.
 pub(super) fn character(content: &str) -> Result<char, String> {
@@ -34,7 +46,9 @@ pub(super) fn character(content: &str) -> Result<char, String> {
     let mut characters = text.chars();
     match (characters.next(), characters.next()) {
         (Some(only), None) => Ok(only),
-        _ => Err("a character literal holds one character; a text stands in double quotes".to_owned()),
+        _ => Err(
+            "a character literal holds one character; a text stands in double quotes".to_owned(),
+        ),
     }
 }
 
@@ -77,21 +91,40 @@ fn escape(rest: &str) -> Result<(char, usize), String> {
         Some('u') => unicode(rest, 4),
         Some('U') => unicode(rest, 8),
         Some('x') => {
-            let digits = rest[2..].bytes().take(4).take_while(u8::is_ascii_hexdigit).count();
-            if digits == 0 { Err("`\\x` needs digits after it".to_owned()) } else { unicode(rest, digits) }
+            let digits = rest[2..]
+                .bytes()
+                .take(4)
+                .take_while(u8::is_ascii_hexdigit)
+                .count();
+            if digits == 0 {
+                Err("`\\x` needs digits after it".to_owned())
+            } else {
+                unicode(rest, digits)
+            }
         }
-        _ => Err("unknown escape: write `\\\\` for a backslash, or @\"…\" for a string without escapes".to_owned()),
+        _ => Err(
+            "unknown escape: write `\\\\` for a backslash, or @\"…\" for a string without escapes"
+                .to_owned(),
+        ),
     }
 }
 
 fn unicode(rest: &str, digits: usize) -> Result<(char, usize), String> {
-    let code = rest.get(2..2 + digits).filter(|text| text.bytes().all(|b| b.is_ascii_hexdigit()));
-    let code = code.and_then(|text| u32::from_str_radix(text, 16).ok()).ok_or("an escape needs hexadecimal digits")?;
+    let code = rest
+        .get(2..2 + digits)
+        .filter(|text| text.bytes().all(|b| b.is_ascii_hexdigit()));
+    let code = code
+        .and_then(|text| u32::from_str_radix(text, 16).ok())
+        .ok_or("an escape needs hexadecimal digits")?;
     if let (0xd800..=0xdbff, Some(low)) = (code, low_surrogate(&rest[2 + digits..])) {
         let joined = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
-        return char::from_u32(joined).map(|c| (c, 2 + digits + 6)).ok_or_else(|| "no such character".to_owned());
+        return char::from_u32(joined)
+            .map(|c| (c, 2 + digits + 6))
+            .ok_or_else(|| "no such character".to_owned());
     }
-    char::from_u32(code).map(|c| (c, 2 + digits)).ok_or_else(|| "half a surrogate pair is no character".to_owned())
+    char::from_u32(code)
+        .map(|c| (c, 2 + digits))
+        .ok_or_else(|| "half a surrogate pair is no character".to_owned())
 }
 
 /// The second `\uXXXX` of a pair.
@@ -103,21 +136,30 @@ fn low_surrogate(rest: &str) -> Option<u32> {
 /// A number at the start of `rest`, and its length.
 pub(super) fn number(rest: &str) -> Result<(Kind, usize), String> {
     let lower = rest.get(..2).unwrap_or_default().to_ascii_lowercase();
-    if let Some(radix) = [("0x", 16), ("0b", 2)].iter().find(|(prefix, _)| *prefix == lower).map(|(_, radix)| *radix) {
+    if let Some(radix) = [("0x", 16), ("0b", 2)]
+        .iter()
+        .find(|(prefix, _)| *prefix == lower)
+        .map(|(_, radix)| *radix)
+    {
         let length = 2 + run(&rest[2..], |c| c.is_digit(radix) || c == '_');
         return integer(rest, &rest[2..length], length, radix);
     }
     let digits = |text: &str| run(text, |c| c.is_ascii_digit() || c == '_');
     let mut length = digits(rest);
     let mut is_float = false;
-    if rest[length..].starts_with('.') && rest[length + 1..].starts_with(|c: char| c.is_ascii_digit()) {
+    if rest[length..].starts_with('.')
+        && rest[length + 1..].starts_with(|c: char| c.is_ascii_digit())
+    {
         length += 1 + digits(&rest[length + 1..]);
         is_float = true;
     }
     let exponent = exponent_length(&rest[length..]);
     length += exponent;
     is_float |= exponent > 0;
-    let suffix = rest[length..].chars().next().filter(char::is_ascii_alphabetic);
+    let suffix = rest[length..]
+        .chars()
+        .next()
+        .filter(char::is_ascii_alphabetic);
     match suffix.map(|c| c.to_ascii_lowercase()) {
         Some('m') => Err("decimal numbers are not supported: leave the suffix `m` out".to_owned()),
         Some('d' | 'f') => float(&rest[..length]).map(|kind| (kind, length + 1)),
@@ -132,7 +174,9 @@ fn run(text: &str, fits: impl Fn(char) -> bool) -> usize {
 
 /// `e5`, `E-5`; 0 if there is none.
 fn exponent_length(rest: &str) -> usize {
-    let Some(after) = rest.strip_prefix(['e', 'E']) else { return 0 };
+    let Some(after) = rest.strip_prefix(['e', 'E']) else {
+        return 0;
+    };
     let unsigned = after.strip_prefix(['+', '-']).unwrap_or(after);
     match run(unsigned, |c| c.is_ascii_digit()) {
         0 => 0,
@@ -141,7 +185,10 @@ fn exponent_length(rest: &str) -> usize {
 }
 
 fn float(text: &str) -> Result<Kind, String> {
-    text.replace('_', "").parse().map(Kind::Float).map_err(|_| "this is no number".to_owned())
+    text.replace('_', "")
+        .parse()
+        .map(Kind::Float)
+        .map_err(|_| "this is no number".to_owned())
 }
 
 fn integer(rest: &str, digits: &str, length: usize, radix: u32) -> Result<(Kind, usize), String> {

@@ -1,7 +1,8 @@
 //! The members of every type: tables that are searched at load and never again.
 //!
-//! Adding a member is adding a line to a table. The function gets the receiver as its first argument; what the static
-//! types promise holds, except that any argument whose type has null may be null.
+//! Adding a member is adding a line to a table. The function gets the receiver as its first
+//! argument; what the static types promise holds, except that any argument whose type has null may
+//! be null.
 
 mod context;
 mod list;
@@ -61,12 +62,29 @@ const fn property(name: &'static str, ty: Type, get: Function) -> Property {
     Property { name, ty, get }
 }
 
-const fn method(name: &'static str, parameters: &'static [Type], ty: Type, call: Function) -> Method {
-    Method { name, parameters, rest: None, ty, call, accepts_null: false, is_pure: true, takes_context: false }
+const fn method(
+    name: &'static str,
+    parameters: &'static [Type],
+    ty: Type,
+    call: Function,
+) -> Method {
+    Method {
+        name,
+        parameters,
+        rest: None,
+        ty,
+        call,
+        accepts_null: false,
+        is_pure: true,
+        takes_context: false,
+    }
 }
 
 const fn extension(name: &'static str, ty: Type, call: Function) -> Method {
-    Method { accepts_null: true, ..method(name, &[], ty, call) }
+    Method {
+        accepts_null: true,
+        ..method(name, &[], ty, call)
+    }
 }
 
 /// The properties of a type.
@@ -123,17 +141,24 @@ pub(super) static UNIVERSAL: &[Method] = &[
         text @ Operand::Text(_) => Ok(text.clone()),
         other => Operand::made(other.text().into_owned()),
     }),
-    method("Equals", &[Type::Object], Type::Bool, |a| Ok(Operand::Bool(are_equal(&a[0], &a[1])))),
+    method("Equals", &[Type::Object], Type::Bool, |a| {
+        Ok(Operand::Bool(are_equal(&a[0], &a[1])))
+    }),
 ];
 
 /// Members that exist in API Management and not here, with what to do instead.
 pub(super) fn missing(ty: Type, name: &str) -> Option<&'static str> {
     Some(match (ty, name) {
-        (Type::Request | Type::Response, "Body") => "bodies cannot be read: they are streamed, never held in memory",
+        (Type::Request | Type::Response, "Body") => {
+            "bodies cannot be read: they are streamed, never held in memory"
+        }
         (Type::Request, "Certificate") => "client certificates are not supported",
         (Type::Context, "Elapsed") => "use context.Timestamp",
         (Type::Context, "Trace" | "Tracing") => "tracing is not part of expressions here",
-        (Type::Strings, "Select" | "Where" | "OrderBy" | "ToList" | "ToArray" | "SingleOrDefault" | "All") => {
+        (
+            Type::Strings,
+            "Select" | "Where" | "OrderBy" | "ToList" | "ToArray" | "SingleOrDefault" | "All",
+        ) => {
             "LINQ is available without lambdas: First, FirstOrDefault, Last, LastOrDefault, Count, Any, Contains"
         }
         (Type::Multimap | Type::Variables | Type::Parameters, "TryGetValue") => {

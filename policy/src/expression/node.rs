@@ -1,4 +1,5 @@
-//! Bound expressions and how they run: no names any more, only function pointers, constants and slots.
+//! Bound expressions and how they run: no names any more, only function pointers, constants and
+//! slots.
 
 use super::fault::{Failure, Fault};
 use super::operand::{Operand, append, wrong};
@@ -44,7 +45,12 @@ pub(super) struct Call {
 /// A bound statement.
 pub(super) enum Action {
     Set(usize, Node),
-    If { condition: Node, then: Vec<Action>, otherwise: Vec<Action>, at: Position },
+    If {
+        condition: Node,
+        then: Vec<Action>,
+        otherwise: Vec<Action>,
+        at: Position,
+    },
     Return(Node),
 }
 
@@ -60,7 +66,11 @@ const INLINE_SLOTS: usize = 4;
 
 impl Program {
     /// Runs with `slots` locals.
-    pub(super) fn run<'c>(&self, context: &'c Context, slots: usize) -> Result<Operand<'c>, Failure> {
+    pub(super) fn run<'c>(
+        &self,
+        context: &'c Context,
+        slots: usize,
+    ) -> Result<Operand<'c>, Failure> {
         let mut inline = [const { Operand::Null }; INLINE_SLOTS];
         let mut many = Vec::new();
         let slots = if slots <= INLINE_SLOTS {
@@ -91,8 +101,17 @@ impl<'c> Machine<'c, '_> {
                     self.slots[*slot] = self.eval(value)?;
                     None
                 }
-                Action::If { condition, then, otherwise, at } => {
-                    let branch = if self.truth(condition, *at)? { then } else { otherwise };
+                Action::If {
+                    condition,
+                    then,
+                    otherwise,
+                    at,
+                } => {
+                    let branch = if self.truth(condition, *at)? {
+                        then
+                    } else {
+                        otherwise
+                    };
                     self.exec(branch)?
                 }
                 Action::Return(value) => Some(self.eval(value)?),
@@ -110,7 +129,11 @@ impl<'c> Machine<'c, '_> {
             Node::Context => Ok(Operand::Context(self.context)),
             Node::Local(slot) => Ok(self.slots[*slot].clone()),
             Node::Call(call) => self.call(call),
-            Node::NullConditional { receiver, slot, access } => {
+            Node::NullConditional {
+                receiver,
+                slot,
+                access,
+            } => {
                 let receiver = self.eval(receiver)?;
                 if receiver.is_null() {
                     return Ok(Operand::Null);
@@ -118,13 +141,22 @@ impl<'c> Machine<'c, '_> {
                 self.slots[*slot] = receiver;
                 self.eval(access)
             }
-            Node::And(left, right, at) => Ok(Operand::Bool(self.truth(left, *at)? && self.truth(right, *at)?)),
-            Node::Or(left, right, at) => Ok(Operand::Bool(self.truth(left, *at)? || self.truth(right, *at)?)),
+            Node::And(left, right, at) => Ok(Operand::Bool(
+                self.truth(left, *at)? && self.truth(right, *at)?,
+            )),
+            Node::Or(left, right, at) => Ok(Operand::Bool(
+                self.truth(left, *at)? || self.truth(right, *at)?,
+            )),
             Node::Coalesce(left, right) => match self.eval(left)? {
                 Operand::Null => self.eval(right),
                 value => Ok(value),
             },
-            Node::Conditional { condition, yes, no, at } => {
+            Node::Conditional {
+                condition,
+                yes,
+                no,
+                at,
+            } => {
                 if self.truth(condition, *at)? {
                     self.eval(yes)
                 } else {
@@ -138,7 +170,10 @@ impl<'c> Machine<'c, '_> {
     fn truth(&mut self, condition: &Node, at: Position) -> Result<bool, Failure> {
         match self.eval(condition)? {
             Operand::Bool(truth) => Ok(truth),
-            other => Err(Failure { fault: wrong("bool", Some(&other)), at }),
+            other => Err(Failure {
+                fault: wrong("bool", Some(&other)),
+                at,
+            }),
         }
     }
 
@@ -158,7 +193,8 @@ impl<'c> Machine<'c, '_> {
             [a, b] => call.run(&[self.eval(a)?, self.eval(b)?]),
             [a, b, c] => call.run(&[self.eval(a)?, self.eval(b)?, self.eval(c)?]),
             many => {
-                let arguments: Result<Vec<_>, _> = many.iter().map(|argument| self.eval(argument)).collect();
+                let arguments: Result<Vec<_>, _> =
+                    many.iter().map(|argument| self.eval(argument)).collect();
                 call.run(&arguments?)
             }
         }

@@ -1,5 +1,5 @@
-//! The values an expression works on while it runs. They borrow from the context: nothing is copied that is only looked
-//! at.
+//! The values an expression works on while it runs. They borrow from the context: nothing is copied
+//! that is only looked at.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -112,7 +112,11 @@ impl<'c> Operand<'c> {
     }
 
     pub(super) fn strings(texts: Vec<Arc<str>>) -> Result<Self, Fault> {
-        if texts.len() > MAX_LIST { Err(Fault::TooMany) } else { Ok(Self::Strings(texts.into())) }
+        if texts.len() > MAX_LIST {
+            Err(Fault::TooMany)
+        } else {
+            Ok(Self::Strings(texts.into()))
+        }
     }
 
     pub(super) fn is_null(&self) -> bool {
@@ -211,7 +215,11 @@ pub(super) fn append(out: &mut String, operand: &Operand<'_>) -> Result<(), Faul
         Operand::Text(text) => out.push_str(text),
         other => other.write_to(out),
     }
-    if out.len() > MAX_TEXT { Err(Fault::TooLong) } else { Ok(()) }
+    if out.len() > MAX_TEXT {
+        Err(Fault::TooLong)
+    } else {
+        Ok(())
+    }
 }
 
 /// The text of an argument.
@@ -240,6 +248,9 @@ pub(super) fn wrong(needed: &'static str, found: Option<&Operand<'_>>) -> Fault 
             "bool" => "true or false",
             _ => "a value",
         }),
-        Some(other) => Fault::Cast { needed, found: other.type_name() },
+        Some(other) => Fault::Cast {
+            needed,
+            found: other.type_name(),
+        },
     }
 }

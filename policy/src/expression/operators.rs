@@ -1,14 +1,15 @@
 //! Operators and casts, one function per pair of operand kinds, chosen at load.
 //!
-//! A null operand, possible only after `?.`, makes arithmetic null and a comparison false, as lifted operators of C# do.
+//! A null operand, possible only after `?.`, makes arithmetic null and a comparison false, as
+//! lifted operators of C# do.
 
 use super::fault::Fault;
 use super::node::Function;
 use super::operand::{Operand, wrong};
 use super::types::Type;
 
-/// The function of a binary operator that evaluates both sides, and the type it yields; `None` if C# has no such one.
-/// Concatenation is not here: it is not a call.
+/// The function of a binary operator that evaluates both sides, and the type it yields; `None` if
+/// C# has no such one. Concatenation is not here: it is not a call.
 pub(super) fn binary(operator: &str, left: Type, right: Type) -> Option<(Function, Type)> {
     match operator {
         "==" => comparable(left, right).then_some((equal as Function, Type::Bool)),
@@ -42,7 +43,11 @@ fn logical(operator: &str, left: Type, right: Type) -> Option<(Function, Type)> 
         "|" => |a| bits(a, |x, y| x | y, |x, y| x | y),
         _ => |a| bits(a, |x, y| x ^ y, |x, y| x ^ y),
     };
-    matches!((left, right), (Type::Bool, Type::Bool) | (Type::Int, Type::Int)).then_some((function, left))
+    matches!(
+        (left, right),
+        (Type::Bool, Type::Bool) | (Type::Int, Type::Int)
+    )
+    .then_some((function, left))
 }
 
 fn bits<'c>(
@@ -76,7 +81,11 @@ fn arithmetic(operator: &str, left: Type, right: Type) -> Option<(Function, Type
 type OnInts = fn(i64, i64) -> Option<i64>;
 type OnFloats = fn(f64, f64) -> f64;
 
-fn calculate<'c>(arguments: &[Operand<'c>], ints: OnInts, floats: OnFloats) -> Result<Operand<'c>, Fault> {
+fn calculate<'c>(
+    arguments: &[Operand<'c>],
+    ints: OnInts,
+    floats: OnFloats,
+) -> Result<Operand<'c>, Fault> {
     match numbers(arguments) {
         Some(Numbers::Ints(a, b)) => ints(a, b).map(Operand::Int).ok_or(Fault::Overflow),
         Some(Numbers::Floats(a, b)) => Ok(Operand::Float(floats(a, b))),
@@ -84,7 +93,11 @@ fn calculate<'c>(arguments: &[Operand<'c>], ints: OnInts, floats: OnFloats) -> R
     }
 }
 
-fn divide<'c>(arguments: &[Operand<'c>], ints: OnInts, floats: OnFloats) -> Result<Operand<'c>, Fault> {
+fn divide<'c>(
+    arguments: &[Operand<'c>],
+    ints: OnInts,
+    floats: OnFloats,
+) -> Result<Operand<'c>, Fault> {
     match numbers(arguments) {
         Some(Numbers::Ints(_, 0)) => Err(Fault::DivideByZero),
         _ => calculate(arguments, ints, floats),
@@ -98,7 +111,9 @@ enum Numbers {
 
 /// Two numbers, promoted to one kind; `None` if one is null.
 fn numbers(arguments: &[Operand<'_>]) -> Option<Numbers> {
-    let [left, right] = arguments else { return None };
+    let [left, right] = arguments else {
+        return None;
+    };
     if let (Some(a), Some(b)) = (as_int(left), as_int(right)) {
         return Some(Numbers::Ints(a, b));
     }
@@ -122,10 +137,26 @@ fn as_float(operand: &Operand<'_>) -> Option<f64> {
 
 fn relation(operator: &str) -> Function {
     match operator {
-        "<" => |a| Ok(Operand::Bool(order(a).is_some_and(std::cmp::Ordering::is_lt))),
-        ">" => |a| Ok(Operand::Bool(order(a).is_some_and(std::cmp::Ordering::is_gt))),
-        "<=" => |a| Ok(Operand::Bool(order(a).is_some_and(std::cmp::Ordering::is_le))),
-        _ => |a| Ok(Operand::Bool(order(a).is_some_and(std::cmp::Ordering::is_ge))),
+        "<" => |a| {
+            Ok(Operand::Bool(
+                order(a).is_some_and(std::cmp::Ordering::is_lt),
+            ))
+        },
+        ">" => |a| {
+            Ok(Operand::Bool(
+                order(a).is_some_and(std::cmp::Ordering::is_gt),
+            ))
+        },
+        "<=" => |a| {
+            Ok(Operand::Bool(
+                order(a).is_some_and(std::cmp::Ordering::is_le),
+            ))
+        },
+        _ => |a| {
+            Ok(Operand::Bool(
+                order(a).is_some_and(std::cmp::Ordering::is_ge),
+            ))
+        },
     }
 }
 
@@ -140,16 +171,21 @@ fn order(arguments: &[Operand<'_>]) -> Option<std::cmp::Ordering> {
 }
 
 fn equal<'c>(arguments: &[Operand<'c>]) -> Result<Operand<'c>, Fault> {
-    let [left, right] = arguments else { return Ok(Operand::Null) };
+    let [left, right] = arguments else {
+        return Ok(Operand::Null);
+    };
     Ok(Operand::Bool(are_equal(left, right)))
 }
 
 fn not_equal<'c>(arguments: &[Operand<'c>]) -> Result<Operand<'c>, Fault> {
-    let [left, right] = arguments else { return Ok(Operand::Null) };
+    let [left, right] = arguments else {
+        return Ok(Operand::Null);
+    };
     Ok(Operand::Bool(!are_equal(left, right)))
 }
 
-/// Equality of values. C# compares two `object`s by identity, which nobody means who compares a variable with a text.
+/// Equality of values. C# compares two `object`s by identity, which nobody means who compares a
+/// variable with a text.
 pub(super) fn are_equal(left: &Operand<'_>, right: &Operand<'_>) -> bool {
     match (left, right) {
         (Operand::Null, Operand::Null) => true,
@@ -214,7 +250,9 @@ pub(super) fn cast(from: Type, to: Type) -> Option<Function> {
 fn truncate<'c>(arguments: &[Operand<'c>]) -> Result<Operand<'c>, Fault> {
     const LIMIT: f64 = 9_223_372_036_854_775_808.0;
     match arguments {
-        [Operand::Float(value)] if *value >= -LIMIT && *value < LIMIT => Ok(Operand::Int(*value as i64)),
+        [Operand::Float(value)] if *value >= -LIMIT && *value < LIMIT => {
+            Ok(Operand::Int(*value as i64))
+        }
         [Operand::Float(_)] => Err(Fault::Overflow),
         _ => Ok(Operand::Null),
     }
@@ -222,9 +260,11 @@ fn truncate<'c>(arguments: &[Operand<'c>]) -> Result<Operand<'c>, Fault> {
 
 fn to_char<'c>(arguments: &[Operand<'c>]) -> Result<Operand<'c>, Fault> {
     match arguments {
-        [Operand::Int(code)] => {
-            u32::try_from(*code).ok().and_then(char::from_u32).map(Operand::Char).ok_or(Fault::Overflow)
-        }
+        [Operand::Int(code)] => u32::try_from(*code)
+            .ok()
+            .and_then(char::from_u32)
+            .map(Operand::Char)
+            .ok_or(Fault::Overflow),
         _ => Ok(Operand::Null),
     }
 }

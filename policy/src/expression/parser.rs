@@ -1,4 +1,5 @@
-//! From tokens to a tree, by precedence climbing. The first error ends it: what follows one is guesswork.
+//! From tokens to a tree, by precedence climbing. The first error ends it: what follows one is
+//! guesswork.
 
 mod operand;
 mod statement;
@@ -9,7 +10,8 @@ use super::syntax::{Code, Expr, ExprKind};
 use super::token::{self, Kind, Token};
 use crate::xml::RawValue;
 
-/// Levels of a tree, and of recursion while it is parsed. Everything later walks the tree by recursion too.
+/// Levels of a tree, and of recursion while it is parsed. Everything later walks the tree by
+/// recursion too.
 const MAX_DEPTH: usize = 200;
 const MAX_RECURSION: usize = 80;
 
@@ -17,13 +19,25 @@ const MAX_RECURSION: usize = 80;
 pub(super) fn parse(raw: &RawValue) -> Result<Code, Refusal> {
     let text = raw.text();
     let is_block = text.starts_with("@{");
-    let end = crate::xml::lexical::closing(text, 1)
-        .map_err(|error| Refusal::new(error.at..error.at + 1, format!("the expression does not end: {error}")))?;
+    let end = crate::xml::lexical::closing(text, 1).map_err(|error| {
+        Refusal::new(
+            error.at..error.at + 1,
+            format!("the expression does not end: {error}"),
+        )
+    })?;
     if end < text.len() {
-        return Err(Refusal::new(end..text.len(), "text after the end of the expression"));
+        return Err(Refusal::new(
+            end..text.len(),
+            "text after the end of the expression",
+        ));
     }
     let tokens = token::tokens(text, 2..end - 1)?;
-    let mut parser = Parser { raw, tokens: &tokens, at: 0, recursion: 0 };
+    let mut parser = Parser {
+        raw,
+        tokens: &tokens,
+        at: 0,
+        recursion: 0,
+    };
     if is_block {
         let statements = parser.statements_to_end()?;
         Ok(Code::Block(statements, end - 1..end))
@@ -52,7 +66,9 @@ impl<'a> Parser<'a> {
 
     /// The kind of a later token.
     fn ahead(&self, n: usize) -> &'a Kind {
-        self.tokens.get(self.at + n).map_or(&Kind::End, |token| &token.kind)
+        self.tokens
+            .get(self.at + n)
+            .map_or(&Kind::End, |token| &token.kind)
     }
 
     /// The text of the token `n` places ahead if it is a name.
@@ -104,8 +120,9 @@ impl<'a> Parser<'a> {
     fn expect_end(&self) -> Result<(), Refusal> {
         match self.kind() {
             Kind::End => Ok(()),
-            Kind::Sign(";") => Err(Refusal::new(self.span(), "`;` in an expression")
-                .with_help("`@( )` holds one expression; statements stand in `@{ }` and end with a return")),
+            Kind::Sign(";") => Err(Refusal::new(self.span(), "`;` in an expression").with_help(
+                "`@( )` holds one expression; statements stand in `@{ }` and end with a return",
+            )),
             _ => Err(self.unexpected("an operator or the end of the expression is needed here")),
         }
     }
@@ -124,7 +141,10 @@ impl<'a> Parser<'a> {
     }
 
     /// Parses by `rule` one level of recursion down.
-    fn nested<T>(&mut self, rule: impl FnOnce(&mut Self) -> Result<T, Refusal>) -> Result<T, Refusal> {
+    fn nested<T>(
+        &mut self,
+        rule: impl FnOnce(&mut Self) -> Result<T, Refusal>,
+    ) -> Result<T, Refusal> {
         if self.recursion == MAX_RECURSION {
             return Err(too_deep(self.span()));
         }
@@ -166,7 +186,9 @@ impl<'a> Parser<'a> {
     fn binary(&mut self, level: usize) -> Result<Expr, Refusal> {
         let mut left = self.unary()?;
         loop {
-            let Some((operator, its_level)) = self.operator() else { return Ok(left) };
+            let Some((operator, its_level)) = self.operator() else {
+                return Ok(left);
+            };
             if its_level < level {
                 return Ok(left);
             }
@@ -176,7 +198,14 @@ impl<'a> Parser<'a> {
                 "as" => {
                     let to = self.tested_type()?;
                     let (span, depth) = (left.span.start..to.span.end, left.depth);
-                    expr(ExprKind::As { operand: Box::new(left), to }, span, depth)?
+                    expr(
+                        ExprKind::As {
+                            operand: Box::new(left),
+                            to,
+                        },
+                        span,
+                        depth,
+                    )?
                 }
                 _ => {
                     let right = self.nested(|parser| parser.binary(its_level + 1))?;
@@ -194,22 +223,37 @@ impl<'a> Parser<'a> {
             Kind::Name if self.is_word("as") => "as",
             _ => return None,
         };
-        PRECEDENCE.iter().position(|level| level.contains(&found)).map(|level| (found, level))
+        PRECEDENCE
+            .iter()
+            .position(|level| level.contains(&found))
+            .map(|level| (found, level))
     }
 
     /// `x is null`, `x is T`
     fn type_test(&mut self, operand: Expr) -> Result<Expr, Refusal> {
         if self.is_word("null") {
             let at = self.advance();
-            let null = expr(ExprKind::Literal(super::syntax::Literal::Null), at.clone(), 0)?;
+            let null = expr(
+                ExprKind::Literal(super::syntax::Literal::Null),
+                at.clone(),
+                0,
+            )?;
             return binary("==", at, operand, null);
         }
         if self.is_word("not") {
-            return Err(Refusal::new(self.span(), "`is not` is not part of C# 7").with_help("write `x != null`"));
+            return Err(Refusal::new(self.span(), "`is not` is not part of C# 7")
+                .with_help("write `x != null`"));
         }
         let to = self.tested_type()?;
         let (span, depth) = (operand.span.start..to.span.end, operand.depth);
-        expr(ExprKind::Is { operand: Box::new(operand), to }, span, depth)
+        expr(
+            ExprKind::Is {
+                operand: Box::new(operand),
+                to,
+            },
+            span,
+            depth,
+        )
     }
 }
 
@@ -229,7 +273,16 @@ const PRECEDENCE: [&[&str]; 9] = [
 fn binary(operator: &'static str, at: Span, left: Expr, right: Expr) -> Result<Expr, Refusal> {
     let span = left.span.start..right.span.end;
     let depth = left.depth.max(right.depth);
-    expr(ExprKind::Binary { operator, at, left: Box::new(left), right: Box::new(right) }, span, depth)
+    expr(
+        ExprKind::Binary {
+            operator,
+            at,
+            left: Box::new(left),
+            right: Box::new(right),
+        },
+        span,
+        depth,
+    )
 }
 
 /// A node over parts of `depth` levels.
@@ -237,9 +290,14 @@ fn expr(kind: ExprKind, span: Span, depth: usize) -> Result<Expr, Refusal> {
     if depth >= MAX_DEPTH {
         return Err(too_deep(span));
     }
-    Ok(Expr { kind, span, depth: depth + 1 })
+    Ok(Expr {
+        kind,
+        span,
+        depth: depth + 1,
+    })
 }
 
 fn too_deep(span: Span) -> Refusal {
-    Refusal::new(span, "the expression is nested too deeply").with_help("split it over several set-variable")
+    Refusal::new(span, "the expression is nested too deeply")
+        .with_help("split it over several set-variable")
 }

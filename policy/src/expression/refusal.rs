@@ -19,7 +19,11 @@ pub(super) struct Refusal {
 
 impl Refusal {
     pub(super) fn new(span: Span, message: impl Into<String>) -> Self {
-        Self { span, message: message.into(), help: None }
+        Self {
+            span,
+            message: message.into(),
+            help: None,
+        }
     }
 
     pub(super) fn with_help(mut self, help: impl Into<String>) -> Self {
@@ -29,6 +33,9 @@ impl Refusal {
 
     pub(super) fn diagnostic(self, raw: &RawValue, file: &Arc<str>) -> Diagnostic {
         let position = raw.position_at(self.span.start);
-        Diagnostic { help: self.help, ..Diagnostic::new(file, position, self.message) }
+        Diagnostic {
+            help: self.help,
+            ..Diagnostic::new(file, position, self.message)
+        }
     }
 }

@@ -34,7 +34,8 @@ pub(super) enum ExprKind {
         target: Box<Expr>,
         index: Box<Expr>,
     },
-    /// `target?.…`: `access` is evaluated with [`ExprKind::Receiver`] standing for the target, unless that is null.
+    /// `target?.…`: `access` is evaluated with [`ExprKind::Receiver`] standing for the target,
+    /// unless that is null.
     NullConditional {
         target: Box<Expr>,
         access: Box<Expr>,

@@ -14,7 +14,9 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use uuid::Uuid;
 
 use super::{EvaluationError, Expression};
-use crate::context::{ApiInfo, Context, Deployment, LastError, OperationInfo, Request, Response, Variables};
+use crate::context::{
+    ApiInfo, Context, Deployment, LastError, OperationInfo, Request, Response, Variables,
+};
 use crate::value::Value;
 use crate::xml::{self, RawValue};
 
@@ -26,7 +28,12 @@ fn raw(expression: &str) -> RawValue {
 
 fn parse(expression: &str) -> Result<Expression, String> {
     Expression::parse(&raw(expression), &Arc::from("test.xml")).map_err(|errors| {
-        errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n").replace("test.xml:", "")
+        errors
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join("\n")
+            .replace("test.xml:", "")
     })
 }
 
@@ -55,17 +62,31 @@ fn text(expression: &str) -> String {
 
 /// What it throws, without the place.
 fn fault(expression: &str) -> String {
-    try_eval(expression).map_or_else(|error| error.message, |value| panic!("{expression} is {value:?}"))
+    try_eval(expression).map_or_else(
+        |error| error.message,
+        |value| panic!("{expression} is {value:?}"),
+    )
 }
 
 /// Compares the first line of what is wrong with each expression; shows every difference.
 #[track_caller]
 fn all_refused(cases: &[(&str, &str)]) {
-    let found = |expression: &str| parse(expression).map_or_else(|errors| errors, |_| "accepted".to_owned());
-    let first_lines: Vec<String> =
-        cases.iter().map(|(e, _)| format!("{e} → {}", found(e).lines().next().unwrap_or_default())).collect();
-    let expected: Vec<String> = cases.iter().map(|(e, error)| format!("{e} → {error}")).collect();
-    let different: Vec<_> = first_lines.iter().zip(&expected).filter(|(a, b)| a != b).collect();
+    let found = |expression: &str| {
+        parse(expression).map_or_else(|errors| errors, |_| "accepted".to_owned())
+    };
+    let first_lines: Vec<String> = cases
+        .iter()
+        .map(|(e, _)| format!("{e} → {}", found(e).lines().next().unwrap_or_default()))
+        .collect();
+    let expected: Vec<String> = cases
+        .iter()
+        .map(|(e, error)| format!("{e} → {error}"))
+        .collect();
+    let different: Vec<_> = first_lines
+        .iter()
+        .zip(&expected)
+        .filter(|(a, b)| a != b)
+        .collect();
     assert!(different.is_empty(), "{different:#?}");
 }
 
@@ -73,15 +94,21 @@ fn all_refused(cases: &[(&str, &str)]) {
 fn token() -> String {
     use base64::Engine;
     let encode = |text: &str| base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(text);
-    let claims =
-        r#"{"sub":"alice","iss":"https://id","aud":["a1","a2"],"exp":1700000000,"jti":"t1","roles":["x","y"]}"#;
-    format!("{}.{}.c2ln", encode(r#"{"alg":"RS256","typ":"JWT"}"#), encode(claims))
+    let claims = r#"{"sub":"alice","iss":"https://id","aud":["a1","a2"],"exp":1700000000,"jti":"t1","roles":["x","y"]}"#;
+    format!(
+        "{}.{}.c2ln",
+        encode(r#"{"alg":"RS256","typ":"JWT"}"#),
+        encode(claims)
+    )
 }
 
 fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
     let mut map = HeaderMap::new();
     for (name, value) in pairs {
-        map.append(HeaderName::from_bytes(name.as_bytes()).unwrap(), HeaderValue::from_str(value).unwrap());
+        map.append(
+            HeaderName::from_bytes(name.as_bytes()).unwrap(),
+            HeaderValue::from_str(value).unwrap(),
+        );
     }
     map
 }
@@ -98,8 +125,12 @@ fn context() -> Context {
             ("X-Many", "b"),
             ("X-Basic", "Basic dXNlcjpwYTpzcw=="),
         ]),
-        url: "http://backend.internal:7071/api/hello?x=1".parse().unwrap(),
-        original_url: "https://api.example.com/v1/hello?name=W%20orld&tag=a&tag=b".parse().unwrap(),
+        url: "http://backend.internal:7071/api/hello?x=1"
+            .parse()
+            .unwrap(),
+        original_url: "https://api.example.com/v1/hello?name=W%20orld&tag=a&tag=b"
+            .parse()
+            .unwrap(),
         matched_parameters: vec![("id".into(), "42".to_owned())],
     };
     let mut variables = Variables::default();
@@ -109,7 +140,11 @@ fn context() -> Context {
     variables.set(&"nothing".into(), Value::Null);
     Context {
         request,
-        response: Some(Response { status: StatusCode::NOT_FOUND, reason: None, headers: headers(&[("X-R", "r")]) }),
+        response: Some(Response {
+            status: StatusCode::NOT_FOUND,
+            reason: None,
+            headers: headers(&[("X-R", "r")]),
+        }),
         variables,
         last_error: Some(LastError {
             source: "validate-jwt".into(),
@@ -127,8 +162,15 @@ fn context() -> Context {
             service_url: Some("https://svc.example.com/base".into()),
             ..ApiInfo::default()
         }),
-        operation: Arc::new(OperationInfo { id: "get".into(), method: "GET".into(), ..OperationInfo::default() }),
-        deployment: Arc::new(Deployment { region: "here".into(), ..Deployment::default() }),
+        operation: Arc::new(OperationInfo {
+            id: "get".into(),
+            method: "GET".into(),
+            ..OperationInfo::default()
+        }),
+        deployment: Arc::new(Deployment {
+            region: "here".into(),
+            ..Deployment::default()
+        }),
         request_id: Uuid::nil(),
         timestamp: SystemTime::UNIX_EPOCH + Duration::from_secs(1_600_000_000),
         verified_token: None,

@@ -4,7 +4,8 @@ use super::literal;
 use super::refusal::{Refusal, Span};
 use crate::xml::lexical;
 
-/// Interpolated strings within holes of interpolated strings; the reader of documents has the same bound.
+/// Interpolated strings within holes of interpolated strings; the reader of documents has the same
+/// bound.
 const MAX_INTERPOLATION: usize = 16;
 
 /// A token and where it stands.
@@ -42,11 +43,12 @@ impl PartialEq for Token {
     }
 }
 
-/// Every operator and bracket, longer ones before their beginnings. `>>` is left out: it closes two generic types.
+/// Every operator and bracket, longer ones before their beginnings. `>>` is left out: it closes two
+/// generic types.
 const SIGNS: [&str; 43] = [
-    "??", "?.", "?[", "=>", "==", "!=", "<=", ">=", "<<", "&&", "||", "++", "--", "+=", "-=", "*=", "/=", "%=", "&=",
-    "|=", "^=", "::", "+", "-", "*", "/", "%", "!", "~", "<", ">", "=", "?", ":", ".", ",", ";", "(", ")", "[", "]",
-    "{", "}",
+    "??", "?.", "?[", "=>", "==", "!=", "<=", ">=", "<<", "&&", "||", "++", "--", "+=", "-=", "*=",
+    "/=", "%=", "&=", "|=", "^=", "::", "+", "-", "*", "/", "%", "!", "~", "<", ">", "=", "?", ":",
+    ".", ",", ";", "(", ")", "[", "]", "{", "}",
 ];
 
 /// Operators of one character that are beginnings of longer ones and rarely used.
@@ -71,10 +73,16 @@ fn cut(text: &str, range: Span, depth: usize) -> Result<Vec<Token>, Refusal> {
             continue;
         }
         let (kind, length) = next(text, at, range.end, depth)?;
-        tokens.push(Token { kind, span: at..at + length });
+        tokens.push(Token {
+            kind,
+            span: at..at + length,
+        });
         at += length;
     }
-    tokens.push(Token { kind: Kind::End, span: range.end..range.end });
+    tokens.push(Token {
+        kind: Kind::End,
+        span: range.end..range.end,
+    });
     Ok(tokens)
 }
 
@@ -90,23 +98,36 @@ fn next(text: &str, at: usize, end: usize, depth: usize) -> Result<(Kind, usize)
     let rest = &text[at..end];
     let first = rest.chars().next().unwrap_or(' ');
     if first.is_alphabetic() || first == '_' {
-        let length = rest.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(rest.len());
+        let length = rest
+            .find(|c: char| !(c.is_alphanumeric() || c == '_'))
+            .unwrap_or(rest.len());
         return Ok((Kind::Name, length));
     }
-    if first.is_ascii_digit() || (first == '.' && rest[1..].starts_with(|c: char| c.is_ascii_digit())) {
+    if first.is_ascii_digit()
+        || (first == '.' && rest[1..].starts_with(|c: char| c.is_ascii_digit()))
+    {
         return literal::number(rest).map_err(|message| Refusal::new(at..at + 1, message));
     }
-    if matches!(first, '"' | '\'') || ["@\"", "$\"", "$@\"", "@$\""].iter().any(|s| rest.starts_with(s)) {
+    if matches!(first, '"' | '\'')
+        || ["@\"", "$\"", "$@\"", "@$\""]
+            .iter()
+            .any(|s| rest.starts_with(s))
+    {
         let literal_end = end_of_literal(text, at)?.min(end);
         return Ok((quoted(text, at..literal_end, depth)?, literal_end - at));
     }
-    sign(rest).map(|sign| (Kind::Sign(sign), sign.len())).ok_or_else(|| {
-        let span = at..at + first.len_utf8();
-        match first {
-            '@' => Refusal::new(span, "`@` stands only before the whole expression and before a verbatim string"),
-            _ => Refusal::new(span, "this character means nothing in an expression"),
-        }
-    })
+    sign(rest)
+        .map(|sign| (Kind::Sign(sign), sign.len()))
+        .ok_or_else(|| {
+            let span = at..at + first.len_utf8();
+            match first {
+                '@' => Refusal::new(
+                    span,
+                    "`@` stands only before the whole expression and before a verbatim string",
+                ),
+                _ => Refusal::new(span, "this character means nothing in an expression"),
+            }
+        })
 }
 
 fn sign(rest: &str) -> Option<&'static str> {
@@ -115,7 +136,11 @@ fn sign(rest: &str) -> Option<&'static str> {
     if rest.starts_with("?.") && is_number(2) {
         return Some("?");
     }
-    SIGNS.iter().chain(&BIT_SIGNS).find(|sign| rest.starts_with(**sign)).copied()
+    SIGNS
+        .iter()
+        .chain(&BIT_SIGNS)
+        .find(|sign| rest.starts_with(**sign))
+        .copied()
 }
 
 /// A string or character literal.
@@ -128,17 +153,28 @@ fn quoted(text: &str, span: Span, depth: usize) -> Result<Kind, Refusal> {
         return interpolated(text, content, is_verbatim, depth).map(Kind::Interpolated);
     }
     if whole.starts_with('\'') {
-        return literal::character(&text[content]).map(Kind::Char).map_err(|message| Refusal::new(span, message));
+        return literal::character(&text[content])
+            .map(Kind::Char)
+            .map_err(|message| Refusal::new(span, message));
     }
-    let text = literal::string(&text[content.clone()], is_verbatim)
-        .map_err(|(at, message)| Refusal::new(content.start + at..content.start + at + 1, message))?;
+    let text = literal::string(&text[content.clone()], is_verbatim).map_err(|(at, message)| {
+        Refusal::new(content.start + at..content.start + at + 1, message)
+    })?;
     Ok(Kind::Text(text))
 }
 
 /// The content of an interpolated string: text and holes.
-fn interpolated(text: &str, content: Span, is_verbatim: bool, depth: usize) -> Result<Vec<Piece>, Refusal> {
+fn interpolated(
+    text: &str,
+    content: Span,
+    is_verbatim: bool,
+    depth: usize,
+) -> Result<Vec<Piece>, Refusal> {
     if depth == MAX_INTERPOLATION {
-        return Err(Refusal::new(content, "interpolated strings are nested too deeply"));
+        return Err(Refusal::new(
+            content,
+            "interpolated strings are nested too deeply",
+        ));
     }
     let mut pieces = Vec::new();
     let mut at = content.start;

@@ -1,6 +1,7 @@
 //! The static types of expressions.
 
-/// A type. Types of C# that behave alike here are one: `int` and `long`, `DateTime` and `DateTimeOffset`.
+/// A type. Types of C# that behave alike here are one: `int` and `long`, `DateTime` and
+/// `DateTimeOffset`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Type {
     /// The type of `null`.
@@ -70,8 +71,8 @@ impl Type {
         }
     }
 
-    /// The type a name in a cast, a declaration or `< >` stands for. A `?` for "or null" changes nothing here: null is
-    /// found out when the expression runs.
+    /// The type a name in a cast, a declaration or `< >` stands for. A `?` for "or null" changes
+    /// nothing here: null is found out when the expression runs.
     pub(super) fn named(name: &str) -> Option<Self> {
         let name = name.strip_suffix('?').unwrap_or(name);
         let name = name.strip_prefix("System.").unwrap_or(name);
@@ -95,7 +96,16 @@ impl Type {
 
     /// Whether the type is a struct of C#: no null among its values, except after `?.`.
     pub(super) fn is_struct(self) -> bool {
-        matches!(self, Self::Bool | Self::Int | Self::Float | Self::Char | Self::Guid | Self::Time | Self::Comparison)
+        matches!(
+            self,
+            Self::Bool
+                | Self::Int
+                | Self::Float
+                | Self::Char
+                | Self::Guid
+                | Self::Time
+                | Self::Comparison
+        )
     }
 
     /// Whether a value can be written as text, and so concatenated.
@@ -120,7 +130,8 @@ impl Type {
         self.has_text() || matches!(self, Self::Strings | Self::Jwt)
     }
 
-    /// How much is lost in the implicit conversion to `target`: 0 for nothing, `None` if there is none.
+    /// How much is lost in the implicit conversion to `target`: 0 for nothing, `None` if there is
+    /// none.
     pub(super) fn converts_to(self, target: Self) -> Option<u32> {
         match (self, target) {
             _ if self == target => Some(0),
@@ -133,7 +144,8 @@ impl Type {
         }
     }
 
-    /// The type of a value that is of one of two types: of the branches of `? :`, the sides of `??`.
+    /// The type of a value that is of one of two types: of the branches of `? :`, the sides of
+    /// `??`.
     pub(super) fn unify(self, other: Self) -> Option<Self> {
         match (self, other) {
             (Self::Null, known) | (known, Self::Null) => Some(known),

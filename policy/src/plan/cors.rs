@@ -28,6 +28,7 @@ pub struct Cors {
 pub enum CorsOrigins {
     /// `*`
     Any,
-    /// Normalised as a browser sends them: lower case `scheme://host[:port]`, default port and trailing slash removed.
+    /// Normalised as a browser sends them: lower case `scheme://host[:port]`, default port and
+    /// trailing slash removed.
     List(Vec<String>),
 }

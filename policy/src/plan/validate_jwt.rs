@@ -8,7 +8,8 @@ use crate::setting::Setting;
 /// `validate-jwt`, sections 3.2 and 6 of the APIM reference.
 #[derive(Debug)]
 pub struct ValidateJwt {
-    /// A number unique within the configuration: the caller keeps what it builds per element (key sources) under it.
+    /// A number unique within the configuration: the caller keeps what it builds per element (key
+    /// sources) under it.
     pub index: usize,
     /// Where the token comes from.
     pub source: TokenSource,
@@ -74,7 +75,9 @@ pub enum KeyMaterial {
 
 impl std::fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SigningKey").field("id", &self.id).finish_non_exhaustive()
+        f.debug_struct("SigningKey")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
     }
 }
 

@@ -6,11 +6,20 @@ use super::*;
 
 fn matched(template: &str, path: &str) -> Option<Vec<(String, String)>> {
     let found = UrlTemplate::parse(template).unwrap().matches(path)?;
-    Some(found.into_iter().map(|(name, value)| (name.to_string(), value)).collect())
+    Some(
+        found
+            .into_iter()
+            .map(|(name, value)| (name.to_string(), value))
+            .collect(),
+    )
 }
 
 fn pairs(list: &[(&str, &str)]) -> Option<Vec<(String, String)>> {
-    Some(list.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect())
+    Some(
+        list.iter()
+            .map(|(a, b)| ((*a).to_owned(), (*b).to_owned()))
+            .collect(),
+    )
 }
 
 #[test]
@@ -19,8 +28,14 @@ fn literals_parameters_and_wildcards_match() {
     assert_eq!(matched("/", ""), pairs(&[]));
     assert_eq!(matched("/hello", "/hello"), pairs(&[]));
     assert_eq!(matched("/hello", "hello"), pairs(&[]));
-    assert_eq!(matched("/a/{x}/b/{y}", "/a/1/b/2"), pairs(&[("x", "1"), ("y", "2")]));
-    assert_eq!(matched("/report-{day}.csv", "/report-monday.csv"), pairs(&[("day", "monday")]));
+    assert_eq!(
+        matched("/a/{x}/b/{y}", "/a/1/b/2"),
+        pairs(&[("x", "1"), ("y", "2")])
+    );
+    assert_eq!(
+        matched("/report-{day}.csv", "/report-monday.csv"),
+        pairs(&[("day", "monday")])
+    );
     assert_eq!(matched("/files/*", "/files/a/b/c"), pairs(&[]));
     assert_eq!(matched("/{tenant}/*", "/t/x"), pairs(&[("tenant", "t")]));
 }
@@ -41,7 +56,11 @@ fn what_differs_does_not_match() {
         ("/*", "/"),
         ("/v{n}", "/v"),
     ] {
-        assert_eq!(matched(template, path), None, "{template} must not match {path}");
+        assert_eq!(
+            matched(template, path),
+            None,
+            "{template} must not match {path}"
+        );
     }
 }
 
@@ -57,7 +76,17 @@ fn values_are_decoded() {
 
 #[test]
 fn a_value_that_could_mean_another_path_matches_nothing() {
-    for path in ["/..", "/.", "/%2e%2E", "/a%2F..%2Fb", "/..%5Cb", "/%00", "/a%0D%0Ab", "/%ff", "/%C0%AE"] {
+    for path in [
+        "/..",
+        "/.",
+        "/%2e%2E",
+        "/a%2F..%2Fb",
+        "/..%5Cb",
+        "/%00",
+        "/a%0D%0Ab",
+        "/%ff",
+        "/%C0%AE",
+    ] {
         assert_eq!(matched("/{x}", path), None, "{path}");
     }
     for path in ["/files/../secret", "/files/%2e%2e/secret", "/files/a%00"] {
@@ -69,13 +98,25 @@ fn a_value_that_could_mean_another_path_matches_nothing() {
 fn bad_templates_say_what_is_wrong() {
     let error = |text: &str| UrlTemplate::parse(text).unwrap_err().to_string();
     assert_eq!(error("hello"), "a URL template starts with `/`");
-    assert_eq!(error("/a?b={c}"), "a URL template is a path only: `?` and `#` are not supported in it");
+    assert_eq!(
+        error("/a?b={c}"),
+        "a URL template is a path only: `?` and `#` are not supported in it"
+    );
     assert_eq!(error("/{a"), "the braces in `{a` do not pair up");
     assert_eq!(error("/a}"), "the braces in `a}` do not pair up");
     assert_eq!(error("/{{a}}"), "the braces in `{{a}}` do not pair up");
-    assert_eq!(error("/{a}-{b}"), "`{a}-{b}` has two parameters; a segment may hold one");
-    assert_eq!(error("/{}"), "`{}` is not a parameter name; use letters, digits, `.`, `-` and `_`");
-    assert_eq!(error("/{a b}"), "`{a b}` is not a parameter name; use letters, digits, `.`, `-` and `_`");
+    assert_eq!(
+        error("/{a}-{b}"),
+        "`{a}-{b}` has two parameters; a segment may hold one"
+    );
+    assert_eq!(
+        error("/{}"),
+        "`{}` is not a parameter name; use letters, digits, `.`, `-` and `_`"
+    );
+    assert_eq!(
+        error("/{a b}"),
+        "`{a b}` is not a parameter name; use letters, digits, `.`, `-` and `_`"
+    );
     assert_eq!(error("/{a}/{a}"), "the parameter `{a}` occurs twice");
     assert_eq!(error("/*/a"), "`*` may only be the whole last segment");
     assert_eq!(error("/a*"), "`*` may only be the whole last segment");
@@ -83,17 +124,44 @@ fn bad_templates_say_what_is_wrong() {
 
 #[test]
 fn the_more_specific_template_sorts_first() {
-    let mut templates: Vec<_> = ["/*", "/{a}", "/a/*", "/a", "/v{n}", "/a/{b}", "/a/b", "/{a}/b", "/version-{n}"]
-        .map(|t| UrlTemplate::parse(t).unwrap())
-        .into();
+    let mut templates: Vec<_> = [
+        "/*",
+        "/{a}",
+        "/a/*",
+        "/a",
+        "/v{n}",
+        "/a/{b}",
+        "/a/b",
+        "/{a}/b",
+        "/version-{n}",
+    ]
+    .map(|t| UrlTemplate::parse(t).unwrap())
+    .into();
     templates.sort_by(UrlTemplate::cmp_specificity);
     let order: Vec<_> = templates.iter().map(|t| &*t.text).collect();
-    assert_eq!(order, ["/a", "/a/b", "/a/{b}", "/a/*", "/version-{n}", "/v{n}", "/{a}", "/{a}/b", "/*"]);
+    assert_eq!(
+        order,
+        [
+            "/a",
+            "/a/b",
+            "/a/{b}",
+            "/a/*",
+            "/version-{n}",
+            "/v{n}",
+            "/{a}",
+            "/{a}/b",
+            "/*"
+        ]
+    );
 }
 
 #[test]
 fn shapes_ignore_the_names_of_parameters() {
-    let same = |a, b| UrlTemplate::parse(a).unwrap().same_shape(&UrlTemplate::parse(b).unwrap());
+    let same = |a, b| {
+        UrlTemplate::parse(a)
+            .unwrap()
+            .same_shape(&UrlTemplate::parse(b).unwrap())
+    };
     assert!(same("/a/{b}/v{c}/*", "/a/{x}/v{y}/*"));
     assert!(!same("/a", "/A"));
     assert!(!same("/{a}", "/*"));

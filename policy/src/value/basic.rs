@@ -25,6 +25,9 @@ impl BasicCredentials {
         }
         let decoded = String::from_utf8(STANDARD.decode(credentials).ok()?).ok()?;
         let (user_id, password) = decoded.split_once(':')?;
-        Some(Self { user_id: user_id.into(), password: password.into() })
+        Some(Self {
+            user_id: user_id.into(),
+            password: password.into(),
+        })
     }
 }

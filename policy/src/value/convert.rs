@@ -1,4 +1,5 @@
-//! From a value to what a policy needs, as tolerant as attributes are: `"15"` is a number, `"true"` a truth.
+//! From a value to what a policy needs, as tolerant as attributes are: `"15"` is a number, `"true"`
+//! a truth.
 
 use std::time::Duration;
 
@@ -36,7 +37,10 @@ impl FromValue for bool {
             Value::Str(text) => read_bool(text),
             _ => None,
         };
-        read.ok_or(FromValueError { expected: "true or false", found: value.type_name() })
+        read.ok_or(FromValueError {
+            expected: "true or false",
+            found: value.type_name(),
+        })
     }
 }
 
@@ -58,7 +62,10 @@ impl FromValue for u64 {
             Value::Str(text) => text.trim().parse().ok(),
             _ => None,
         };
-        read.ok_or(FromValueError { expected: "a whole number of at least 0", found: value.type_name() })
+        read.ok_or(FromValueError {
+            expected: "a whole number of at least 0",
+            found: value.type_name(),
+        })
     }
 }
 
@@ -70,14 +77,23 @@ fn whole(number: f64) -> Option<u64> {
 
 impl FromValue for u16 {
     fn from_value(value: Value) -> Result<Self, FromValueError> {
-        let error = FromValueError { expected: "a whole number from 0 to 65535", found: value.type_name() };
-        u64::from_value(value).ok().and_then(|number| number.try_into().ok()).ok_or(error)
+        let error = FromValueError {
+            expected: "a whole number from 0 to 65535",
+            found: value.type_name(),
+        };
+        u64::from_value(value)
+            .ok()
+            .and_then(|number| number.try_into().ok())
+            .ok_or(error)
     }
 }
 
 impl FromValue for String {
     fn from_value(value: Value) -> Result<Self, FromValueError> {
-        Option::<String>::from_value(value)?.ok_or(FromValueError { expected: "text", found: "null" })
+        Option::<String>::from_value(value)?.ok_or(FromValueError {
+            expected: "text",
+            found: "null",
+        })
     }
 }
 
@@ -86,7 +102,10 @@ impl FromValue for Option<String> {
     fn from_value(value: Value) -> Result<Self, FromValueError> {
         match &value {
             Value::Null => Ok(None),
-            Value::Strings(_) | Value::Jwt(_) => Err(FromValueError { expected: "text", found: value.type_name() }),
+            Value::Strings(_) | Value::Jwt(_) => Err(FromValueError {
+                expected: "text",
+                found: value.type_name(),
+            }),
             value => Ok(Some(value.to_text().into_owned())),
         }
     }
@@ -98,9 +117,16 @@ impl FromValue for Duration {
         let read = match &value {
             Value::Int(number) => u64::try_from(*number).ok().map(Duration::from_secs),
             Value::Float(number) => Duration::try_from_secs_f64(*number).ok(),
-            Value::Str(text) => text.trim().parse().ok().and_then(|number| Duration::try_from_secs_f64(number).ok()),
+            Value::Str(text) => text
+                .trim()
+                .parse()
+                .ok()
+                .and_then(|number| Duration::try_from_secs_f64(number).ok()),
             _ => None,
         };
-        read.ok_or(FromValueError { expected: "a number of seconds", found: value.type_name() })
+        read.ok_or(FromValueError {
+            expected: "a number of seconds",
+            found: value.type_name(),
+        })
     }
 }

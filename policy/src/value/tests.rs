@@ -18,7 +18,10 @@ fn numbers_and_truths_are_read_from_text_as_attributes_do() {
     assert_eq!(bool::from_value("TRUE".into()), Ok(true));
     assert_eq!(bool::from_value(Value::Bool(false)), Ok(false));
     assert!(bool::from_value(Value::Int(1)).is_err());
-    assert_eq!(Duration::from_value("1.5".into()), Ok(Duration::from_millis(1500)));
+    assert_eq!(
+        Duration::from_value("1.5".into()),
+        Ok(Duration::from_millis(1500))
+    );
     assert!(Duration::from_value(Value::Int(-1)).is_err());
     assert!(Duration::from_value("NaN".into()).is_err());
 }
@@ -27,7 +30,10 @@ fn numbers_and_truths_are_read_from_text_as_attributes_do() {
 fn null_is_no_text_but_an_absent_one() {
     assert_eq!(Option::<String>::from_value(Value::Null), Ok(None));
     let error = String::from_value(Value::Null).unwrap_err();
-    assert_eq!(error.to_string(), "the expression yields a value of type null where text is needed");
+    assert_eq!(
+        error.to_string(),
+        "the expression yields a value of type null where text is needed"
+    );
     assert_eq!(String::from_value(Value::Bool(true)), Ok("True".to_owned()));
 }
 
@@ -58,11 +64,20 @@ fn debug_output_shows_no_text() {
 #[test]
 fn basic_credentials_are_read_from_their_header() {
     let credentials = BasicCredentials::parse("Basic dXNlcjpwYTpzcw==").unwrap();
-    assert_eq!((&*credentials.user_id, &*credentials.password), ("user", "pa:ss"));
+    assert_eq!(
+        (&*credentials.user_id, &*credentials.password),
+        ("user", "pa:ss")
+    );
     for spelling in ["basic\tdXNlcjpwYTpzcw==", "BASIC  dXNlcjpwYTpzcw== "] {
         assert!(BasicCredentials::parse(spelling).is_some(), "{spelling:?}");
     }
-    for text in ["", "Basic", "Basic !", "Bearer dXNlcjpwYXNz", "Basic dXNlcg=="] {
+    for text in [
+        "",
+        "Basic",
+        "Basic !",
+        "Bearer dXNlcjpwYXNz",
+        "Basic dXNlcg==",
+    ] {
         assert!(BasicCredentials::parse(text).is_none(), "{text}");
     }
 }

@@ -12,7 +12,11 @@ pub(super) struct Cursor<'a> {
 
 impl<'a> Cursor<'a> {
     pub(super) fn new(text: &'a str) -> Self {
-        Self { text, offset: 0, position: Position { line: 1, column: 1 } }
+        Self {
+            text,
+            offset: 0,
+            position: Position { line: 1, column: 1 },
+        }
     }
 
     /// What has not been read yet.
@@ -66,5 +70,8 @@ pub(super) fn after(position: Position, text: &str) -> Position {
     let last = text.rfind('\n').map_or(text, |at| &text[at + 1..]);
     let columns = u32::try_from(last.chars().count()).unwrap_or(u32::MAX);
     let first = if breaks == 0 { position.column } else { 1 };
-    Position { line: position.line.saturating_add(breaks), column: first.saturating_add(columns) }
+    Position {
+        line: position.line.saturating_add(breaks),
+        column: first.saturating_add(columns),
+    }
 }

@@ -1,9 +1,11 @@
-//! Character references: the five of XML and the numeric ones. There are no others, because there is no DTD.
+//! Character references: the five of XML and the numeric ones. There are no others, because there
+//! is no DTD.
 
 /// The longest reference looked at, `&#x10FFFF;`, with room for zeros.
 const MAX_LENGTH: usize = 16;
 
-/// The character that the reference at the start of `text` (which begins with `&`) stands for, and its length in bytes.
+/// The character that the reference at the start of `text` (which begins with `&`) stands for, and
+/// its length in bytes.
 pub(super) fn decode(text: &str) -> Option<(char, usize)> {
     let end = text.bytes().take(MAX_LENGTH).position(|b| b == b';')?;
     let name = text.get(1..end)?;

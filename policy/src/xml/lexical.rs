@@ -1,7 +1,8 @@
 //! Where C# ends: just enough of its lexical grammar to find the bracket that closes an expression.
 //!
-//! Brackets in strings, characters and comments do not count, so those are recognised, interpolated strings with the
-//! code in their holes included. Everything that matters is ASCII, so bytes are looked at, not characters.
+//! Brackets in strings, characters and comments do not count, so those are recognised, interpolated
+//! strings with the code in their holes included. Everything that matters is ASCII, so bytes are
+//! looked at, not characters.
 
 use std::ops::Range;
 
@@ -48,7 +49,10 @@ pub(crate) enum Trouble {
 impl Trouble {
     /// Whether the end of the text came too early.
     fn is_unclosed(&self) -> bool {
-        matches!(self, Self::UnclosedBracket(_) | Self::UnclosedString | Self::UnclosedComment)
+        matches!(
+            self,
+            Self::UnclosedBracket(_) | Self::UnclosedString | Self::UnclosedComment
+        )
     }
 
     fn at<T>(self, at: usize) -> Result<T, LexicalError> {
@@ -59,21 +63,31 @@ impl Trouble {
 /// The offset after the bracket that closes the one at `open`.
 pub(crate) fn closing(text: &str, open: usize) -> Result<usize, LexicalError> {
     let end = text.len().min(open.saturating_add(MAX_LENGTH));
-    let result = Lexical { bytes: &text.as_bytes()[..end] }.closing(open, 0, false);
+    let result = Lexical {
+        bytes: &text.as_bytes()[..end],
+    }
+    .closing(open, 0, false);
     match result {
         Err(error) if end < text.len() && error.trouble.is_unclosed() => Trouble::TooLong.at(open),
         other => other,
     }
 }
 
-/// The offset after the string, character literal or comment that starts at `at`; `None` if none does.
+/// The offset after the string, character literal or comment that starts at `at`; `None` if none
+/// does.
 pub(crate) fn literal(text: &str, at: usize) -> Result<Option<usize>, LexicalError> {
-    Lexical { bytes: text.as_bytes() }.literal(at, 0)
+    Lexical {
+        bytes: text.as_bytes(),
+    }
+    .literal(at, 0)
 }
 
-/// Where strings and characters lie in C# that was found to be complete; interpolated ones, which hold code, left out.
+/// Where strings and characters lie in C# that was found to be complete; interpolated ones, which
+/// hold code, left out.
 pub(crate) fn plain_strings(text: &str) -> Vec<Range<usize>> {
-    literals(text, |start| !start.starts_with('/') && !is_interpolated(start))
+    literals(text, |start| {
+        !start.starts_with('/') && !is_interpolated(start)
+    })
 }
 
 /// Where interpolated strings lie in C# that was found to be complete, those in holes of others not
@@ -106,7 +120,11 @@ fn literals(text: &str, is_wanted: fn(&str) -> bool) -> Vec<Range<usize>> {
 
 /// The offset of the `}` that closes the hole of an interpolated string whose `{` is at `open`.
 pub(crate) fn hole(text: &str, open: usize) -> Result<usize, LexicalError> {
-    Ok(Lexical { bytes: text.as_bytes() }.closing(open, 0, true)? - 1)
+    Ok(Lexical {
+        bytes: text.as_bytes(),
+    }
+    .closing(open, 0, true)?
+        - 1)
 }
 
 struct Lexical<'a> {
@@ -118,19 +136,26 @@ impl Lexical<'_> {
         self.bytes.get(at).copied().unwrap_or(0)
     }
 
-    /// `in_hole`: a `:` on the outermost level starts a format, which is no code and ends at the `}`.
+    /// `in_hole`: a `:` on the outermost level starts a format, which is no code and ends at the
+    /// `}`.
     fn closing(&self, open: usize, depth: usize, in_hole: bool) -> Result<usize, LexicalError> {
         let mut stack = vec![open];
         let mut at = open + 1;
         while at < self.bytes.len() {
             match self.bytes[at] {
-                b'(' | b'{' | b'[' if stack.len() == MAX_BRACKETS => return Trouble::TooDeep.at(at),
+                b'(' | b'{' | b'[' if stack.len() == MAX_BRACKETS => {
+                    return Trouble::TooDeep.at(at);
+                }
                 b'(' | b'{' | b'[' => stack.push(at),
                 found @ (b')' | b'}' | b']') => {
                     let opened = stack.pop().map_or(0, |at| self.bytes[at]);
                     let expected = closer(opened);
                     if found != expected {
-                        return Trouble::WrongBracket { found: found.into(), expected: expected.into() }.at(at);
+                        return Trouble::WrongBracket {
+                            found: found.into(),
+                            expected: expected.into(),
+                        }
+                        .at(at);
                     }
                     if stack.is_empty() {
                         return Ok(at + 1);
@@ -160,13 +185,18 @@ impl Lexical<'_> {
             (b'"', ..) => self.string(at, at + 1).map(Some),
             (b'@', b'"', _) => self.verbatim(at, at + 2).map(Some),
             (b'$', b'"', _) => self.interpolated(at, at + 2, false, depth).map(Some),
-            (b'$', b'@', b'"') | (b'@', b'$', b'"') => self.interpolated(at, at + 3, true, depth).map(Some),
+            (b'$', b'@', b'"') | (b'@', b'$', b'"') => {
+                self.interpolated(at, at + 3, true, depth).map(Some)
+            }
             _ => Ok(None),
         }
     }
 
     fn find(&self, from: usize, wanted: u8) -> Option<usize> {
-        self.bytes[from..].iter().position(|b| *b == wanted).map(|n| from + n)
+        self.bytes[from..]
+            .iter()
+            .position(|b| *b == wanted)
+            .map(|n| from + n)
     }
 
     fn block_comment(&self, start: usize) -> Result<usize, LexicalError> {
@@ -212,7 +242,13 @@ impl Lexical<'_> {
         }
     }
 
-    fn interpolated(&self, start: usize, mut at: usize, verbatim: bool, depth: usize) -> Result<usize, LexicalError> {
+    fn interpolated(
+        &self,
+        start: usize,
+        mut at: usize,
+        verbatim: bool,
+        depth: usize,
+    ) -> Result<usize, LexicalError> {
         if depth == MAX_INTERPOLATION {
             return Trouble::TooDeep.at(start);
         }

@@ -1,4 +1,5 @@
-//! What is neither a tag nor text: comments, CDATA, processing instructions; document types are refused.
+//! What is neither a tag nor text: comments, CDATA, processing instructions; document types are
+//! refused.
 
 use super::scanner::Scanner;
 use crate::diagnostic::Position;
@@ -18,7 +19,11 @@ impl<'a> Scanner<'a> {
             self.skip_past("?>", "this processing instruction", position);
         } else {
             let help = "remove it: policy documents have no document type and define no entities";
-            self.report(position, "a document type or other declaration cannot stand here", help);
+            self.report(
+                position,
+                "a document type or other declaration cannot stand here",
+                help,
+            );
             self.cursor.take_while(|c| c != '>' && c != '[');
             if self.cursor.eat("[") {
                 self.skip_past("]", "this document type", position);
@@ -32,7 +37,11 @@ impl<'a> Scanner<'a> {
     fn skip_past(&mut self, end: &str, what: &str, position: Position) -> Option<&'a str> {
         let rest = self.cursor.rest();
         let Some(length) = rest.find(end) else {
-            self.report(position, format!("{what} is never closed"), &format!("close it with `{end}`"));
+            self.report(
+                position,
+                format!("{what} is never closed"),
+                &format!("close it with `{end}`"),
+            );
             self.give_up();
             return None;
         };

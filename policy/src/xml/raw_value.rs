@@ -13,7 +13,8 @@ pub use substitute::{NamedValue, SubstitutionError};
 /// How much of a value an error message quotes, in characters.
 const QUOTED: usize = 60;
 
-/// A literal or an expression: its text (entities decoded, line breaks kept) and where each character came from.
+/// A literal or an expression: its text (entities decoded, line breaks kept) and where each
+/// character came from.
 ///
 /// `Debug` shows nothing of a value that holds a secret.
 #[derive(Clone, PartialEq, Eq)]
@@ -31,15 +32,25 @@ pub struct RawValue {
 struct Anchor {
     offset: usize,
     position: Position,
-    /// The text came from elsewhere (an entity, a named value): every character of it stands at `position`.
+    /// The text came from elsewhere (an entity, a named value): every character of it stands at
+    /// `position`.
     is_fixed: bool,
 }
 
 impl RawValue {
     /// An empty literal that starts at `position`, to be filled piece by piece.
     pub(super) fn empty(position: Position) -> Self {
-        let start = Anchor { offset: 0, position, is_fixed: false };
-        Self { text: String::new(), is_expression: false, anchors: vec![start], secrets: Vec::new() }
+        let start = Anchor {
+            offset: 0,
+            position,
+            is_fixed: false,
+        };
+        Self {
+            text: String::new(),
+            is_expression: false,
+            anchors: vec![start],
+            secrets: Vec::new(),
+        }
     }
 
     /// Appends text as it stands in the document at `position`.
@@ -56,10 +67,18 @@ impl RawValue {
 
     fn anchor(&mut self, position: Position, is_fixed: bool) {
         let offset = self.text.len();
-        if self.anchors.last().is_some_and(|last| last.offset == offset) {
+        if self
+            .anchors
+            .last()
+            .is_some_and(|last| last.offset == offset)
+        {
             self.anchors.pop();
         }
-        self.anchors.push(Anchor { offset, position, is_fixed });
+        self.anchors.push(Anchor {
+            offset,
+            position,
+            is_fixed,
+        });
     }
 
     /// Appends a part of another value with its places and secrets.
@@ -70,12 +89,24 @@ impl RawValue {
         let base = self.text.len();
         let start = other.anchor_at(range.start);
         self.anchor(other.position_at(range.start), start.is_fixed);
-        for anchor in other.anchors.iter().filter(|a| a.offset > range.start && a.offset < range.end) {
-            self.anchors.push(Anchor { offset: base + anchor.offset - range.start, ..*anchor });
+        for anchor in other
+            .anchors
+            .iter()
+            .filter(|a| a.offset > range.start && a.offset < range.end)
+        {
+            self.anchors.push(Anchor {
+                offset: base + anchor.offset - range.start,
+                ..*anchor
+            });
         }
-        for secret in other.secrets.iter().filter(|s| s.start < range.end && s.end > range.start) {
+        for secret in other
+            .secrets
+            .iter()
+            .filter(|s| s.start < range.end && s.end > range.start)
+        {
             let (from, to) = (secret.start.max(range.start), secret.end.min(range.end));
-            self.secrets.push(base + from - range.start..base + to - range.start);
+            self.secrets
+                .push(base + from - range.start..base + to - range.start);
         }
         self.text.push_str(&other.text[range]);
     }
@@ -96,7 +127,8 @@ impl RawValue {
         starts_expression(&self.text)
     }
 
-    /// The text. An expression starts with its `@` and ends with its closing bracket; a literal is not trimmed.
+    /// The text. An expression starts with its `@` and ends with its closing bracket; a literal is
+    /// not trimmed.
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
@@ -108,7 +140,8 @@ impl RawValue {
         self.is_expression
     }
 
-    /// Whether a secret named value was filled in: then [`RawValue::text`] must not be shown to anybody.
+    /// Whether a secret named value was filled in: then [`RawValue::text`] must not be shown to
+    /// anybody.
     #[must_use]
     pub fn is_secret(&self) -> bool {
         !self.secrets.is_empty()
@@ -120,7 +153,8 @@ impl RawValue {
         self.position_at(0)
     }
 
-    /// Where the character at a byte offset of the text stands. Inside a filled-in named value: where its `{{` stands.
+    /// Where the character at a byte offset of the text stands. Inside a filled-in named value:
+    /// where its `{{` stands.
     #[must_use]
     pub fn position_at(&self, offset: usize) -> Position {
         let anchor = self.anchor_at(offset);
@@ -131,7 +165,9 @@ impl RawValue {
     }
 
     fn anchor_at(&self, offset: usize) -> Anchor {
-        let next = self.anchors.partition_point(|anchor| anchor.offset <= offset);
+        let next = self
+            .anchors
+            .partition_point(|anchor| anchor.offset <= offset);
         self.anchors[next.saturating_sub(1)]
     }
 
@@ -143,7 +179,11 @@ impl RawValue {
 
     /// A part of the text for an error message, as [`Self::quoted`].
     pub(crate) fn quote(&self, range: Range<usize>) -> String {
-        if self.secrets.iter().any(|secret| secret.start < range.end && secret.end > range.start) {
+        if self
+            .secrets
+            .iter()
+            .any(|secret| secret.start < range.end && secret.end > range.start)
+        {
             return "(a secret)".to_owned();
         }
         let part = self.text.get(range).unwrap_or_default();
@@ -156,9 +196,20 @@ impl RawValue {
 
 impl fmt::Debug for RawValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kind = if self.is_expression { "Expression" } else { "Literal" };
-        let text: &dyn fmt::Debug = if self.is_secret() { &"(a secret)" } else { &self.text };
-        f.debug_tuple(kind).field(text).field(&format_args!("{}", self.position())).finish()
+        let kind = if self.is_expression {
+            "Expression"
+        } else {
+            "Literal"
+        };
+        let text: &dyn fmt::Debug = if self.is_secret() {
+            &"(a secret)"
+        } else {
+            &self.text
+        };
+        f.debug_tuple(kind)
+            .field(text)
+            .field(&format_args!("{}", self.position()))
+            .finish()
     }
 }
 

@@ -31,7 +31,8 @@ pub(super) struct Scanner<'a> {
     errors: Vec<Diagnostic>,
     open: Vec<Open>,
     root: Option<Element>,
-    /// Something could not be read to its end: which tags match is guesswork from here on, and not reported.
+    /// Something could not be read to its end: which tags match is guesswork from here on, and not
+    /// reported.
     pub(super) lost: bool,
 }
 
@@ -45,19 +46,30 @@ struct Open {
 impl<'a> Scanner<'a> {
     fn new(file: &'a Arc<str>, text: &'a str) -> Self {
         let cursor = Cursor::new(text);
-        Self { file, cursor, errors: Vec::new(), open: Vec::new(), root: None, lost: false }
+        Self {
+            file,
+            cursor,
+            errors: Vec::new(),
+            open: Vec::new(),
+            root: None,
+            lost: false,
+        }
     }
 
     pub(super) fn report(&mut self, position: Position, message: impl Into<String>, help: &str) {
         if self.errors.len() < MAX_ERRORS {
-            self.errors.push(Diagnostic::new(self.file, position, message).with_help(help));
+            self.errors
+                .push(Diagnostic::new(self.file, position, message).with_help(help));
         }
     }
 
     pub(super) fn report_problem(&mut self, problem: Problem) {
         if self.errors.len() < MAX_ERRORS {
             let error = Diagnostic::new(self.file, problem.position, problem.message);
-            self.errors.push(Diagnostic { help: problem.help.map(str::to_owned), ..error });
+            self.errors.push(Diagnostic {
+                help: problem.help.map(str::to_owned),
+                ..error
+            });
         }
     }
 
@@ -94,7 +106,10 @@ impl<'a> Scanner<'a> {
             return;
         }
         self.flush_text(true);
-        self.open.push(Open { element, text: None });
+        self.open.push(Open {
+            element,
+            text: None,
+        });
         if is_empty {
             self.close();
         }
@@ -106,7 +121,11 @@ impl<'a> Scanner<'a> {
         let name = self.cursor.take_while(super::tag::is_name).to_owned();
         self.cursor.skip_blanks();
         if !self.cursor.eat(">") {
-            self.report(position, format!("the end tag `</{name}` is not closed"), "an end tag is written `</name>`");
+            self.report(
+                position,
+                format!("the end tag `</{name}` is not closed"),
+                "an end tag is written `</name>`",
+            );
             self.cursor.take_while(|c| c != '<' && c != '>');
             self.cursor.eat(">");
         }
@@ -116,7 +135,9 @@ impl<'a> Scanner<'a> {
             None => {
                 let message = format!("`</{name}>` closes nothing: no `<{name}>` is open here");
                 let help = match self.open.last() {
-                    Some(open) => format!("the innermost open element is `<{}>`", open.element.name),
+                    Some(open) => {
+                        format!("the innermost open element is `<{}>`", open.element.name)
+                    }
                     None => "remove it".to_owned(),
                 };
                 self.report(position, message, &help);
@@ -135,7 +156,10 @@ impl<'a> Scanner<'a> {
 
     /// Says that the innermost open element has no end tag.
     fn report_unclosed(&mut self, place: &str) {
-        let Some(Element { name, position, .. }) = self.open.last().map(|open| &open.element) else { return };
+        let Some(Element { name, position, .. }) = self.open.last().map(|open| &open.element)
+        else {
+            return;
+        };
         if !self.lost {
             let (position, name) = (*position, name.clone());
             let help = format!("write `</{name}>`, or `<{name} … />` if it is empty");
@@ -145,7 +169,9 @@ impl<'a> Scanner<'a> {
 
     fn close(&mut self) {
         self.flush_text(false);
-        let Some(Open { element, .. }) = self.open.pop() else { return };
+        let Some(Open { element, .. }) = self.open.pop() else {
+            return;
+        };
         match self.open.last_mut() {
             Some(parent) => parent.element.children.push(Node::Element(element)),
             None if self.root.is_none() => self.root = Some(element),
@@ -160,8 +186,11 @@ impl<'a> Scanner<'a> {
     /// Text up to the next tag, or an expression, which may hold anything.
     fn text(&mut self) {
         let blanks_at = self.cursor.position();
-        let is_first =
-            self.open.last().is_some_and(|open| open.text.as_ref().is_none_or(|t| t.text().trim().is_empty()));
+        let is_first = self.open.last().is_some_and(|open| {
+            open.text
+                .as_ref()
+                .is_none_or(|t| t.text().trim().is_empty())
+        });
         let rest = self.cursor.rest();
         if is_first && starts_expression(rest) {
             self.cursor.skip_blanks();
@@ -179,7 +208,11 @@ impl<'a> Scanner<'a> {
         if !run.trim().is_empty() && !self.lost {
             let blanks = run.len() - run.trim_start().len();
             let position = super::cursor::after(position, &run[..blanks]);
-            self.report(position, "text outside the root element", "only comments may stand here");
+            self.report(
+                position,
+                "text outside the root element",
+                "only comments may stand here",
+            );
         }
     }
 
@@ -189,22 +222,35 @@ impl<'a> Scanner<'a> {
             let text = open.text.get_or_insert_with(|| RawValue::empty(position));
             value::literal(run, position, text, &mut |problem| problems.push(problem));
         }
-        problems.into_iter().for_each(|problem| self.report_problem(problem));
+        problems
+            .into_iter()
+            .for_each(|problem| self.report_problem(problem));
     }
 
     /// The content of a CDATA section.
     pub(super) fn plain_text(&mut self, run: &str, position: Position) {
         match self.open.last_mut() {
-            Some(open) => open.text.get_or_insert_with(|| RawValue::empty(position)).push_run(run, position),
+            Some(open) => open
+                .text
+                .get_or_insert_with(|| RawValue::empty(position))
+                .push_run(run, position),
             None => self.text_outside(run, position),
         }
     }
 
     fn expression_text(&mut self) {
         let rest = self.cursor.rest();
-        let end_tag = self.open.last().and_then(|open| rest.find(&format!("</{}", open.element.name)));
-        let stretch = end_tag.map(|length| Stretch { length, is_likely: true });
-        let found = value::expression(rest, self.cursor.position(), stretch, &|after| after.starts_with('<'));
+        let end_tag = self
+            .open
+            .last()
+            .and_then(|open| rest.find(&format!("</{}", open.element.name)));
+        let stretch = end_tag.map(|length| Stretch {
+            length,
+            is_likely: true,
+        });
+        let found = value::expression(rest, self.cursor.position(), stretch, &|after| {
+            after.starts_with('<')
+        });
         match found {
             Ok(found) => {
                 self.cursor.take(found.length);
@@ -224,7 +270,9 @@ impl<'a> Scanner<'a> {
 
     /// The text read so far becomes a child. Blank text is layout, unless it is all there is.
     fn flush_text(&mut self, more_follows: bool) {
-        let Some(open) = self.open.last_mut() else { return };
+        let Some(open) = self.open.last_mut() else {
+            return;
+        };
         let Some(text) = open.text.take() else { return };
         if text.text().trim().is_empty() && (more_follows || !open.element.children.is_empty()) {
             return;
@@ -251,7 +299,11 @@ impl<'a> Scanner<'a> {
             self.report_unclosed("at the end of the document");
         } else if self.root.is_none() && self.errors.is_empty() {
             let help = "a policy document is `<policies>…</policies>`";
-            self.report(self.cursor.position(), "the document has no root element", help);
+            self.report(
+                self.cursor.position(),
+                "the document has no root element",
+                help,
+            );
         }
         match self.root {
             Some(root) if self.errors.is_empty() && self.open.is_empty() => Ok(Document { root }),

@@ -17,7 +17,9 @@ fn starts_name(c: char) -> bool {
 
 /// Whether a line after the first starts with a tag: then a quote is missing before it.
 fn spans_tags(text: &str) -> bool {
-    text.lines().skip(1).any(|line| line.trim_start().starts_with('<'))
+    text.lines()
+        .skip(1)
+        .any(|line| line.trim_start().starts_with('<'))
 }
 
 /// Whether this is how a tag goes on after a value: its end, or a blank and another attribute.
@@ -44,11 +46,20 @@ impl Scanner<'_> {
         let position = self.cursor.position();
         self.cursor.take(1);
         if !self.cursor.peek().is_some_and(starts_name) {
-            self.report(position, "`<` starts no tag here", "write `&lt;` for the character `<`");
+            self.report(
+                position,
+                "`<` starts no tag here",
+                "write `&lt;` for the character `<`",
+            );
             return;
         }
         let name = self.cursor.take_while(is_name).to_owned();
-        let mut element = Element { name, position, attributes: Vec::new(), children: Vec::new() };
+        let mut element = Element {
+            name,
+            position,
+            attributes: Vec::new(),
+            children: Vec::new(),
+        };
         loop {
             match self.next_in_tag(&element) {
                 Next::Attribute(attribute) => self.add_attribute(&mut element, attribute),
@@ -89,7 +100,8 @@ impl Scanner<'_> {
         }
     }
 
-    /// Something that is no attribute. A value with quotes in it that ended too early is the usual reason.
+    /// Something that is no attribute. A value with quotes in it that ended too early is the usual
+    /// reason.
     fn junk(&mut self, element: &Element, c: char) -> Next {
         let position = self.cursor.position();
         let last = element.attributes.last();
@@ -100,12 +112,20 @@ impl Scanner<'_> {
                 self.report(position, message, help);
             }
             _ if starts_name(c) => {
-                self.report(position, "a blank is missing before this attribute", "separate attributes with blanks");
+                self.report(
+                    position,
+                    "a blank is missing before this attribute",
+                    "separate attributes with blanks",
+                );
                 return self.attribute();
             }
             _ => {
                 let message = format!("`{c}` cannot stand in a tag");
-                self.report(position, message, "attributes are written name=\"value\", with straight quotes");
+                self.report(
+                    position,
+                    message,
+                    "attributes are written name=\"value\", with straight quotes",
+                );
             }
         }
         self.skip_tag()
@@ -116,14 +136,22 @@ impl Scanner<'_> {
         let name = self.cursor.take_while(is_name).to_owned();
         self.cursor.skip_blanks();
         if !self.cursor.eat("=") {
-            self.report(position, format!("the attribute `{name}` has no value"), "write name=\"value\"");
+            self.report(
+                position,
+                format!("the attribute `{name}` has no value"),
+                "write name=\"value\"",
+            );
             return Next::Skipped;
         }
         self.cursor.skip_blanks();
         let quote = match self.cursor.peek() {
             Some(quote @ ('"' | '\'')) => quote,
             Some('>') | None => {
-                self.report(position, format!("the attribute `{name}` has no value"), "write name=\"value\"");
+                self.report(
+                    position,
+                    format!("the attribute `{name}` has no value"),
+                    "write name=\"value\"",
+                );
                 return Next::Skipped;
             }
             Some(c) => return self.unquoted(&name, c),
@@ -135,7 +163,11 @@ impl Scanner<'_> {
             self.literal_value(&name, quote, position)
         };
         match value {
-            Some(value) => Next::Attribute(Attribute { name, position, value }),
+            Some(value) => Next::Attribute(Attribute {
+                name,
+                position,
+                value,
+            }),
             None => self.skip_lines(),
         }
     }
@@ -143,13 +175,18 @@ impl Scanner<'_> {
     fn unquoted(&mut self, name: &str, first: char) -> Next {
         let position = self.cursor.position();
         let message = format!("the value of `{name}` is not in quotes");
-        if matches!(first, '\u{201c}' | '\u{201d}' | '\u{201e}' | '\u{2018}' | '\u{2019}') {
-            let help = "these are typographic quotes: an editor changed the file; write straight ones: \"";
+        if matches!(
+            first,
+            '\u{201c}' | '\u{201d}' | '\u{201e}' | '\u{2018}' | '\u{2019}'
+        ) {
+            let help =
+                "these are typographic quotes: an editor changed the file; write straight ones: \"";
             self.report(position, message, help);
             return self.skip_tag();
         }
         self.report(position, message, "write name=\"value\"");
-        self.cursor.take_while(|c| !c.is_whitespace() && c != '>' && c != '/');
+        self.cursor
+            .take_while(|c| !c.is_whitespace() && c != '>' && c != '/');
         Next::Skipped
     }
 
@@ -157,7 +194,10 @@ impl Scanner<'_> {
     fn expression_value(&mut self, quote: char) -> Option<RawValue> {
         self.cursor.skip_blanks();
         let (rest, position) = (self.cursor.rest(), self.cursor.position());
-        let stretch = rest.find(quote).map(|length| Stretch { length, is_likely: tag_goes_on(&rest[length + 1..]) });
+        let stretch = rest.find(quote).map(|length| Stretch {
+            length,
+            is_likely: tag_goes_on(&rest[length + 1..]),
+        });
         match value::expression(rest, position, stretch, &|after| after.starts_with(quote)) {
             Ok(found) => {
                 self.cursor.take(found.length + 1);
@@ -175,7 +215,10 @@ impl Scanner<'_> {
     fn literal_value(&mut self, name: &str, quote: char, named_at: Position) -> Option<RawValue> {
         let position = self.cursor.position();
         let rest = self.cursor.rest();
-        let Some(length) = rest.find(quote).filter(|length| !spans_tags(&rest[..*length])) else {
+        let Some(length) = rest
+            .find(quote)
+            .filter(|length| !spans_tags(&rest[..*length]))
+        else {
             let message = format!("the value of `{name}` is not closed");
             self.report(named_at, message, &format!("close it with `{quote}`"));
             return None;
@@ -192,13 +235,19 @@ impl Scanner<'_> {
         }
         let mut value = RawValue::empty(position);
         let mut problems = Vec::new();
-        value::literal(text, position, &mut value, &mut |problem| problems.push(problem));
-        problems.into_iter().for_each(|problem| self.report_problem(problem));
+        value::literal(text, position, &mut value, &mut |problem| {
+            problems.push(problem);
+        });
+        problems
+            .into_iter()
+            .for_each(|problem| self.report_problem(problem));
         if !value.looks_like_expression() {
             return Some(value);
         }
         // Its `@` was an entity.
-        value::complete(value).map_err(|problem| self.report_problem(problem)).ok()
+        value::complete(value)
+            .map_err(|problem| self.report_problem(problem))
+            .ok()
     }
 
     /// After an error within one tag: on to its end.
@@ -211,7 +260,8 @@ impl Scanner<'_> {
         Next::End { is_empty }
     }
 
-    /// After a value without an end: on to the next line that starts with a tag. What lies between is anybody's guess.
+    /// After a value without an end: on to the next line that starts with a tag. What lies between
+    /// is anybody's guess.
     fn skip_lines(&mut self) -> Next {
         self.lost = true;
         let rest = self.cursor.rest();
@@ -223,6 +273,8 @@ impl Scanner<'_> {
             length += line.len();
         }
         let skipped = self.cursor.take(length);
-        Next::End { is_empty: skipped.trim_end().ends_with("/>") }
+        Next::End {
+            is_empty: skipped.trim_end().ends_with("/>"),
+        }
     }
 }

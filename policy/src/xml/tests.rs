@@ -19,8 +19,24 @@ fn read_value(text: &str) -> RawValue {
 fn every_character_of_a_value_knows_its_place() {
     let value = read_value("<a\n k=\"@(é &amp;&amp;\n  x)\"/>");
     assert_eq!(value.text(), "@(é &&\n  x)");
-    let places: Vec<Position> = value.text().char_indices().map(|(offset, _)| value.position_at(offset)).collect();
-    let expected = [(2, 5), (2, 6), (2, 7), (2, 8), (2, 9), (2, 14), (2, 19), (3, 1), (3, 2), (3, 3), (3, 4)];
+    let places: Vec<Position> = value
+        .text()
+        .char_indices()
+        .map(|(offset, _)| value.position_at(offset))
+        .collect();
+    let expected = [
+        (2, 5),
+        (2, 6),
+        (2, 7),
+        (2, 8),
+        (2, 9),
+        (2, 14),
+        (2, 19),
+        (3, 1),
+        (3, 2),
+        (3, 3),
+        (3, 4),
+    ];
     assert_eq!(places, expected.map(|(line, column)| at(line, column)));
     assert_eq!(value.position_at(value.text().len()), at(3, 5));
 }
@@ -28,17 +44,33 @@ fn every_character_of_a_value_knows_its_place() {
 #[test]
 fn what_is_filled_in_stands_where_its_braces_stood() {
     let value = read_value("<a k=\"x{{n}}y{{m}}z\"/>");
-    let filled = value.substitute(&|_| Some(NamedValue { text: "1\n2", secret: false })).unwrap();
+    let filled = value
+        .substitute(&|_| {
+            Some(NamedValue {
+                text: "1\n2",
+                secret: false,
+            })
+        })
+        .unwrap();
     assert_eq!(filled.text(), "x1\n2y1\n2z");
-    let places: Vec<u32> = (0..filled.text().len()).map(|offset| filled.position_at(offset).column).collect();
+    let places: Vec<u32> = (0..filled.text().len())
+        .map(|offset| filled.position_at(offset).column)
+        .collect();
     assert_eq!(places, [7, 8, 8, 8, 13, 14, 14, 14, 19]);
     assert!(!filled.is_secret());
 }
 
 #[test]
 fn a_secret_shows_nowhere() {
-    let secret = |name: &str| (name == "s").then_some(NamedValue { text: "hunter2", secret: true });
-    let filled = read_value("<a k=\"x {{s}} y\"/>").substitute(&secret).unwrap();
+    let secret = |name: &str| {
+        (name == "s").then_some(NamedValue {
+            text: "hunter2",
+            secret: true,
+        })
+    };
+    let filled = read_value("<a k=\"x {{s}} y\"/>")
+        .substitute(&secret)
+        .unwrap();
     assert!(filled.is_secret());
     assert_eq!(filled.text(), "x hunter2 y");
     assert_eq!(filled.quoted(), "(a secret)");
@@ -46,7 +78,12 @@ fn a_secret_shows_nowhere() {
     assert_eq!(filled.quote(8..10), "(a secret)");
     assert!(!format!("{filled:?}").contains("hunter"));
     // Trimming it into an expression keeps the mark.
-    let code = |_: &str| Some(NamedValue { text: " @(\"hunter2\") ", secret: true });
+    let code = |_: &str| {
+        Some(NamedValue {
+            text: " @(\"hunter2\") ",
+            secret: true,
+        })
+    };
     let filled = read_value("<a k=\" {{s}}\"/>").substitute(&code).unwrap();
     assert!(filled.is_expression() && filled.is_secret());
     assert_eq!(filled.text(), "@(\"hunter2\")");
@@ -62,8 +99,18 @@ fn quoting_shortens() {
 fn filling_in_is_bounded() {
     let value = read_value(&format!("<a k=\"{}\"/>", "{{n}}".repeat(1000)));
     let long = "x".repeat(4096);
-    let errors = value.substitute(&|_| Some(NamedValue { text: &long, secret: false })).unwrap_err();
-    assert!(matches!(errors[..], [SubstitutionError::TooLong { .. }]), "{errors:?}");
+    let errors = value
+        .substitute(&|_| {
+            Some(NamedValue {
+                text: &long,
+                secret: false,
+            })
+        })
+        .unwrap_err();
+    assert!(
+        matches!(errors[..], [SubstitutionError::TooLong { .. }]),
+        "{errors:?}"
+    );
 }
 
 #[test]
@@ -91,13 +138,20 @@ fn the_end_of_an_expression_is_found() {
         ("($\"{a:)}\")", Ok(10)),
         ("(@\"\\\")", Ok(6)),
         ("(a", Err((0, "this `(` is never closed"))),
-        ("(a[b)", Err((4, "`)` where `]` is needed to close the bracket before it"))),
+        (
+            "(a[b)",
+            Err((4, "`)` where `]` is needed to close the bracket before it")),
+        ),
         ("('')", Err((1, "this character literal is never closed"))),
         ("(\"\\\n\")", Err((3, "a line break in a string"))),
         ("($\"{a\")", Err((5, "this string is never closed"))),
     ];
     for (text, expected) in cases {
         let found = lexical::closing(text, 0).map_err(|error| (error.at, error.to_string()));
-        assert_eq!(found, expected.map_err(|(at, message): (usize, &str)| (at, message.to_owned())), "{text}");
+        assert_eq!(
+            found,
+            expected.map_err(|(at, message): (usize, &str)| (at, message.to_owned())),
+            "{text}"
+        );
     }
 }

@@ -19,7 +19,8 @@ pub struct Element {
     pub position: Position,
     /// The attributes in order; names are unique.
     pub attributes: Vec<Attribute>,
-    /// Child elements and text in order. Blank text is kept only where it is the whole content; comments are dropped.
+    /// Child elements and text in order. Blank text is kept only where it is the whole content;
+    /// comments are dropped.
     pub children: Vec<Node>,
 }
 

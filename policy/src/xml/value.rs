@@ -1,7 +1,9 @@
-//! The text of one value: literals with their entities decoded, expressions in their raw and their escaped form.
+//! The text of one value: literals with their entities decoded, expressions in their raw and their
+//! escaped form.
 //!
-//! A document may mix both forms, so each value is decided alone. Raw: the C# as it is, up to its closing bracket,
-//! whatever quotes and brackets lie inside. Escaped: everything up to the quote or the end tag, entities decoded.
+//! A document may mix both forms, so each value is decided alone. Raw: the C# as it is, up to its
+//! closing bracket, whatever quotes and brackets lie inside. Escaped: everything up to the quote or
+//! the end tag, entities decoded.
 
 use super::cursor::after;
 use super::entity;
@@ -27,37 +29,45 @@ pub(super) struct Found {
 #[derive(Clone, Copy)]
 pub(super) struct Stretch {
     pub(super) length: usize,
-    /// What follows looks like the end of the value in any form: then errors are told, and reading goes on, from there.
+    /// What follows looks like the end of the value in any form: then errors are told, and reading
+    /// goes on, from there.
     pub(super) is_likely: bool,
 }
 
-/// Reads the expression at the start of `text`, which stands at `position`. `ends` says whether what follows a raw form,
-/// blanks skipped, is what has to follow it: a quote, a tag.
+/// Reads the expression at the start of `text`, which stands at `position`. `ends` says whether
+/// what follows a raw form, blanks skipped, is what has to follow it: a quote, a tag.
 pub(super) fn expression(
     text: &str,
     position: Position,
     stretch: Option<Stretch>,
     ends: &dyn Fn(&str) -> bool,
 ) -> Result<Found, Problem> {
-    let Some(Stretch { length, is_likely }) = stretch else { return raw_form(text, position, ends) };
+    let Some(Stretch { length, is_likely }) = stretch else {
+        return raw_form(text, position, ends);
+    };
     let escaped = || escaped_form(&text[..length], position).map(|value| Found { value, length });
     if text[..length].contains("&quot;") {
         return escaped().or_else(|problem| raw_form(text, position, ends).map_err(|_| problem));
     }
-    raw_form(text, position, ends).or_else(|raw| escaped().map_err(|escaped| if is_likely { escaped } else { raw }))
+    raw_form(text, position, ends)
+        .or_else(|raw| escaped().map_err(|escaped| if is_likely { escaped } else { raw }))
 }
 
 fn raw_form(text: &str, position: Position, ends: &dyn Fn(&str) -> bool) -> Result<Found, Problem> {
-    let end = lexical::closing(text, 1).map_err(|error| problem(&error, after(position, &text[..error.at])))?;
+    let end = lexical::closing(text, 1)
+        .map_err(|error| problem(&error, after(position, &text[..error.at])))?;
     let blanks = text[end..].len() - text[end..].trim_start().len();
     if !ends(&text[end + blanks..]) {
         return Err(trailing_text(after(position, &text[..end + blanks])));
     }
-    Ok(Found { value: decoded_raw(&text[..end], position), length: end + blanks })
+    Ok(Found {
+        value: decoded_raw(&text[..end], position),
+        length: end + blanks,
+    })
 }
 
-/// A raw expression may use the five entities all the same; they are decoded unless that breaks the C#: a quote in a
-/// string stays as it is written.
+/// A raw expression may use the five entities all the same; they are decoded unless that breaks the
+/// C#: a quote in a string stays as it is written.
 fn decoded_raw(text: &str, position: Position) -> RawValue {
     let strings = lexical::plain_strings(text);
     let mut decoded = RawValue::empty(position);
@@ -67,14 +77,21 @@ fn decoded_raw(text: &str, position: Position) -> RawValue {
             !is_quote || !strings.iter().any(|string| string.contains(&at))
         })
     });
-    let is_intact = lexical::closing(decoded.text(), 1).is_ok_and(|end| end == decoded.text().len());
-    let value = if is_intact { decoded } else { verbatim(text, position) };
+    let is_intact =
+        lexical::closing(decoded.text(), 1).is_ok_and(|end| end == decoded.text().len());
+    let value = if is_intact {
+        decoded
+    } else {
+        verbatim(text, position)
+    };
     value.into_expression()
 }
 
 fn escaped_form(stretch: &str, position: Position) -> Result<RawValue, Problem> {
     let mut decoded = RawValue::empty(position);
-    decode_into(&mut decoded, stretch, position, &|at| entity::decode(&stretch[at..]));
+    decode_into(&mut decoded, stretch, position, &|at| {
+        entity::decode(&stretch[at..])
+    });
     complete(decoded)
 }
 
@@ -89,13 +106,20 @@ pub(super) fn complete(decoded: RawValue) -> Result<RawValue, Problem> {
 }
 
 /// A literal, decoded. Whatever is wrong with it goes to `report`.
-pub(super) fn literal(text: &str, position: Position, value: &mut RawValue, report: &mut dyn FnMut(Problem)) {
+pub(super) fn literal(
+    text: &str,
+    position: Position,
+    value: &mut RawValue,
+    report: &mut dyn FnMut(Problem),
+) {
     let unknown = decode_into(value, text, position, &|at| entity::decode(&text[at..]));
     for offset in unknown {
         report(Problem {
             position: after(position, &text[..offset]),
             message: "`&` starts no entity here".to_owned(),
-            help: Some("write `&amp;` for `&`; the entities are &lt; &gt; &amp; &quot; &apos; and numbers like &#10;"),
+            help: Some(
+                "write `&amp;` for `&`; the entities are &lt; &gt; &amp; &quot; &apos; and numbers like &#10;",
+            ),
         });
     }
 }
@@ -106,7 +130,8 @@ fn verbatim(text: &str, position: Position) -> RawValue {
     value
 }
 
-/// Appends `text` decoded. The offsets of every `&` that starts no entity come back; such text is kept as it is.
+/// Appends `text` decoded. The offsets of every `&` that starts no entity come back; such text is
+/// kept as it is.
 fn decode_into(
     value: &mut RawValue,
     text: &str,
@@ -139,10 +164,16 @@ fn decode_into(
 fn problem(error: &LexicalError, position: Position) -> Problem {
     let help = match error.trouble {
         lexical::Trouble::LineBreakInString => Some("a string that spans lines is written @\"…\""),
-        lexical::Trouble::TooLong => Some("is its bracket closed? If it is, split it over several set-variable"),
+        lexical::Trouble::TooLong => {
+            Some("is its bracket closed? If it is, split it over several set-variable")
+        }
         _ => Some("quotes, brackets and comments in an expression are read as C#"),
     };
-    Problem { position, message: format!("the expression does not end: {error}"), help }
+    Problem {
+        position,
+        message: format!("the expression does not end: {error}"),
+        help,
+    }
 }
 
 fn trailing_text(position: Position) -> Problem {

@@ -13,7 +13,11 @@ pub(super) enum Proxy {
     V2,
 }
 
-pub(super) fn of(count: Option<u32>, header: Option<HeaderName>, proxy: Option<Proxy>) -> AddressMode {
+pub(super) fn of(
+    count: Option<u32>,
+    header: Option<HeaderName>,
+    proxy: Option<Proxy>,
+) -> AddressMode {
     match (count, header, proxy) {
         (None, _, _) => AddressMode::Own,
         (_, Some(name), _) => AddressMode::Header(name),

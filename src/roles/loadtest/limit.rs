@@ -6,7 +6,8 @@ use weir_loadtest::{KeyKind, Limit};
 
 use crate::roles::duration;
 
-const FORM: &str = "write calls=N,period=DURATION,key=sub|ip|all, such as calls=15,period=60s,key=sub";
+const FORM: &str =
+    "write calls=N,period=DURATION,key=sub|ip|all, such as calls=15,period=60s,key=sub";
 
 /// Parses a limit to judge.
 pub(super) fn parse(text: &str) -> Result<Limit, String> {
@@ -15,7 +16,9 @@ pub(super) fn parse(text: &str) -> Result<Limit, String> {
         let (name, value) = part.split_once('=').ok_or(FORM)?;
         let slot_was_empty = match name.trim() {
             "calls" => calls.replace(number(value)?).is_none(),
-            "period" => period.replace(duration(value).map_err(|e| format!("period={value}: {e}"))?).is_none(),
+            "period" => period
+                .replace(duration(value).map_err(|e| format!("period={value}: {e}"))?)
+                .is_none(),
             "tolerance" => tolerance.replace(tolerated(value)?).is_none(),
             "key" => key.replace(kind(value)?).is_none(),
             other => return Err(format!("{other:?} is no part of a limit; {FORM}")),
@@ -24,12 +27,19 @@ pub(super) fn parse(text: &str) -> Result<Limit, String> {
             return Err(format!("{name} stands there twice"));
         }
     }
-    let (Some(calls), Some(period), Some(key)) = (calls, period, key) else { return Err(FORM.to_owned()) };
+    let (Some(calls), Some(period), Some(key)) = (calls, period, key) else {
+        return Err(FORM.to_owned());
+    };
     let tolerance = tolerance.unwrap_or(Limit::DEFAULT_TOLERANCE);
     if tolerance >= period {
         return Err("the tolerance must be shorter than the period".to_owned());
     }
-    Ok(Limit { calls, period, key, tolerance })
+    Ok(Limit {
+        calls,
+        period,
+        key,
+        tolerance,
+    })
 }
 
 fn number(value: &str) -> Result<u64, String> {
@@ -43,7 +53,9 @@ fn kind(value: &str) -> Result<KeyKind, String> {
     [KeyKind::Sub, KeyKind::Ip, KeyKind::All]
         .into_iter()
         .find(|kind| kind.name() == value)
-        .ok_or_else(|| format!("key={value}: sub (the token's subject), ip (the client's address) or all"))
+        .ok_or_else(|| {
+            format!("key={value}: sub (the token's subject), ip (the client's address) or all")
+        })
 }
 
 fn tolerated(value: &str) -> Result<Duration, String> {
@@ -60,7 +72,10 @@ mod tests {
     #[test]
     fn a_limit_is_calls_period_and_key() {
         let limit = parse("calls=15,period=60s,key=sub").unwrap();
-        assert_eq!((limit.calls, limit.period, limit.key), (15, Duration::from_secs(60), KeyKind::Sub));
+        assert_eq!(
+            (limit.calls, limit.period, limit.key),
+            (15, Duration::from_secs(60), KeyKind::Sub)
+        );
         assert_eq!(limit.tolerance, Duration::from_millis(1));
         let limit = parse("key=all,tolerance=0,calls=1,period=100ms").unwrap();
         assert_eq!((limit.key, limit.tolerance), (KeyKind::All, Duration::ZERO));

@@ -20,9 +20,16 @@ pub(super) fn parse(text: &str) -> Result<Stage, String> {
     let (given, length, ramp) = match parts[..] {
         [rate, length] => (rate, length, None),
         [rate, length, ramp] => (rate, length, Some(ramp)),
-        _ => return Err("write RATE:DURATION or RATE:DURATION:RAMP, such as 50:30s or 200:1m:10s".to_owned()),
+        _ => {
+            return Err(
+                "write RATE:DURATION or RATE:DURATION:RAMP, such as 50:30s or 200:1m:10s"
+                    .to_owned(),
+            );
+        }
     };
-    let ramp = ramp.map(|ramp| duration(ramp).map_err(|e| format!("the ramp {ramp:?}: {e}"))).transpose()?;
+    let ramp = ramp
+        .map(|ramp| duration(ramp).map_err(|e| format!("the ramp {ramp:?}: {e}")))
+        .transpose()?;
     Ok(Stage {
         rate: rate(given).map_err(|e| format!("the rate {given:?}: {e}"))?,
         duration: duration(length).map_err(|e| format!("the duration {length:?}: {e}"))?,
@@ -37,8 +44,22 @@ mod tests {
     #[test]
     fn a_stage_is_a_rate_a_duration_and_perhaps_a_ramp() {
         let (duration, ramp) = (Duration::from_secs(60), Duration::from_secs(10));
-        assert_eq!(parse("200:1m:10s"), Ok(Stage { rate: 200.0, duration, ramp }));
-        assert_eq!(parse("0.5:1m"), Ok(Stage { rate: 0.5, duration, ramp: Duration::ZERO }));
+        assert_eq!(
+            parse("200:1m:10s"),
+            Ok(Stage {
+                rate: 200.0,
+                duration,
+                ramp
+            })
+        );
+        assert_eq!(
+            parse("0.5:1m"),
+            Ok(Stage {
+                rate: 0.5,
+                duration,
+                ramp: Duration::ZERO
+            })
+        );
         for (bad, part) in [
             ("50", "RATE:DURATION"),
             ("x:1s", "\"x\""),

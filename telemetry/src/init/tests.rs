@@ -7,7 +7,10 @@ use std::collections::HashMap;
 use super::*;
 
 fn environment(pairs: &[(&str, &str)]) -> impl Fn(&str) -> Option<String> + use<> {
-    let map: HashMap<String, String> = pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+    let map: HashMap<String, String> = pairs
+        .iter()
+        .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+        .collect();
     move |name| map.get(name).cloned()
 }
 
@@ -24,25 +27,52 @@ fn what_makes_no_sense_is_refused_by_name() {
     let endpoint = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://localhost:4317");
     let ratio = ("OTEL_TRACES_SAMPLER", "parentbased_traceidratio");
     let cases: [(&[(&str, &str)], &str); 10] = [
-        (&[endpoint, ("OTEL_TRACES_SAMPLER", "xray")], "parentbased_always_on is the default"),
-        (&[endpoint, ratio], "needs OTEL_TRACES_SAMPLER_ARG from 0 to 1"),
-        (&[endpoint, ratio, ("OTEL_TRACES_SAMPLER_ARG", "10%")], "\"10%\""),
-        (&[endpoint, ratio, ("OTEL_TRACES_SAMPLER_ARG", "1.5")], "\"1.5\""),
+        (
+            &[endpoint, ("OTEL_TRACES_SAMPLER", "xray")],
+            "parentbased_always_on is the default",
+        ),
+        (
+            &[endpoint, ratio],
+            "needs OTEL_TRACES_SAMPLER_ARG from 0 to 1",
+        ),
+        (
+            &[endpoint, ratio, ("OTEL_TRACES_SAMPLER_ARG", "10%")],
+            "\"10%\"",
+        ),
+        (
+            &[endpoint, ratio, ("OTEL_TRACES_SAMPLER_ARG", "1.5")],
+            "\"1.5\"",
+        ),
         (&[("OTEL_TRACES_EXPORTER", "console")], "use \"otlp\""),
         (&[("WEIR_LOG", "weir_gateway=loud")], "WEIR_LOG="),
         (&[("RUST_LOG", "a=b=c")], "RUST_LOG="),
         (&[("WEIR_LOG_FORMAT", "xml")], "\"json\""),
         (
-            &[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://localhost:4318"), ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json")],
+            &[
+                ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://localhost:4318"),
+                ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json"),
+            ],
             "use \"grpc\"",
         ),
-        (&[("OTEL_EXPORTER_OTLP_ENDPOINT", "https://collector.example:4317")], "plain text"),
+        (
+            &[(
+                "OTEL_EXPORTER_OTLP_ENDPOINT",
+                "https://collector.example:4317",
+            )],
+            "plain text",
+        ),
     ];
     for (pairs, expected) in cases {
         let message = refused(pairs);
         assert!(message.contains(expected), "{pairs:?}: {message}");
     }
-    assert_eq!(refused(&[("WEIR_LOG", "warn,weir_limiter=trace"), ("WEIR_LOG_FORMAT", "json")]), "accepted");
+    assert_eq!(
+        refused(&[
+            ("WEIR_LOG", "warn,weir_limiter=trace"),
+            ("WEIR_LOG_FORMAT", "json")
+        ]),
+        "accepted"
+    );
 }
 
 #[test]
@@ -51,16 +81,31 @@ fn an_exporter_is_there_when_it_is_asked_for() {
     let endpoint = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://localhost:4317");
     assert!(!wanted(&[]));
     assert!(wanted(&[endpoint]));
-    assert!(wanted(&[("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://localhost:4317")]));
+    assert!(wanted(&[(
+        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+        "http://localhost:4317"
+    )]));
     assert!(wanted(&[("OTEL_TRACES_EXPORTER", "otlp")]));
-    assert!(wanted(&[endpoint, ("OTEL_TRACES_SAMPLER", "traceidratio"), ("OTEL_TRACES_SAMPLER_ARG", "0.25")]));
+    assert!(wanted(&[
+        endpoint,
+        ("OTEL_TRACES_SAMPLER", "traceidratio"),
+        ("OTEL_TRACES_SAMPLER_ARG", "0.25")
+    ]));
     assert!(!wanted(&[endpoint, ("OTEL_TRACES_EXPORTER", "none")]));
-    assert!(!wanted(&[endpoint, ("OTEL_SDK_DISABLED", "true"), ("OTEL_TRACES_SAMPLER", "no matter")]));
+    assert!(!wanted(&[
+        endpoint,
+        ("OTEL_SDK_DISABLED", "true"),
+        ("OTEL_TRACES_SAMPLER", "no matter")
+    ]));
 }
 
 #[test]
 fn weir_log_wins_over_rust_log() {
-    let filter = log_filter(&environment(&[("WEIR_LOG", "error"), ("RUST_LOG", "trace")])).unwrap();
+    let filter = log_filter(&environment(&[
+        ("WEIR_LOG", "error"),
+        ("RUST_LOG", "trace"),
+    ]))
+    .unwrap();
     assert_eq!(filter.max_level_hint(), Some(LevelFilter::ERROR));
     let filter = log_filter(&environment(&[])).unwrap();
     assert_eq!(filter.max_level_hint(), Some(LevelFilter::INFO));
@@ -78,7 +123,12 @@ fn without_an_exporter_spans_are_off_and_logs_are_on() {
 #[test]
 fn with_an_exporter_spans_are_on_whatever_the_log_filter_says() {
     let provider = SdkTracerProvider::builder().build();
-    let subscriber = subscriber_of(&environment(&[("WEIR_LOG", "off")]), Some(&provider), "test").unwrap();
+    let subscriber = subscriber_of(
+        &environment(&[("WEIR_LOG", "off")]),
+        Some(&provider),
+        "test",
+    )
+    .unwrap();
     tracing::subscriber::with_default(subscriber, || {
         let span = tracing::info_span!("request");
         assert!(!span.is_disabled());

@@ -1,7 +1,8 @@
 //! Named parts of a role and whether each can do its work.
 //!
-//! `degraded` is for a part that works in a lesser way, such as a limiter that counts in memory because its store is
-//! gone: taking the replica out of service would make things worse, so it stays ready, but says so.
+//! `degraded` is for a part that works in a lesser way, such as a limiter that counts in memory
+//! because its store is gone: taking the replica out of service would make things worse, so it
+//! stays ready, but says so.
 
 use std::sync::Arc;
 
@@ -51,29 +52,48 @@ pub(crate) struct Components {
 impl Components {
     pub(crate) fn new(registry: &mut Registry) -> Self {
         let gauges = Family::default();
-        registry.register("component_state", "1 for the state that each part is in", gauges.clone());
-        Self { states: Mutex::default(), gauges }
+        registry.register(
+            "component_state",
+            "1 for the state that each part is in",
+            gauges.clone(),
+        );
+        Self {
+            states: Mutex::default(),
+            gauges,
+        }
     }
 
     pub(crate) fn handle(this: &Arc<Self>, component: &'static str) -> ReadinessHandle {
         let mut states = this.states.lock();
-        let slot = states.iter().position(|(name, _)| *name == component).unwrap_or_else(|| {
-            let starting = State::NotReady("starting".to_owned());
-            this.publish(component, &starting);
-            states.push((component, starting));
-            states.len() - 1
-        });
-        ReadinessHandle { components: Arc::clone(this), slot }
+        let slot = states
+            .iter()
+            .position(|(name, _)| *name == component)
+            .unwrap_or_else(|| {
+                let starting = State::NotReady("starting".to_owned());
+                this.publish(component, &starting);
+                states.push((component, starting));
+                states.len() - 1
+            });
+        ReadinessHandle {
+            components: Arc::clone(this),
+            slot,
+        }
     }
 
     pub(crate) fn is_ready(&self) -> bool {
-        !self.states.lock().iter().any(|(_, state)| matches!(state, State::NotReady(_)))
+        !self
+            .states
+            .lock()
+            .iter()
+            .any(|(_, state)| matches!(state, State::NotReady(_)))
     }
 
     /// Whether all is ready, and the body of `/readyz`, both of the same moment.
     pub(crate) fn report(&self) -> (bool, Value) {
         let states = self.states.lock();
-        let ready = !states.iter().any(|(_, state)| matches!(state, State::NotReady(_)));
+        let ready = !states
+            .iter()
+            .any(|(_, state)| matches!(state, State::NotReady(_)));
         let components: Vec<Value> = states
             .iter()
             .map(|(name, state)| match state.why() {
@@ -97,12 +117,15 @@ impl Components {
     fn publish(&self, component: &'static str, state: &State) {
         for name in State::NAMES {
             let labels = [("component", component), ("state", name)];
-            self.gauges.get_or_create(&labels).set(i64::from(name == state.name()));
+            self.gauges
+                .get_or_create(&labels)
+                .set(i64::from(name == state.name()));
         }
     }
 }
 
-/// Says whether one part is ready. Cheap to clone and to call; calling it again with the same state does nothing.
+/// Says whether one part is ready. Cheap to clone and to call; calling it again with the same state
+/// does nothing.
 #[derive(Debug, Clone)]
 pub struct ReadinessHandle {
     components: Arc<Components>,

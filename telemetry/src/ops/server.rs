@@ -29,22 +29,32 @@ const CONNECTIONS: usize = 64;
 /// How long a connection may stay idle or take to send a request's headers.
 const HEADER_TIME: Duration = Duration::from_secs(30);
 
-/// How long to wait after the system refused a connection, which is when it is out of file descriptors or memory.
+/// How long to wait after the system refused a connection, which is when it is out of file
+/// descriptors or memory.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// HTTP/1.1, which every probe and scraper speaks.
-pub(super) async fn serve(ops: Ops, listener: TcpListener, extra: Router, shutdown: CancellationToken) {
+pub(super) async fn serve(
+    ops: Ops,
+    listener: TcpListener,
+    extra: Router,
+    shutdown: CancellationToken,
+) {
     let service = TowerToHyperService::new(app(ops, extra));
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(HEADER_TIME);
+    http.timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIME);
     let slots = Arc::new(Semaphore::new(CONNECTIONS));
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
     let accepting = async {
         loop {
-            let slot = Arc::clone(&slots).acquire_owned().await.expect("the semaphore is never closed");
+            let slot = Arc::clone(&slots)
+                .acquire_owned()
+                .await
+                .expect("the semaphore is never closed");
             let stream = TokioIo::new(accept(&listener).await);
             while connections.try_join_next().is_some() {}
             let connection = graceful.watch(http.serve_connection(stream, service.clone()));
@@ -93,7 +103,11 @@ async fn healthz() -> Response {
 
 async fn readyz(State(ops): State<Ops>) -> Response {
     let (ready, body) = ops.inner.components.report();
-    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let status = if ready {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
     (status, Json(body)).into_response()
 }
 
@@ -103,5 +117,9 @@ async fn metrics(State(ops): State<Ops>) -> Response {
 
 async fn not_found() -> Response {
     let message = "There is /healthz, /readyz and /metrics.";
-    (StatusCode::NOT_FOUND, Json(json!({ "statusCode": 404, "message": message }))).into_response()
+    (
+        StatusCode::NOT_FOUND,
+        Json(json!({ "statusCode": 404, "message": message })),
+    )
+        .into_response()
 }

@@ -25,11 +25,19 @@ impl Running {
         let address = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();
         let task = tokio::spawn(ops.clone().serve_with(listener, extra, shutdown.clone()));
-        Self { address, shutdown, task }
+        Self {
+            address,
+            shutdown,
+            task,
+        }
     }
 
     async fn get(&self, path: &str) -> reqwest::Response {
-        client().get(format!("http://{}{path}", self.address)).send().await.unwrap()
+        client()
+            .get(format!("http://{}{path}", self.address))
+            .send()
+            .await
+            .unwrap()
     }
 }
 
@@ -49,7 +57,10 @@ async fn readiness_follows_its_parts() {
     assert_eq!(answer.status(), 503);
     assert_eq!(answer.headers()["content-type"], "application/json");
     let body: Value = answer.json().await.unwrap();
-    assert_eq!(body["components"][0], serde_json::json!({ "name": "store", "state": "not_ready", "why": "starting" }));
+    assert_eq!(
+        body["components"][0],
+        serde_json::json!({ "name": "store", "state": "not_ready", "why": "starting" })
+    );
 
     store.ready();
     assert!(!ops.is_ready(), "keys are missing");
@@ -62,11 +73,18 @@ async fn readiness_follows_its_parts() {
     let body: Value = answer.json().await.unwrap();
     assert_eq!(body["ready"], true);
     assert_eq!(body["components"][0]["state"], "degraded");
-    assert_eq!(body["components"][0]["why"], "redis does not answer; counting in memory");
+    assert_eq!(
+        body["components"][0]["why"],
+        "redis does not answer; counting in memory"
+    );
 
     ops.readiness("store").not_ready("gone");
     assert_eq!(server.get("/readyz").await.status(), 503);
-    assert_eq!(server.get("/healthz").await.status(), 200, "alive, though not ready");
+    assert_eq!(
+        server.get("/healthz").await.status(),
+        200,
+        "alive, though not ready"
+    );
 }
 
 #[tokio::test]
@@ -82,8 +100,14 @@ async fn metrics_are_openmetrics() {
     latency.observe(0.003);
     ops.readiness("keys").degraded("old");
 
-    let answer = Running::start(&ops, Router::new()).await.get("/metrics").await;
-    assert_eq!(answer.headers()["content-type"], "application/openmetrics-text; version=1.0.0; charset=utf-8");
+    let answer = Running::start(&ops, Router::new())
+        .await
+        .get("/metrics")
+        .await;
+    assert_eq!(
+        answer.headers()["content-type"],
+        "application/openmetrics-text; version=1.0.0; charset=utf-8"
+    );
     let text = answer.text().await.unwrap();
     for line in [
         "weir_gateway_requests_total 3",
@@ -106,7 +130,11 @@ async fn anything_else_is_404_json() {
 
     let url = format!("http://{}", server.address);
     let client = client();
-    for request in [client.get(&url), client.get(format!("{url}/metrics/")), client.post(format!("{url}/healthz"))] {
+    for request in [
+        client.get(&url),
+        client.get(format!("{url}/metrics/")),
+        client.post(format!("{url}/healthz")),
+    ] {
         let answer = request.send().await.unwrap();
         assert_eq!(answer.status(), 404);
         let body: Value = answer.json().await.unwrap();
@@ -118,10 +146,18 @@ async fn anything_else_is_404_json() {
 async fn shutdown_does_not_wait_for_a_silent_client() {
     let ops = Ops::new("gateway");
     let server = Running::start(&ops, Router::new()).await;
-    let mut silent = tokio::net::TcpStream::connect(server.address).await.unwrap();
-    tokio::io::AsyncWriteExt::write_all(&mut silent, b"GET /healthz HTTP/1.1\r\n").await.unwrap();
+    let mut silent = tokio::net::TcpStream::connect(server.address)
+        .await
+        .unwrap();
+    tokio::io::AsyncWriteExt::write_all(&mut silent, b"GET /healthz HTTP/1.1\r\n")
+        .await
+        .unwrap();
     server.get("/healthz").await;
 
     server.shutdown.cancel();
-    tokio::time::timeout(Duration::from_secs(30), server.task).await.unwrap().unwrap().unwrap();
+    tokio::time::timeout(Duration::from_secs(30), server.task)
+        .await
+        .unwrap()
+        .unwrap()
+        .unwrap();
 }

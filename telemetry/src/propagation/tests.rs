@@ -27,16 +27,29 @@ fn traced(body: impl FnOnce()) {
 #[test]
 fn the_callers_trace_continues_through_a_span() {
     traced(|| {
-        let incoming = headers(&[("traceparent", PARENT), ("tracestate", "a=1"), ("tracestate", "b=2")]);
+        let incoming = headers(&[
+            ("traceparent", PARENT),
+            ("tracestate", "a=1"),
+            ("tracestate", "b=2"),
+        ]);
         let span = tracing::info_span!("request");
         set_parent(&span, &incoming);
-        assert_eq!(trace_id(&span).as_deref(), Some("4bf92f3577b34da6a3ce929d0e0e4736"));
+        assert_eq!(
+            trace_id(&span).as_deref(),
+            Some("4bf92f3577b34da6a3ce929d0e0e4736")
+        );
 
         let mut outgoing = incoming.clone();
         span.in_scope(|| inject_current(&mut outgoing));
         let sent = outgoing["traceparent"].to_str().unwrap();
-        assert!(sent.starts_with("00-4bf92f3577b34da6a3ce929d0e0e4736-") && sent.ends_with("-01"), "{sent}");
-        assert_ne!(sent, PARENT, "the span itself is the parent of what comes next");
+        assert!(
+            sent.starts_with("00-4bf92f3577b34da6a3ce929d0e0e4736-") && sent.ends_with("-01"),
+            "{sent}"
+        );
+        assert_ne!(
+            sent, PARENT,
+            "the span itself is the parent of what comes next"
+        );
         assert_eq!(outgoing.get_all("traceparent").iter().count(), 1);
         assert_eq!(outgoing["tracestate"], "a=1,b=2");
     });
@@ -46,7 +59,10 @@ fn the_callers_trace_continues_through_a_span() {
 fn a_caller_that_does_not_sample_is_not_sampled() {
     traced(|| {
         let span = tracing::info_span!("request");
-        set_parent(&span, &headers(&[("traceparent", &PARENT.replace("-01", "-00"))]));
+        set_parent(
+            &span,
+            &headers(&[("traceparent", &PARENT.replace("-01", "-00"))]),
+        );
         let mut outgoing = HeaderMap::new();
         span.in_scope(|| inject_current(&mut outgoing));
         assert!(outgoing["traceparent"].to_str().unwrap().ends_with("-00"));
@@ -72,12 +88,20 @@ fn a_malformed_parent_starts_a_new_trace() {
         assert!(!context.span().span_context().is_valid(), "{value}");
     }
     let later = "01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more";
-    assert!(extract(&headers(&[("traceparent", later)])).span().span_context().is_valid());
+    assert!(
+        extract(&headers(&[("traceparent", later)]))
+            .span()
+            .span_context()
+            .is_valid()
+    );
 }
 
 #[test]
 fn two_parents_are_none() {
-    let context = extract(&headers(&[("traceparent", PARENT), ("traceparent", PARENT)]));
+    let context = extract(&headers(&[
+        ("traceparent", PARENT),
+        ("traceparent", PARENT),
+    ]));
     assert!(!context.span().span_context().is_valid());
 }
 

@@ -24,7 +24,14 @@ impl RedisCluster {
     /// If they do not become a cluster.
     #[must_use]
     pub fn start(node_timeout: Duration) -> Self {
-        Self::launch(true, None, &["--cluster-node-timeout", &node_timeout.as_millis().to_string()])
+        Self::launch(
+            true,
+            None,
+            &[
+                "--cluster-node-timeout",
+                &node_timeout.as_millis().to_string(),
+            ],
+        )
     }
 
     /// Starts three masters that speak TLS, among themselves too.
@@ -39,8 +46,16 @@ impl RedisCluster {
     /// `redis-cluster://127.0.0.1:PORT,…` with all nodes.
     #[must_use]
     pub fn url(&self) -> String {
-        let scheme = if self.tls { "rediss-cluster" } else { "redis-cluster" };
-        let nodes: Vec<String> = self.nodes.iter().map(|node| format!("127.0.0.1:{}", node.port())).collect();
+        let scheme = if self.tls {
+            "rediss-cluster"
+        } else {
+            "redis-cluster"
+        };
+        let nodes: Vec<String> = self
+            .nodes
+            .iter()
+            .map(|node| format!("127.0.0.1:{}", node.port()))
+            .collect();
         format!("{scheme}://{}", nodes.join(","))
     }
 
@@ -69,7 +84,9 @@ impl RedisCluster {
         let node = &self.nodes[index];
         until("a replica becomes master", || {
             node.info("replication", "role").as_deref() == Some("master")
-                && node.run::<String>("CLUSTER INFO").contains("cluster_state:ok")
+                && node
+                    .run::<String>("CLUSTER INFO")
+                    .contains("cluster_state:ok")
         });
     }
 
@@ -86,16 +103,22 @@ impl RedisCluster {
             let keys: Vec<String> = source.run(&format!("CLUSTER GETKEYSINSLOT {slot} 1"));
             let Some(key) = keys.first() else { break };
             // Gone meanwhile is NOKEY: nothing is left of it.
-            let _: String = source.run(&format!("MIGRATE 127.0.0.1 {} {key} 0 10000", target.port()));
+            let _: String = source.run(&format!(
+                "MIGRATE 127.0.0.1 {} {key} 0 10000",
+                target.port()
+            ));
         }
         // The target first, as redis-cli does: it takes a higher epoch.
-        let others =
-            self.nodes.iter().take(MASTERS).filter(|node| ![source.port(), target.port()].contains(&node.port()));
+        let others = self
+            .nodes
+            .iter()
+            .take(MASTERS)
+            .filter(|node| ![source.port(), target.port()].contains(&node.port()));
         for node in [target, source].into_iter().chain(others) {
             let () = node.run(&format!("CLUSTER SETSLOT {slot} NODE {target_id}"));
         }
-        // Until all know that epoch. If the slot goes on before, its next owner may take an epoch that is no higher, and
-        // then believe this one again: the two send everybody to each other.
+        // Until all know that epoch. If the slot goes on before, its next owner may take an epoch
+        // that is no higher, and then believe this one again: the two send everybody to each other.
         until("the masters agree on their epochs", || {
             let views: Vec<Vec<String>> = self.nodes[..MASTERS].iter().map(epochs).collect();
             views.iter().all(|view| *view == views[0])
@@ -109,12 +132,22 @@ impl RedisCluster {
         for _ in 0..count {
             // The usual bus port, 10,000 above, may lie beyond the last port.
             let bus = free_port().to_string();
-            let own = ["--cluster-enabled", "yes", "--cluster-port", &bus, "--repl-diskless-sync-delay", "0"];
+            let own = [
+                "--cluster-enabled",
+                "yes",
+                "--cluster-port",
+                &bus,
+                "--repl-diskless-sync-delay",
+                "0",
+            ];
             let arguments = [&own[..], arguments].concat();
             nodes.push(Redis::launch(&arguments, certificates.cloned()));
             buses.push(bus);
         }
-        let cluster = Self { nodes, tls: certificates.is_some() };
+        let cluster = Self {
+            nodes,
+            tls: certificates.is_some(),
+        };
         cluster.join(&buses, replicas);
         cluster
     }
@@ -122,7 +155,10 @@ impl RedisCluster {
     fn join(&self, buses: &[String], replicas: bool) {
         for (index, node) in self.nodes.iter().enumerate().take(MASTERS) {
             // Rounded up, as `first_master_of` rounds down.
-            let (first, next) = ((index * SLOTS).div_ceil(MASTERS), ((index + 1) * SLOTS).div_ceil(MASTERS));
+            let (first, next) = (
+                (index * SLOTS).div_ceil(MASTERS),
+                ((index + 1) * SLOTS).div_ceil(MASTERS),
+            );
             let last = next - 1;
             let () = node.run(&format!("CLUSTER ADDSLOTSRANGE {first} {last}"));
             // Different epochs from the start: otherwise they have to be settled first.
@@ -134,7 +170,11 @@ impl RedisCluster {
         until("the nodes know each other", || {
             self.nodes.iter().all(|node| {
                 let known: String = node.run("CLUSTER NODES");
-                known.lines().filter(|line| !line.contains("handshake")).count() == self.nodes.len()
+                known
+                    .lines()
+                    .filter(|line| !line.contains("handshake"))
+                    .count()
+                    == self.nodes.len()
             })
         });
         if replicas {
@@ -145,9 +185,9 @@ impl RedisCluster {
         until("the cluster serves", || self.nodes.iter().all(serves));
         if replicas {
             until("masters see their replicas", || {
-                self.nodes[..MASTERS]
-                    .iter()
-                    .all(|node| node.info("replication", "connected_slaves").as_deref() == Some("1"))
+                self.nodes[..MASTERS].iter().all(|node| {
+                    node.info("replication", "connected_slaves").as_deref() == Some("1")
+                })
             });
         }
     }
@@ -161,21 +201,34 @@ fn id(node: &Redis) -> String {
 fn epochs(node: &Redis) -> Vec<String> {
     let nodes: String = node.run("CLUSTER NODES");
     let fields = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
-    let masters = nodes.lines().map(fields).filter(|fields| fields[2].contains("master"));
-    let mut epochs: Vec<String> = masters.map(|fields| format!("{} {}", fields[0], fields[6])).collect();
+    let masters = nodes
+        .lines()
+        .map(fields)
+        .filter(|fields| fields[2].contains("master"));
+    let mut epochs: Vec<String> = masters
+        .map(|fields| format!("{} {}", fields[0], fields[6]))
+        .collect();
     epochs.sort_unstable();
     epochs
 }
 
 fn serves(node: &Redis) -> bool {
-    let linked = || node.info("replication", "master_link_status").is_none_or(|status| status == "up");
-    node.run::<String>("CLUSTER INFO").contains("cluster_state:ok") && linked()
+    let linked = || {
+        node.info("replication", "master_link_status")
+            .is_none_or(|status| status == "up")
+    };
+    node.run::<String>("CLUSTER INFO")
+        .contains("cluster_state:ok")
+        && linked()
 }
 
 pub(super) fn until(what: &str, mut condition: impl FnMut() -> bool) {
     let start = Instant::now();
     while !condition() {
-        assert!(start.elapsed() < START_LIMIT, "{what}: not within {START_LIMIT:?}");
+        assert!(
+            start.elapsed() < START_LIMIT,
+            "{what}: not within {START_LIMIT:?}"
+        );
         std::thread::sleep(Duration::from_millis(20));
     }
 }

@@ -53,8 +53,16 @@ impl RedisSentinel {
     /// `redis-sentinel://127.0.0.1:PORT,…/mymaster`
     #[must_use]
     pub fn url(&self) -> String {
-        let scheme = if self.tls { "rediss-sentinel" } else { "redis-sentinel" };
-        let sentinels: Vec<String> = self.sentinels.iter().map(|s| format!("127.0.0.1:{}", s.port)).collect();
+        let scheme = if self.tls {
+            "rediss-sentinel"
+        } else {
+            "redis-sentinel"
+        };
+        let sentinels: Vec<String> = self
+            .sentinels
+            .iter()
+            .map(|s| format!("127.0.0.1:{}", s.port))
+            .collect();
         format!("{scheme}://{}/{NAME}", sentinels.join(","))
     }
 
@@ -75,11 +83,15 @@ impl RedisSentinel {
     /// If the first Sentinel refuses.
     pub fn fail_over(&self) {
         let mut connection = connect(&self.sentinels[0], None).expect("the Sentinel accepts");
-        let () = redis::cmd("SENTINEL").arg("FAILOVER").arg(NAME).query(&mut connection).expect("it agrees");
+        let () = redis::cmd("SENTINEL")
+            .arg("FAILOVER")
+            .arg(NAME)
+            .query(&mut connection)
+            .expect("it agrees");
     }
 
-    /// Cuts the replica off from the master, which goes on: what it counts from now on, nobody else hears of. (A frozen
-    /// replica would read it from its socket when it thaws.)
+    /// Cuts the replica off from the master, which goes on: what it counts from now on, nobody else
+    /// hears of. (A frozen replica would read it from its socket when it thaws.)
     ///
     /// # Panics
     /// If the master refuses.
@@ -87,7 +99,9 @@ impl RedisSentinel {
         let master = &self.servers[0];
         let () = master.run("ACL SETUSER default -psync -sync -replconf");
         let _: i64 = master.run("CLIENT KILL TYPE replica");
-        until("the replica is cut off", || master.info("replication", "connected_slaves").as_deref() == Some("0"));
+        until("the replica is cut off", || {
+            master.info("replication", "connected_slaves").as_deref() == Some("0")
+        });
     }
 
     /// Ends one Sentinel with `SIGKILL`.
@@ -101,25 +115,41 @@ impl RedisSentinel {
     /// If it does not become one.
     pub fn wait_until_master(&self, index: usize) {
         let server = &self.servers[index];
-        until("the replica becomes master", || server.info("replication", "role").as_deref() == Some("master"));
+        until("the replica becomes master", || {
+            server.info("replication", "role").as_deref() == Some("master")
+        });
     }
 
     fn launch(down_after: Duration, certificates: Option<&Certificates>) -> Self {
         let start = |arguments: &[&str]| Redis::launch(arguments, certificates.cloned());
         let master = start(&["--repl-diskless-sync-delay", "0"]);
         let replica = start(&["--replicaof", &format!("127.0.0.1 {}", master.port())]);
-        until("the replica is in step", || replica.info("replication", "master_link_status").as_deref() == Some("up"));
-        let sentinels = (0..SENTINELS).map(|_| sentinel(master.port(), down_after, certificates)).collect();
-        let group = Self { servers: [master, replica], sentinels, tls: certificates.is_some() };
+        until("the replica is in step", || {
+            replica.info("replication", "master_link_status").as_deref() == Some("up")
+        });
+        let sentinels = (0..SENTINELS)
+            .map(|_| sentinel(master.port(), down_after, certificates))
+            .collect();
+        let group = Self {
+            servers: [master, replica],
+            sentinels,
+            tls: certificates.is_some(),
+        };
         until("the Sentinels know everybody", || {
-            group.sentinels.iter().all(|sentinel| knows(sentinel, certificates).unwrap_or(false))
+            group
+                .sentinels
+                .iter()
+                .all(|sentinel| knows(sentinel, certificates).unwrap_or(false))
         });
         group
     }
 }
 
 fn sentinel(master: u16, down_after: Duration, certificates: Option<&Certificates>) -> Sentinel {
-    let (directory, port) = (tempfile::tempdir().expect("a temporary directory can be made"), free_port());
+    let (directory, port) = (
+        tempfile::tempdir().expect("a temporary directory can be made"),
+        free_port(),
+    );
     let listen = match certificates {
         Some(certificates) => format!(
             "port 0\ntls-port {port}\ntls-replication yes\ntls-auth-clients no\ntls-cert-file {}\ntls-key-file {}\n\
@@ -139,25 +169,45 @@ fn sentinel(master: u16, down_after: Duration, certificates: Option<&Certificate
     let file = directory.path().join("sentinel.conf");
     std::fs::write(&file, text).expect("a temporary file can be written");
     let process = Process::start("redis-server", |command| {
-        command.arg(&file).arg("--sentinel").stdout(Stdio::null()).stderr(Stdio::null());
+        command
+            .arg(&file)
+            .arg("--sentinel")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
     });
-    Sentinel { process, port, _directory: directory }
+    Sentinel {
+        process,
+        port,
+        _directory: directory,
+    }
 }
 
 /// Whether a Sentinel knows the other two, and the replica.
 fn knows(sentinel: &Sentinel, certificates: Option<&Certificates>) -> redis::RedisResult<bool> {
     let mut connection = connect(sentinel, certificates)?;
-    let master: HashMap<String, String> = redis::cmd("SENTINEL").arg("MASTER").arg(NAME).query(&mut connection)?;
+    let master: HashMap<String, String> = redis::cmd("SENTINEL")
+        .arg("MASTER")
+        .arg(NAME)
+        .query(&mut connection)?;
     let count = |field: &str| master.get(field).map(String::as_str);
     Ok(count("num-other-sentinels") == Some("2") && count("num-slaves") == Some("1"))
 }
 
-fn connect(sentinel: &Sentinel, certificates: Option<&Certificates>) -> redis::RedisResult<redis::Connection> {
+fn connect(
+    sentinel: &Sentinel,
+    certificates: Option<&Certificates>,
+) -> redis::RedisResult<redis::Connection> {
     let client = match certificates {
         Some(certificates) => {
             let root_cert = Some(certificates.authority().to_vec());
             let url = format!("rediss://127.0.0.1:{}", sentinel.port);
-            redis::Client::build_with_tls(url, redis::TlsCertificates { client_tls: None, root_cert })?
+            redis::Client::build_with_tls(
+                url,
+                redis::TlsCertificates {
+                    client_tls: None,
+                    root_cert,
+                },
+            )?
         }
         None => redis::Client::open(format!("redis://127.0.0.1:{}", sentinel.port))?,
     };

@@ -1,4 +1,5 @@
-//! An OpenID provider whose keys and tokens a test controls: for tokens that no honest provider would issue.
+//! An OpenID provider whose keys and tokens a test controls: for tokens that no honest provider
+//! would issue.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -34,7 +35,10 @@ impl Provider {
             "e": URL_SAFE_NO_PAD.encode(key.public_key().exponent().big_endian_without_leading_zero()),
         }] });
         let app = axum::Router::new()
-            .route("/.well-known/openid-configuration", get(move || async move { Json(discovery) }))
+            .route(
+                "/.well-known/openid-configuration",
+                get(move || async move { Json(discovery) }),
+            )
             .route("/keys", get(move || async move { Json(keys) }));
         let task = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
         Self { key, url, task }
@@ -47,10 +51,17 @@ impl Provider {
 
     /// The public key as PEM, as an attacker finds it.
     pub fn public_key_pem(&self) -> String {
-        let der = AsDer::<aws_lc_rs::encoding::PublicKeyX509Der<'_>>::as_der(self.key.public_key()).unwrap();
+        let der = AsDer::<aws_lc_rs::encoding::PublicKeyX509Der<'_>>::as_der(self.key.public_key())
+            .unwrap();
         let text = STANDARD.encode(der.as_ref());
-        let lines: Vec<&str> = (0..text.len()).step_by(64).map(|i| &text[i..(i + 64).min(text.len())]).collect();
-        format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", lines.join("\n"))
+        let lines: Vec<&str> = (0..text.len())
+            .step_by(64)
+            .map(|i| &text[i..(i + 64).min(text.len())])
+            .collect();
+        format!(
+            "-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n",
+            lines.join("\n")
+        )
     }
 
     /// Claims of a token that the gateway accepts, for `user`.
@@ -61,7 +72,11 @@ impl Provider {
 
     /// A token with the published key's signature.
     pub fn sign(&self, claims: &Value) -> String {
-        self.sign_with(&self.key, &json!({ "alg": "RS256", "typ": "JWT", "kid": KID }), claims)
+        self.sign_with(
+            &self.key,
+            &json!({ "alg": "RS256", "typ": "JWT", "kid": KID }),
+            claims,
+        )
     }
 
     /// A token with any header, signed RS256 by any key.
@@ -69,7 +84,13 @@ impl Provider {
         let input = unsigned(header, claims);
         let mut signature = vec![0; key.public_modulus_len()];
         let random = aws_lc_rs::rand::SystemRandom::new();
-        key.sign(&signature::RSA_PKCS1_SHA256, &random, input.as_bytes(), &mut signature).unwrap();
+        key.sign(
+            &signature::RSA_PKCS1_SHA256,
+            &random,
+            input.as_bytes(),
+            &mut signature,
+        )
+        .unwrap();
         format!("{input}.{}", URL_SAFE_NO_PAD.encode(signature))
     }
 }
@@ -82,10 +103,17 @@ impl Drop for Provider {
 
 /// Header and claims, encoded, without a signature.
 pub fn unsigned(header: &Value, claims: &Value) -> String {
-    format!("{}.{}", URL_SAFE_NO_PAD.encode(header.to_string()), URL_SAFE_NO_PAD.encode(claims.to_string()))
+    format!(
+        "{}.{}",
+        URL_SAFE_NO_PAD.encode(header.to_string()),
+        URL_SAFE_NO_PAD.encode(claims.to_string())
+    )
 }
 
 /// Seconds since 1970.
 pub fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap()
+        .as_secs()
 }

@@ -28,7 +28,10 @@ impl Role {
 
     /// As [`Role::start`], with environment variables.
     pub async fn start_with(role: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
-        let environment = environment.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let environment = environment
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+            .collect();
         let role = Self::launch(arguments_of(role, arguments), environment);
         role.wait_until_ok("/readyz").await;
         role
@@ -56,16 +59,27 @@ impl Role {
         self.process.kill();
         let mut arguments = self.arguments.clone();
         arguments[1] = format!("--listen={}", self.service.trim_start_matches("http://"));
-        arguments[2] = format!("--ops-listen={}", self.operations.trim_start_matches("http://"));
+        arguments[2] = format!(
+            "--ops-listen={}",
+            self.operations.trim_start_matches("http://")
+        );
         *self = Self::launch(arguments, self.environment.clone());
         self.wait_until_ok("/readyz").await;
     }
 
     /// A number of `/proc/PID/status`, such as `VmRSS` in KiB.
     pub fn status_of_process(&self, field: &str) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
-        line.unwrap_or_else(|| panic!("no {field} in {status}")).split_whitespace().next().unwrap().parse().unwrap()
+        let status =
+            std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+        line.unwrap_or_else(|| panic!("no {field} in {status}"))
+            .split_whitespace()
+            .next()
+            .unwrap()
+            .parse()
+            .unwrap()
     }
 
     /// What it logged.
@@ -80,14 +94,26 @@ impl Role {
 
     /// The text of `/metrics`.
     pub async fn metrics(&self) -> String {
-        client().get(format!("{}/metrics", self.operations)).send().await.unwrap().text().await.unwrap()
+        client()
+            .get(format!("{}/metrics", self.operations))
+            .send()
+            .await
+            .unwrap()
+            .text()
+            .await
+            .unwrap()
     }
 
     async fn wait_until_ok(&self, path: &str) {
         let client = client();
         let url = format!("{}{path}", self.operations);
         eventually(PATIENCE, || async {
-            client.get(&url).timeout(Duration::from_secs(5)).send().await.is_ok_and(|r| r.status().is_success())
+            client
+                .get(&url)
+                .timeout(Duration::from_secs(5))
+                .send()
+                .await
+                .is_ok_and(|r| r.status().is_success())
         })
         .await;
     }
@@ -106,24 +132,40 @@ impl Role {
         });
         let log = collect(process.child().stderr.take().unwrap());
         let mut line = String::new();
-        BufReader::new(process.child().stdout.take().unwrap()).read_line(&mut line).unwrap();
+        BufReader::new(process.child().stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
         // `gateway http://127.0.0.1:8080 operations http://127.0.0.1:9080`
         let words: Vec<&str> = line.split_whitespace().collect();
         let [_, service, "operations", operations] = words[..] else {
             while !process.has_ended() {
                 std::thread::yield_now();
             }
-            panic!("weir {arguments:?} did not start: {line:?} {}", log.lock().unwrap());
+            panic!(
+                "weir {arguments:?} did not start: {line:?} {}",
+                log.lock().unwrap()
+            );
         };
         let (service, operations) = (service.to_owned(), operations.to_owned());
-        Self { process, arguments, environment, service, operations, log }
+        Self {
+            process,
+            arguments,
+            environment,
+            service,
+            operations,
+            log,
+        }
     }
 }
 
 /// The role, free ports, and the arguments.
 fn arguments_of(role: &str, arguments: &[&str]) -> Vec<String> {
     let ports = [role, "--listen=127.0.0.1:0", "--ops-listen=127.0.0.1:0"];
-    ports.iter().chain(arguments).map(|argument| (*argument).to_owned()).collect()
+    ports
+        .iter()
+        .chain(arguments)
+        .map(|argument| (*argument).to_owned())
+        .collect()
 }
 
 /// Gathers a pipe's text in the background.
@@ -133,7 +175,9 @@ pub fn collect(mut pipe: impl Read + Send + 'static) -> Arc<Mutex<String>> {
     std::thread::spawn(move || {
         let mut buffer = [0; 4096];
         while let Ok(n @ 1..) = pipe.read(&mut buffer) {
-            sink.lock().unwrap().push_str(&String::from_utf8_lossy(&buffer[..n]));
+            sink.lock()
+                .unwrap()
+                .push_str(&String::from_utf8_lossy(&buffer[..n]));
         }
     });
     text

@@ -19,7 +19,15 @@ pub struct Up {
 /// Lets every role listen on a free port.
 pub fn free_ports() -> Vec<String> {
     let roles = ["gateway", "limiter", "backend", "identity", "web"];
-    roles.iter().flat_map(|r| [format!("--{r}-listen=127.0.0.1:0"), format!("--{r}-ops-listen=127.0.0.1:0")]).collect()
+    roles
+        .iter()
+        .flat_map(|r| {
+            [
+                format!("--{r}-listen=127.0.0.1:0"),
+                format!("--{r}-ops-listen=127.0.0.1:0"),
+            ]
+        })
+        .collect()
 }
 
 impl Up {
@@ -38,8 +46,14 @@ impl Up {
         Self::launch(arguments, Some(config), &[]).await
     }
 
-    async fn launch(arguments: &[&str], config: Option<ConfigDir>, environment: &[(&str, &str)]) -> Self {
-        let directory = config.as_ref().map_or_else(ConfigDir::scenario_path, |c| c.path().to_owned());
+    async fn launch(
+        arguments: &[&str],
+        config: Option<ConfigDir>,
+        environment: &[(&str, &str)],
+    ) -> Self {
+        let directory = config
+            .as_ref()
+            .map_or_else(ConfigDir::scenario_path, |c| c.path().to_owned());
         let mut process = Process::start(env!("CARGO_BIN_EXE_weir"), |command| {
             command
                 .arg("up")
@@ -56,7 +70,12 @@ impl Up {
         });
         let output = collect(process.child().stdout.take().unwrap());
         let log = collect(process.child().stderr.take().unwrap());
-        let mut up = Self { process, output, log, _config: config };
+        let mut up = Self {
+            process,
+            output,
+            log,
+            _config: config,
+        };
         up.wait_for_banner().await;
         up
     }
@@ -100,13 +119,23 @@ impl Up {
 
     fn column(&self, role: &str, index: usize) -> String {
         let output = self.output();
-        let row = output.lines().find(|l| l.split_whitespace().next() == Some(role)).unwrap();
+        let row = output
+            .lines()
+            .find(|l| l.split_whitespace().next() == Some(role))
+            .unwrap();
         row.split_whitespace().nth(index).unwrap().to_owned()
     }
 
     /// The text of a role's `/metrics`.
     pub async fn metrics(&self, role: &str) -> String {
-        client().get(format!("{}/metrics", self.operations(role))).send().await.unwrap().text().await.unwrap()
+        client()
+            .get(format!("{}/metrics", self.operations(role)))
+            .send()
+            .await
+            .unwrap()
+            .text()
+            .await
+            .unwrap()
     }
 
     /// The origin of the browser app, which the policies and the identity trust.
@@ -143,6 +172,10 @@ pub fn token_of(identity: &str, user: &str) -> String {
         .args(["token", "--user", user, "--identity", identity])
         .output()
         .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }

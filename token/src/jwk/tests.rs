@@ -1,7 +1,9 @@
 #![allow(clippy::unwrap_used)]
 
 use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, KeySize};
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair};
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair,
+};
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE};
 use serde_json::json;
 
@@ -21,7 +23,11 @@ fn encode(bytes: &[u8]) -> String {
 
 fn rsa() -> Value {
     let pair = RsaKeyPair::generate(KeySize::Rsa2048).unwrap();
-    let n = pair.public_key().modulus().big_endian_without_leading_zero().to_vec();
+    let n = pair
+        .public_key()
+        .modulus()
+        .big_endian_without_leading_zero()
+        .to_vec();
     json!({"kty": "RSA", "kid": "rsa", "n": encode(&n), "e": "AQAB"})
 }
 
@@ -43,14 +49,20 @@ fn with(mut key: Value, member: &str, value: Value) -> Value {
 
 /// The member in another way of writing base64.
 fn rewritten(key: &Value, member: &str, engine: &impl Engine) -> Value {
-    let bytes = URL_SAFE_NO_PAD.decode(key[member].as_str().unwrap()).unwrap();
+    let bytes = URL_SAFE_NO_PAD
+        .decode(key[member].as_str().unwrap())
+        .unwrap();
     with(key.clone(), member, json!(engine.encode(bytes)))
 }
 
 #[test]
 fn members_with_padding_or_in_standard_base64_are_read_and_named() {
     // 256 bytes have digits of all kinds and two characters of padding; 32 have one.
-    for (key, members) in [(rsa(), &["n"][..]), (elliptic(), &["x", "y"]), (edwards(), &["x"])] {
+    for (key, members) in [
+        (rsa(), &["n"][..]),
+        (elliptic(), &["x", "y"]),
+        (edwards(), &["x"]),
+    ] {
         let plain = parse(std::slice::from_ref(&key));
         assert!(plain.remarks.is_empty(), "{:?}", plain.remarks);
         for member in members {
@@ -63,15 +75,34 @@ fn members_with_padding_or_in_standard_base64_are_read_and_named() {
                 let set = parse(std::slice::from_ref(&odd));
                 assert_eq!(fingerprints(&set), fingerprints(&plain), "{odd}");
                 let differs = odd[member] != key[member];
-                assert_eq!(set.remarks.len(), usize::from(differs), "{odd}: {:?}", set.remarks);
+                assert_eq!(
+                    set.remarks.len(),
+                    usize::from(differs),
+                    "{odd}: {:?}",
+                    set.remarks
+                );
                 let named = format!("although its {member} is not");
-                assert!(set.remarks.iter().all(|remark| remark.text.contains(&named)), "{:?}", set.remarks);
+                assert!(
+                    set.remarks
+                        .iter()
+                        .all(|remark| remark.text.contains(&named)),
+                    "{:?}",
+                    set.remarks
+                );
             }
         }
     }
-    let both = parse(&[with(rewritten(&rsa(), "n", &STANDARD), "e", json!("AAEAAQ=="))]);
+    let both = parse(&[with(
+        rewritten(&rsa(), "n", &STANDARD),
+        "e",
+        json!("AAEAAQ=="),
+    )]);
     assert_eq!(both.keys.len(), 1);
-    assert!(both.remarks[0].text.contains("its n and e is not"), "{:?}", both.remarks);
+    assert!(
+        both.remarks[0].text.contains("its n and e is not"),
+        "{:?}",
+        both.remarks
+    );
 }
 
 #[test]
@@ -82,8 +113,14 @@ fn unusable_keys_are_left_out_for_a_reason_that_is_told() {
         (json!({"kid": "x"}), "missing field `kty`"),
         (with(rsa(), "kid", json!(7)), "invalid type"),
         (with(rsa(), "use", json!("enc")), "not for signatures"),
-        (with(rsa(), "key_ops", json!(["wrapKey"])), "not for verification"),
-        (with(rsa(), "alg", json!("RSA-OAEP")), "\"RSA-OAEP\" is not supported"),
+        (
+            with(rsa(), "key_ops", json!(["wrapKey"])),
+            "not for verification",
+        ),
+        (
+            with(rsa(), "alg", json!("RSA-OAEP")),
+            "\"RSA-OAEP\" is not supported",
+        ),
         (with(rsa(), "alg", json!("ES256")), "cannot serve"),
         (with(rsa(), "n", json!(null)), "n is missing"),
         (with(rsa(), "n", json!("A===")), "n is not base64url"),
@@ -91,25 +128,41 @@ fn unusable_keys_are_left_out_for_a_reason_that_is_told() {
         (with(rsa(), "n", json!("AQ=AB")), "n is not base64url"),
         (with(rsa(), "n", json!(encode(&[0xc7; 128]))), "1024 bits"),
         (with(rsa(), "n", json!(encode(&[0xc7; 1025]))), "8200 bits"),
-        (with(rsa(), "n", json!(encode(&[0xc6; 256]))), "an odd number"),
+        (
+            with(rsa(), "n", json!(encode(&[0xc6; 256]))),
+            "an odd number",
+        ),
         (with(rsa(), "e", json!("AQ")), "exponent"),
         (with(rsa(), "e", json!("AAEAAA")), "exponent"),
         (with(elliptic(), "crv", json!("secp256k1")), "not supported"),
         (with(elliptic(), "crv", json!("P-384")), "48 bytes"),
         (with(elliptic(), "x", json!(zeros)), "no point"),
         // The point at infinity, as some write it.
-        (with(with(elliptic(), "x", json!(zeros)), "y", json!(zeros)), "no point"),
-        (with(with(elliptic(), "x", json!("")), "y", json!("")), "32 bytes"),
+        (
+            with(with(elliptic(), "x", json!(zeros)), "y", json!(zeros)),
+            "no point",
+        ),
+        (
+            with(with(elliptic(), "x", json!("")), "y", json!("")),
+            "32 bytes",
+        ),
         (with(edwards(), "x", json!(encode(&[7; 31]))), "no Ed25519"),
         (with(edwards(), "x", json!(zeros)), "small order"),
         (with(edwards(), "crv", json!("X25519")), "not supported"),
-        (json!({"kty": "oct", "k": "c2VjcmV0c2VjcmV0c2VjcmV0"}), "\"oct\" is not supported"),
+        (
+            json!({"kty": "oct", "k": "c2VjcmV0c2VjcmV0c2VjcmV0"}),
+            "\"oct\" is not supported",
+        ),
     ] {
         let good = elliptic();
         let set = parse(&[key.clone(), good]);
         assert_eq!(set.keys.len(), 1, "{key}");
         assert_eq!(set.remarks.len(), 1, "{key}: {:?}", set.remarks);
-        assert!(set.remarks[0].text.contains(reason), "{key}: {:?}", set.remarks);
+        assert!(
+            set.remarks[0].text.contains(reason),
+            "{key}: {:?}",
+            set.remarks
+        );
     }
 }
 
@@ -117,24 +170,49 @@ fn unusable_keys_are_left_out_for_a_reason_that_is_told() {
 fn remarks_name_the_key_and_are_bounded() {
     let long = "k".repeat(100_000);
     let enc = |id: &str| with(with(rsa(), "kid", json!(id)), "use", json!("enc"));
-    let set = parse(&[enc("a\nb"), enc(&long), json!({"kty": "oct"}), with(rsa(), "alg", json!(long))]);
+    let set = parse(&[
+        enc("a\nb"),
+        enc(&long),
+        json!({"kty": "oct"}),
+        with(rsa(), "alg", json!(long)),
+    ]);
     assert!(set.keys.is_empty());
     let named: Vec<_> = set.remarks.iter().map(|remark| &*remark.key).collect();
     assert_eq!(named[0], r#""a\nb""#, "it stays one line");
     assert_eq!(named[2], "number 3, without kid");
-    assert!(set.remarks.iter().all(|remark| remark.key.len() < 100 && remark.text.len() < 1000));
+    assert!(
+        set.remarks
+            .iter()
+            .all(|remark| remark.key.len() < 100 && remark.text.len() < 1000)
+    );
 
-    let many: Vec<_> = (0..MAX_REMARKS + 7).map(|number| json!({"kty": "oct", "kid": number.to_string()})).collect();
+    let many: Vec<_> = (0..MAX_REMARKS + 7)
+        .map(|number| json!({"kty": "oct", "kid": number.to_string()}))
+        .collect();
     let set = parse(&many);
     assert_eq!(set.remarks.len(), MAX_REMARKS + 1);
-    assert!(set.remarks[MAX_REMARKS].text.starts_with("7 further keys"), "{:?}", set.remarks[MAX_REMARKS]);
+    assert!(
+        set.remarks[MAX_REMARKS].text.starts_with("7 further keys"),
+        "{:?}",
+        set.remarks[MAX_REMARKS]
+    );
 }
 
 #[test]
 fn keys_listed_twice_count_once_and_without_a_word() {
     let (one, other) = (elliptic(), elliptic());
-    let set = parse(&[one.clone(), other.clone(), one.clone(), rewritten(&one, "x", &URL_SAFE)]);
-    assert_eq!((set.keys.len(), set.remarks.len()), (2, 0), "{:?}", set.remarks);
+    let set = parse(&[
+        one.clone(),
+        other.clone(),
+        one.clone(),
+        rewritten(&one, "x", &URL_SAFE),
+    ]);
+    assert_eq!(
+        (set.keys.len(), set.remarks.len()),
+        (2, 0),
+        "{:?}",
+        set.remarks
+    );
 }
 
 /// Half of all points of small order have a sign.
@@ -152,12 +230,18 @@ fn every_encoding_of_a_point_of_small_order_is_refused() {
         order_8.to_owned(),
         minus_order_8.to_owned(),
     ] {
-        let mut bytes: Vec<u8> = (0..32).map(|at| u8::from_str_radix(&low[2 * at..2 * at + 2], 16).unwrap()).collect();
+        let mut bytes: Vec<u8> = (0..32)
+            .map(|at| u8::from_str_radix(&low[2 * at..2 * at + 2], 16).unwrap())
+            .collect();
         for sign in [0, 0x80] {
             bytes[31] |= sign;
             let set = parse(&[with(edwards(), "x", json!(encode(&bytes)))]);
             assert!(set.keys.is_empty(), "{low} {sign}");
-            assert!(set.remarks[0].text.contains("small order"), "{:?}", set.remarks);
+            assert!(
+                set.remarks[0].text.contains("small order"),
+                "{:?}",
+                set.remarks
+            );
             refused += 1;
         }
     }

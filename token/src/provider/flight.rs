@@ -1,4 +1,5 @@
-//! When a fetch may start: one at a time, and not more often than its reason allows. Pure, with time passed in.
+//! When a fetch may start: one at a time, and not more often than its reason allows. Pure, with
+//! time passed in.
 
 use std::time::Duration;
 
@@ -23,8 +24,9 @@ pub(super) enum Reason {
 pub(super) struct Flights {
     /// Cancelled when the newest fetch has ended; used as an event that also a panic sets off.
     newest: Option<CancellationToken>,
-    /// When an unknown key last caused a fetch. Fetches for other reasons do not count, so that the first unknown key
-    /// after a scheduled refresh, the likely sign of a rotation, is looked up at once.
+    /// When an unknown key last caused a fetch. Fetches for other reasons do not count, so that the
+    /// first unknown key after a scheduled refresh, the likely sign of a rotation, is looked up at
+    /// once.
     unknown_key: Option<Instant>,
     /// Failures since the last success.
     failures: u32,
@@ -33,8 +35,8 @@ pub(super) struct Flights {
 }
 
 impl Flights {
-    /// The event to wait for and whether the caller must start the fetch that sets it off; `None` if none is under way
-    /// and none may start.
+    /// The event to wait for and whether the caller must start the fetch that sets it off; `None`
+    /// if none is under way and none may start.
     pub(super) fn board(
         &mut self,
         reason: Reason,
@@ -49,8 +51,12 @@ impl Flights {
         // Times apart, not sums: an interval of any length may be configured.
         let may_start = match reason {
             Reason::Schedule => true,
-            Reason::FirstLoad => self.failed.is_none_or(|failed| now.duration_since(failed) >= self.retry_pause()),
-            Reason::UnknownKey => self.unknown_key.is_none_or(|last| now.duration_since(last) >= unknown_key_interval),
+            Reason::FirstLoad => self
+                .failed
+                .is_none_or(|failed| now.duration_since(failed) >= self.retry_pause()),
+            Reason::UnknownKey => self
+                .unknown_key
+                .is_none_or(|last| now.duration_since(last) >= unknown_key_interval),
         };
         if !may_start {
             return None;
@@ -76,7 +82,11 @@ impl Flights {
 
     /// How long the background refresh rests after the last fetch.
     pub(super) fn pause(&self, refresh_interval: Duration) -> Duration {
-        if self.failed.is_some() { self.retry_pause().min(refresh_interval) } else { refresh_interval }
+        if self.failed.is_some() {
+            self.retry_pause().min(refresh_interval)
+        } else {
+            refresh_interval
+        }
     }
 
     fn retry_pause(&self) -> Duration {
@@ -95,7 +105,9 @@ mod tests {
 
     /// Boards and, if that starts a fetch, lands it at once. Whether a fetch started.
     fn fly(flights: &mut Flights, reason: Reason, now: Instant, succeeds: bool) -> bool {
-        let Some((landed, takes_off)) = flights.board(reason, now, INTERVAL) else { return false };
+        let Some((landed, takes_off)) = flights.board(reason, now, INTERVAL) else {
+            return false;
+        };
         flights.land(succeeds, now);
         landed.cancel();
         takes_off
@@ -120,7 +132,14 @@ mod tests {
         for succeeds in [true, false] {
             let (mut flights, start) = (Flights::default(), Instant::now());
             let started = (0..900u64)
-                .filter(|second| fly(&mut flights, Reason::UnknownKey, start + Duration::from_secs(*second), succeeds))
+                .filter(|second| {
+                    fly(
+                        &mut flights,
+                        Reason::UnknownKey,
+                        start + Duration::from_secs(*second),
+                        succeeds,
+                    )
+                })
                 .collect::<Vec<_>>();
             assert_eq!(started, [0, 300, 600]);
         }
@@ -138,7 +157,14 @@ mod tests {
     fn failed_first_loads_are_retried_ever_more_slowly() {
         let (mut flights, start) = (Flights::default(), Instant::now());
         let started = (0..200u64)
-            .filter(|second| fly(&mut flights, Reason::FirstLoad, start + Duration::from_secs(*second), false))
+            .filter(|second| {
+                fly(
+                    &mut flights,
+                    Reason::FirstLoad,
+                    start + Duration::from_secs(*second),
+                    false,
+                )
+            })
             .collect::<Vec<_>>();
         assert_eq!(started, [0, 1, 3, 7, 15, 31, 63, 123, 183]);
     }
@@ -151,7 +177,10 @@ mod tests {
         }
         assert_eq!(flights.pause(Duration::from_secs(3600)), LAST_RETRY);
         fly(&mut flights, Reason::Schedule, now, true);
-        assert_eq!(flights.pause(Duration::from_secs(3600)), Duration::from_secs(3600));
+        assert_eq!(
+            flights.pause(Duration::from_secs(3600)),
+            Duration::from_secs(3600)
+        );
         fly(&mut flights, Reason::Schedule, now, false);
         assert_eq!(flights.pause(Duration::from_secs(3600)), FIRST_RETRY);
     }

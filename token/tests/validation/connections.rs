@@ -17,7 +17,9 @@ async fn answer_once(stream: &mut TcpStream, document: impl Fn(&str) -> Value) {
     }
     let body = document(request.split(' ').nth(1).unwrap()).to_string();
     let length = body.len();
-    let answer = format!("HTTP/1.1 200 OK\r\nconnection: keep-alive\r\ncontent-length: {length}\r\n\r\n{body}");
+    let answer = format!(
+        "HTTP/1.1 200 OK\r\nconnection: keep-alive\r\ncontent-length: {length}\r\n\r\n{body}"
+    );
     stream.write_all(answer.as_bytes()).await.unwrap();
 }
 
@@ -38,16 +40,34 @@ async fn an_idle_connection_that_was_forgotten_costs_no_fetch() {
             let (mut stream, _) = listener.accept().await.unwrap();
             accepted.fetch_add(1, Ordering::SeqCst);
             let keys = json!({"keys": [jwk]});
-            answer_once(&mut stream, |path| if path == "/keys" { keys.clone() } else { discovery.clone() }).await;
+            answer_once(&mut stream, |path| {
+                if path == "/keys" {
+                    keys.clone()
+                } else {
+                    discovery.clone()
+                }
+            })
+            .await;
             forgotten.push(stream);
         }
     });
     let ops = Ops::new("test");
     let providers = Providers::new(ProvidersConfig::default(), &ops).unwrap();
-    let provider = providers.provider(&format!("{base}/.well-known/openid-configuration")).unwrap();
+    let provider = providers
+        .provider(&format!("{base}/.well-known/openid-configuration"))
+        .unwrap();
     for fetches in 1..=3 {
         provider.refresh().await;
-        assert!(ops.render().contains(&format!(r#"result="ok"}} {fetches}"#)), "{}", ops.render());
+        assert!(
+            ops.render()
+                .contains(&format!(r#"result="ok"}} {fetches}"#)),
+            "{}",
+            ops.render()
+        );
     }
-    assert_eq!(connections.load(Ordering::SeqCst), 6, "two documents, three times");
+    assert_eq!(
+        connections.load(Ordering::SeqCst),
+        6,
+        "two documents, three times"
+    );
 }

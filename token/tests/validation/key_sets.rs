@@ -33,22 +33,39 @@ fn unusable(count: usize) -> Vec<Value> {
 #[tokio::test]
 async fn a_thousand_usable_keys_are_kept_and_all_are_tried() {
     for size in [1, 64, 65, MOST, MOST + 1] {
-        let signers: Vec<_> = (0..size).map(|number| Signer::new(&format!("k{number}"))).collect();
+        let signers: Vec<_> = (0..size)
+            .map(|number| Signer::new(&format!("k{number}")))
+            .collect();
         let mut published = unusable(100);
         published.extend(signers.iter().map(Signer::jwk));
         let world = World::build(published, Vec::new(), Default::default()).await;
         for (number, expected) in [
             (0, Ok(())),
             (size.min(MOST) - 1, Ok(())),
-            (size - 1, if size > MOST { Err(TokenError::SignatureKeyNotFound) } else { Ok(()) }),
+            (
+                size - 1,
+                if size > MOST {
+                    Err(TokenError::SignatureKeyNotFound)
+                } else {
+                    Ok(())
+                },
+            ),
         ] {
             let signer = &signers[number];
             let claims = world.claims_with("jti", json!(number));
-            assert_eq!(world.validate(&signer.token(&claims)).await.map(drop), expected, "{number} of {size}");
+            assert_eq!(
+                world.validate(&signer.token(&claims)).await.map(drop),
+                expected,
+                "{number} of {size}"
+            );
             // Without `kid` the signature of a key that is not there is none of those that are.
             let nameless = signer.token_with(&json!({"alg": "ES256"}), &claims);
             let expected = expected.map_err(|_| TokenError::SignatureInvalid);
-            assert_eq!(world.validate(&nameless).await.map(drop), expected, "{number} of {size}, nameless");
+            assert_eq!(
+                world.validate(&nameless).await.map(drop),
+                expected,
+                "{number} of {size}, nameless"
+            );
         }
     }
 }
@@ -78,17 +95,28 @@ async fn a_key_that_everybody_can_sign_for_is_none() {
     let mut neutral = [0; 32];
     neutral[0] = 1;
     let published = json!({"kty": "OKP", "crv": "Ed25519", "kid": "weak", "x": b64(neutral)});
-    let world = World::build(vec![published, Signer::new("good").jwk()], Vec::new(), Default::default()).await;
+    let world = World::build(
+        vec![published, Signer::new("good").jwk()],
+        Vec::new(),
+        Default::default(),
+    )
+    .await;
     let unsigned = signer::unsigned(&json!({"alg": "EdDSA", "kid": "weak"}), &world.claims());
     let forged = format!("{unsigned}.{}", b64([neutral, [0; 32]].concat()));
-    assert_eq!(world.validate(&forged).await, Err(TokenError::SignatureKeyNotFound));
+    assert_eq!(
+        world.validate(&forged).await,
+        Err(TokenError::SignatureKeyNotFound)
+    );
 }
 
 /// What this process logged, from the first look on.
 static LOG: LazyLock<&'static Mutex<Vec<u8>>> = LazyLock::new(|| {
     let log: &'static Mutex<Vec<u8>> = Box::leak(Box::default());
     let writer = move || LogWriter(log);
-    tracing_subscriber::fmt().with_ansi(false).with_writer(writer).init();
+    tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_writer(writer)
+        .init();
     log
 });
 
@@ -108,7 +136,9 @@ impl std::io::Write for LogWriter {
 /// Lines of a level about keys of `stub`.
 fn logged(level: &str, stub: &Stub) -> Vec<String> {
     let text = String::from_utf8(LOG.lock().clone()).unwrap();
-    let lines = text.lines().filter(|line| line.contains(level) && line.contains(&format!("{}/keys", stub.base)));
+    let lines = text
+        .lines()
+        .filter(|line| line.contains(level) && line.contains(&format!("{}/keys", stub.base)));
     lines.map(str::to_owned).collect()
 }
 
@@ -141,7 +171,11 @@ async fn each_key_that_is_left_out_is_named_once() {
     world.provider.refresh().await;
     let lines = logged("WARN", &world.stub);
     assert_eq!(lines.len(), 5, "{lines:#?}");
-    assert!(lines[4].contains("late") && lines[4].contains("FUTURE"), "{}", lines[4]);
+    assert!(
+        lines[4].contains("late") && lines[4].contains("FUTURE"),
+        "{}",
+        lines[4]
+    );
 }
 
 #[tokio::test]
@@ -151,5 +185,8 @@ async fn keys_are_named_too_where_none_is_usable() {
     world.provider.refresh().await;
     assert!(!world.provider.is_loaded());
     let lines = logged("WARN", &world.stub);
-    assert!(lines.iter().any(|line| line.contains("short-1")), "{lines:#?}");
+    assert!(
+        lines.iter().any(|line| line.contains("short-1")),
+        "{lines:#?}"
+    );
 }

@@ -7,7 +7,8 @@ use weir_token::TokenError;
 use super::*;
 use crate::stub::Mode;
 
-/// Lets tasks that need nothing but the processor go as far as they can. The runtime has one thread and a queue.
+/// Lets tasks that need nothing but the processor go as far as they can. The runtime has one thread
+/// and a queue.
 async fn settle() {
     for _ in 0..50 {
         tokio::task::yield_now().await;
@@ -18,19 +19,31 @@ async fn settle() {
 async fn a_token_of_before_a_rotation_validates_while_its_key_is_published() {
     let (old, new) = (Signer::new("old"), Signer::new("new"));
     let world = World::with(&[&old]).await;
-    let (remembered, unseen) = (old.token(&world.claims()), old.token(&world.claims_with("jti", json!("unseen"))));
+    let (remembered, unseen) = (
+        old.token(&world.claims()),
+        old.token(&world.claims_with("jti", json!("unseen"))),
+    );
     assert!(world.validate(&remembered).await.is_ok());
 
     world.stub.set_keys(vec![new.jwk(), old.jwk()]);
-    assert!(world.validate(&new.token(&world.claims())).await.is_ok(), "an unknown key is looked up at once");
+    assert!(
+        world.validate(&new.token(&world.claims())).await.is_ok(),
+        "an unknown key is looked up at once"
+    );
     assert_eq!(world.stub.key_fetches(), 2);
     assert!(world.validate(&remembered).await.is_ok());
     assert!(world.validate(&unseen).await.is_ok());
 
     world.stub.set_keys(vec![new.jwk()]);
     world.provider.refresh().await;
-    assert_eq!(world.validate(&remembered).await, Err(TokenError::SignatureKeyNotFound));
-    assert_eq!(world.validate(&unseen).await, Err(TokenError::SignatureKeyNotFound));
+    assert_eq!(
+        world.validate(&remembered).await,
+        Err(TokenError::SignatureKeyNotFound)
+    );
+    assert_eq!(
+        world.validate(&unseen).await,
+        Err(TokenError::SignatureKeyNotFound)
+    );
     assert!(world.validate(&new.token(&world.claims())).await.is_ok());
 }
 
@@ -42,7 +55,10 @@ async fn a_key_replaced_under_its_old_id_takes_its_tokens_along() {
     assert!(world.validate(&token).await.is_ok());
     world.stub.set_keys(vec![new.jwk()]);
     world.provider.refresh().await;
-    assert_eq!(world.validate(&token).await, Err(TokenError::SignatureInvalid));
+    assert_eq!(
+        world.validate(&token).await,
+        Err(TokenError::SignatureInvalid)
+    );
     assert!(world.validate(&new.token(&world.claims())).await.is_ok());
 }
 
@@ -54,8 +70,14 @@ async fn a_changed_issuer_counts_from_the_next_fetch_also_for_remembered_tokens(
     assert!(world.validate(&token).await.is_ok());
     world.stub.set_issuer("https://moved.example/");
     world.provider.refresh().await;
-    assert_eq!(world.validate(&token).await, Err(TokenError::IssuerNotAllowed));
-    assert_eq!(world.provider.issuer().as_deref(), Some("https://moved.example/"));
+    assert_eq!(
+        world.validate(&token).await,
+        Err(TokenError::IssuerNotAllowed)
+    );
+    assert_eq!(
+        world.provider.issuer().as_deref(),
+        Some("https://moved.example/")
+    );
 }
 
 #[tokio::test]
@@ -76,7 +98,10 @@ async fn the_background_refresh_sees_a_rotation_within_the_hour() {
     tokio::time::advance(Duration::from_secs(3601)).await;
     tokio::time::resume();
     eventually(|| world.ops.render().contains(r#"result="ok"} 2"#)).await;
-    assert_eq!(world.validate(&token).await, Err(TokenError::SignatureKeyNotFound));
+    assert_eq!(
+        world.validate(&token).await,
+        Err(TokenError::SignatureKeyNotFound)
+    );
     shutdown.cancel();
 }
 
@@ -88,7 +113,10 @@ async fn providers_added_after_the_start_are_kept_fresh_too() {
     let late = Stub::start(vec![Signer::new("late").jwk()]).await;
     let provider = world.providers.provider(&late.url()).unwrap();
     eventually(|| provider.is_loaded()).await;
-    assert!(Arc::ptr_eq(&provider, &world.providers.provider(&late.url()).unwrap()));
+    assert!(Arc::ptr_eq(
+        &provider,
+        &world.providers.provider(&late.url()).unwrap()
+    ));
     shutdown.cancel();
 }
 
@@ -101,7 +129,10 @@ async fn a_provider_is_tried_before_anything_depends_on_it() {
     let new = Stub::start(vec![Signer::new("new").jwk()]).await;
     new.set_mode(Mode::Down);
     assert!(!world.providers.preload(&new.url()).await.unwrap());
-    assert!(world.ops.is_ready() && world.providers.all_loaded(), "a failed attempt leaves no trace");
+    assert!(
+        world.ops.is_ready() && world.providers.all_loaded(),
+        "a failed attempt leaves no trace"
+    );
     new.set_mode(Mode::Well);
     assert!(world.providers.preload(&new.url()).await.unwrap());
     assert!(world.providers.provider(&new.url()).unwrap().is_loaded());
@@ -195,14 +226,29 @@ async fn the_last_good_keys_serve_while_the_provider_is_down() {
 #[tokio::test]
 async fn a_silent_provider_costs_a_request_no_more_than_the_timeout() {
     let signer = Signer::new("k1");
-    let config = ProvidersConfig { fetch_timeout: Duration::from_millis(100), ..Default::default() };
+    let config = ProvidersConfig {
+        fetch_timeout: Duration::from_millis(100),
+        ..Default::default()
+    };
     let world = World::build(vec![signer.jwk()], Vec::new(), config).await;
     world.stub.set_mode(Mode::Silent);
     let token = signer.token(&world.claims());
     let verdicts = futures_util::future::join_all((0..50).map(|_| world.validate(&token))).await;
-    assert!(verdicts.iter().all(|verdict| matches!(verdict, Err(TokenError::KeysUnavailable(_)))));
-    assert_eq!(world.stub.discovery_fetches(), 1, "all waited for one fetch");
-    assert!(world.ops.render().contains(r#"result="timeout"} 1"#), "{}", world.ops.render());
+    assert!(
+        verdicts
+            .iter()
+            .all(|verdict| matches!(verdict, Err(TokenError::KeysUnavailable(_))))
+    );
+    assert_eq!(
+        world.stub.discovery_fetches(),
+        1,
+        "all waited for one fetch"
+    );
+    assert!(
+        world.ops.render().contains(r#"result="timeout"} 1"#),
+        "{}",
+        world.ops.render()
+    );
 }
 
 #[tokio::test]
@@ -210,13 +256,27 @@ async fn one_provider_down_does_not_stop_tokens_of_another() {
     let signer = Signer::new("k1");
     let world = World::with(&[&signer]).await;
     // Nothing listens on port 1.
-    let dead = world.providers.provider("http://127.0.0.1:1/openid-configuration").unwrap();
-    let sources = KeySources { providers: vec![dead, Arc::clone(&world.provider)], keys: Vec::new() };
+    let dead = world
+        .providers
+        .provider("http://127.0.0.1:1/openid-configuration")
+        .unwrap();
+    let sources = KeySources {
+        providers: vec![dead, Arc::clone(&world.provider)],
+        keys: Vec::new(),
+    };
     let validator = Validator::new(sources, ValidatorConfig::default()).unwrap();
-    assert!(validator.validate(&signer.token(&world.claims()), &demands()).await.is_ok());
+    assert!(
+        validator
+            .validate(&signer.token(&world.claims()), &demands())
+            .await
+            .is_ok()
+    );
     let stranger = Signer::new("k2").token(&world.claims());
     let error = validator.validate(&stranger, &demands()).await.unwrap_err();
-    assert_eq!(error, TokenError::KeysUnavailable("http://127.0.0.1:1/openid-configuration".into()));
+    assert_eq!(
+        error,
+        TokenError::KeysUnavailable("http://127.0.0.1:1/openid-configuration".into())
+    );
     assert_eq!(error.reason(), "TokenSignatureKeyNotFound");
     assert!(!error.to_string().contains("127.0.0.1"), "{error}");
 }
@@ -237,7 +297,11 @@ async fn intervals_may_be_as_long_as_they_like() {
         let verdict = world.validate(&unknown.token(&world.claims())).await;
         assert_eq!(verdict, Err(TokenError::SignatureKeyNotFound));
     }
-    assert_eq!(world.stub.key_fetches(), 2, "the first unknown key caused one fetch");
+    assert_eq!(
+        world.stub.key_fetches(),
+        2,
+        "the first unknown key caused one fetch"
+    );
     shutdown.cancel();
 }
 
@@ -249,7 +313,9 @@ async fn whoever_asks_is_told_what_is_published_from_then_on() {
     assert!(world.validate(&token).await.is_ok());
     let (ask, requests) = tokio::sync::watch::channel(());
     let shutdown = CancellationToken::new();
-    world.providers.refresh_when_asked(requests, shutdown.clone());
+    world
+        .providers
+        .refresh_when_asked(requests, shutdown.clone());
 
     // A fetch is under way that has read the keys of before.
     let release = world.stub.hold_keys();
@@ -259,7 +325,10 @@ async fn whoever_asks_is_told_what_is_published_from_then_on() {
     world.stub.set_keys(vec![new.jwk()]);
     ask.send_replace(());
     settle().await;
-    assert!(world.validate(&token).await.is_ok(), "requests do not wait for it");
+    assert!(
+        world.validate(&token).await.is_ok(),
+        "requests do not wait for it"
+    );
     release.cancel();
     early.await.unwrap();
     eventually(|| world.stub.key_fetches() == 3).await;
@@ -269,8 +338,13 @@ async fn whoever_asks_is_told_what_is_published_from_then_on() {
             settle().await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), withdrawn).await.unwrap();
-    assert_eq!(world.validate(&token).await, Err(TokenError::SignatureKeyNotFound));
+    tokio::time::timeout(Duration::from_secs(60), withdrawn)
+        .await
+        .unwrap();
+    assert_eq!(
+        world.validate(&token).await,
+        Err(TokenError::SignatureKeyNotFound)
+    );
     assert!(world.validate(&new.token(&world.claims())).await.is_ok());
     shutdown.cancel();
 }

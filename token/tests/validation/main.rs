@@ -1,5 +1,5 @@
-//! The validator against real HTTP providers and real keys: what must pass, what must not, and what happens around
-//! rotations and outages.
+//! The validator against real HTTP providers and real keys: what must pass, what must not, and what
+//! happens around rotations and outages.
 #![allow(clippy::unwrap_used, unreachable_pub)]
 
 mod algorithms;
@@ -19,8 +19,8 @@ use std::time::{Duration, SystemTime};
 use serde_json::{Value, json};
 use weir_telemetry::Ops;
 use weir_token::{
-    Jwt, KeySources, Provider, Providers, ProvidersConfig, Requirements, SigningKey, TokenError, Validator,
-    ValidatorConfig,
+    Jwt, KeySources, Provider, Providers, ProvidersConfig, Requirements, SigningKey, TokenError,
+    Validator, ValidatorConfig,
 };
 
 use signer::Signer;
@@ -43,18 +43,39 @@ struct World {
 
 impl World {
     async fn with(signers: &[&Signer]) -> Self {
-        Self::build(signers.iter().map(|signer| signer.jwk()).collect(), Vec::new(), ProvidersConfig::default()).await
+        Self::build(
+            signers.iter().map(|signer| signer.jwk()).collect(),
+            Vec::new(),
+            ProvidersConfig::default(),
+        )
+        .await
     }
 
-    async fn build(published: Vec<Value>, inline: Vec<SigningKey>, config: ProvidersConfig) -> Self {
+    async fn build(
+        published: Vec<Value>,
+        inline: Vec<SigningKey>,
+        config: ProvidersConfig,
+    ) -> Self {
         let stub = Stub::start(published).await;
         let ops = Ops::new("test");
         let providers = Providers::new(config, &ops).unwrap();
         let provider = providers.provider(&stub.url()).unwrap();
-        let sources = KeySources { providers: vec![Arc::clone(&provider)], keys: inline };
-        let config = ValidatorConfig { metrics: providers.metrics(), ..Default::default() };
+        let sources = KeySources {
+            providers: vec![Arc::clone(&provider)],
+            keys: inline,
+        };
+        let config = ValidatorConfig {
+            metrics: providers.metrics(),
+            ..Default::default()
+        };
         let validator = Validator::new(sources, config).unwrap();
-        Self { stub, ops, providers, provider, validator }
+        Self {
+            stub,
+            ops,
+            providers,
+            provider,
+            validator,
+        }
     }
 
     /// The claims of a good token.
@@ -74,13 +95,26 @@ impl World {
 
     async fn validate(&self, token: &str) -> Result<Arc<Jwt>, TokenError> {
         let audiences = [API.to_owned()];
-        self.validate_against(token, &Requirements { audiences: &audiences, ..demands() }).await
+        self.validate_against(
+            token,
+            &Requirements {
+                audiences: &audiences,
+                ..demands()
+            },
+        )
+        .await
     }
 
     /// Every validation ends: what waits, waits for a bounded time.
-    async fn validate_against(&self, token: &str, requirements: &Requirements<'_>) -> Result<Arc<Jwt>, TokenError> {
+    async fn validate_against(
+        &self,
+        token: &str,
+        requirements: &Requirements<'_>,
+    ) -> Result<Arc<Jwt>, TokenError> {
         let judged = self.validator.validate(token, requirements);
-        tokio::time::timeout(Duration::from_secs(7200), judged).await.expect("validation ends")
+        tokio::time::timeout(Duration::from_secs(7200), judged)
+            .await
+            .expect("validation ends")
     }
 }
 
@@ -89,12 +123,15 @@ fn demands() -> Requirements<'static> {
     Requirements::at(SystemTime::UNIX_EPOCH + Duration::from_secs(NOW))
 }
 
-/// Waits until `condition` holds; a minute is for loaded machines, not a duration anything depends on.
+/// Waits until `condition` holds; a minute is for loaded machines, not a duration anything depends
+/// on.
 async fn eventually(condition: impl Fn() -> bool) {
     let waiting = async {
         while !condition() {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), waiting).await.expect("the condition comes true");
+    tokio::time::timeout(Duration::from_secs(60), waiting)
+        .await
+        .expect("the condition comes true");
 }

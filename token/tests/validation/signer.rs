@@ -3,7 +3,9 @@
 use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, KeySize};
-use aws_lc_rs::signature::{self, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair, RsaEncoding};
+use aws_lc_rs::signature::{
+    self, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair, RsaEncoding,
+};
 use aws_lc_rs::{hmac, signature::RsaSignatureEncoding};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -17,7 +19,10 @@ pub struct Signer {
 
 enum PrivateKey {
     Rsa(Box<RsaKeyPair>),
-    Ec { pair: EcdsaKeyPair, curve: &'static str },
+    Ec {
+        pair: EcdsaKeyPair,
+        curve: &'static str,
+    },
     Ed(Ed25519KeyPair),
     Secret(Vec<u8>),
 }
@@ -35,7 +40,10 @@ pub fn unsigned(header: &Value, claims: &Value) -> String {
 impl Signer {
     pub fn rsa(kid: &str) -> Self {
         let pair = RsaKeyPair::generate(KeySize::Rsa2048).unwrap();
-        Self { kid: kid.into(), key: PrivateKey::Rsa(Box::new(pair)) }
+        Self {
+            kid: kid.into(),
+            key: PrivateKey::Rsa(Box::new(pair)),
+        }
     }
 
     /// An ES256 key: the quickest to make, for tests that are not about algorithms.
@@ -45,15 +53,24 @@ impl Signer {
 
     pub fn ec(kid: &str, curve: &'static str) -> Self {
         let pair = EcdsaKeyPair::generate(curve_algorithm(curve)).unwrap();
-        Self { kid: kid.into(), key: PrivateKey::Ec { pair, curve } }
+        Self {
+            kid: kid.into(),
+            key: PrivateKey::Ec { pair, curve },
+        }
     }
 
     pub fn ed25519(kid: &str) -> Self {
-        Self { kid: kid.into(), key: PrivateKey::Ed(Ed25519KeyPair::generate().unwrap()) }
+        Self {
+            kid: kid.into(),
+            key: PrivateKey::Ed(Ed25519KeyPair::generate().unwrap()),
+        }
     }
 
     pub fn secret(kid: &str, secret: &[u8]) -> Self {
-        Self { kid: kid.into(), key: PrivateKey::Secret(secret.to_vec()) }
+        Self {
+            kid: kid.into(),
+            key: PrivateKey::Secret(secret.to_vec()),
+        }
     }
 
     /// The algorithm [`Self::token`] signs with.
@@ -81,7 +98,9 @@ impl Signer {
                 let (x, y) = point.split_at(point.len() / 2);
                 json!({"kty": "EC", "crv": curve, "x": b64(x), "y": b64(y)})
             }
-            PrivateKey::Ed(pair) => json!({"kty": "OKP", "crv": "Ed25519", "x": b64(pair.public_key())}),
+            PrivateKey::Ed(pair) => {
+                json!({"kty": "OKP", "crv": "Ed25519", "x": b64(pair.public_key())})
+            }
             PrivateKey::Secret(secret) => json!({"kty": "oct", "k": b64(secret)}),
         };
         jwk["kid"] = json!(self.kid);
@@ -91,7 +110,9 @@ impl Signer {
 
     /// Modulus and exponent of an RSA key.
     pub fn rsa_components(&self) -> (Vec<u8>, Vec<u8>) {
-        let PrivateKey::Rsa(pair) = &self.key else { panic!("not an RSA key") };
+        let PrivateKey::Rsa(pair) = &self.key else {
+            panic!("not an RSA key")
+        };
         let key = pair.public_key();
         (
             key.modulus().big_endian_without_leading_zero().to_vec(),
@@ -101,8 +122,13 @@ impl Signer {
 
     /// An RSA public key as `SubjectPublicKeyInfo` and as bare PKCS#1, both DER.
     pub fn rsa_der(&self) -> (Vec<u8>, Vec<u8>) {
-        let PrivateKey::Rsa(pair) = &self.key else { panic!("not an RSA key") };
-        (pair.public_key().as_der().unwrap().as_ref().to_vec(), pair.public_key().as_ref().to_vec())
+        let PrivateKey::Rsa(pair) = &self.key else {
+            panic!("not an RSA key")
+        };
+        (
+            pair.public_key().as_der().unwrap().as_ref().to_vec(),
+            pair.public_key().as_ref().to_vec(),
+        )
     }
 
     /// The private key as PKCS#8 DER.
@@ -117,13 +143,19 @@ impl Signer {
 
     /// An honest token.
     pub fn token(&self, claims: &Value) -> String {
-        self.token_with(&json!({"alg": self.algorithm(), "kid": self.kid, "typ": "JWT"}), claims)
+        self.token_with(
+            &json!({"alg": self.algorithm(), "kid": self.kid, "typ": "JWT"}),
+            claims,
+        )
     }
 
     /// A token with any header; the signature is of the header's `alg` where this key can make it.
     pub fn token_with(&self, header: &Value, claims: &Value) -> String {
         let signed = unsigned(header, claims);
-        let signature = self.sign(header["alg"].as_str().unwrap_or_default(), signed.as_bytes());
+        let signature = self.sign(
+            header["alg"].as_str().unwrap_or_default(),
+            signed.as_bytes(),
+        );
         format!("{signed}.{}", b64(signature))
     }
 
@@ -132,7 +164,8 @@ impl Signer {
         match &self.key {
             PrivateKey::Rsa(pair) => {
                 let mut signature = vec![0; pair.public_modulus_len()];
-                pair.sign(rsa_encoding(algorithm), &random, message, &mut signature).unwrap();
+                pair.sign(rsa_encoding(algorithm), &random, message, &mut signature)
+                    .unwrap();
                 signature
             }
             PrivateKey::Ec { pair, .. } => pair.sign(&random, message).unwrap().as_ref().to_vec(),
@@ -143,7 +176,9 @@ impl Signer {
                     "HS512" => hmac::HMAC_SHA512,
                     _ => hmac::HMAC_SHA256,
                 };
-                hmac::sign(&hmac::Key::new(hash, secret), message).as_ref().to_vec()
+                hmac::sign(&hmac::Key::new(hash, secret), message)
+                    .as_ref()
+                    .to_vec()
             }
         }
     }

@@ -54,7 +54,8 @@ struct Documents {
 }
 
 impl Stub {
-    /// Starts a stub with B2C's form of issuer, unlike the discovery URL and with a slash at the end.
+    /// Starts a stub with B2C's form of issuer, unlike the discovery URL and with a slash at the
+    /// end.
     pub async fn start(keys: Vec<Value>) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
@@ -69,8 +70,14 @@ impl Stub {
             strays: AtomicUsize::new(0),
         });
         let app = Router::new()
-            .route("/tenant/v2.0/.well-known/openid-configuration", get(discovery))
-            .route("/moved", get(|State(state): State<Arc<Documents>>| async move { document(&state) }))
+            .route(
+                "/tenant/v2.0/.well-known/openid-configuration",
+                get(discovery),
+            )
+            .route(
+                "/moved",
+                get(|State(state): State<Arc<Documents>>| async move { document(&state) }),
+            )
             .route("/keys", get(keys_document))
             .fallback(|State(state): State<Arc<Documents>>| async move {
                 state.strays.fetch_add(1, Ordering::SeqCst);
@@ -84,7 +91,10 @@ impl Stub {
 
     /// The discovery URL, in the query form of B2C.
     pub fn url(&self) -> String {
-        format!("{}/tenant/v2.0/.well-known/openid-configuration?p=B2C_1_signin", self.base)
+        format!(
+            "{}/tenant/v2.0/.well-known/openid-configuration?p=B2C_1_signin",
+            self.base
+        )
     }
 
     pub fn issuer(&self) -> String {
@@ -105,7 +115,11 @@ impl Stub {
 
     /// The next answers with a key set are written now and sent when the token is cancelled.
     pub fn hold_keys(&self) -> CancellationToken {
-        self.state.hold.lock().insert(CancellationToken::new()).clone()
+        self.state
+            .hold
+            .lock()
+            .insert(CancellationToken::new())
+            .clone()
     }
 
     /// How often the discovery document was asked for, in whatever mode.
@@ -132,11 +146,13 @@ async fn discovery(State(state): State<Arc<Documents>>, RawQuery(query): RawQuer
         Mode::Down => StatusCode::SERVICE_UNAVAILABLE.into_response(),
         Mode::Silent => std::future::pending().await,
         Mode::EndlessDiscovery => {
-            let spaces = futures_util::stream::repeat_with(|| Ok::<_, std::io::Error>(" ".repeat(8192)));
+            let spaces =
+                futures_util::stream::repeat_with(|| Ok::<_, std::io::Error>(" ".repeat(8192)));
             Body::from_stream(spaces).into_response()
         }
         Mode::RedirectLoop => {
-            Redirect::temporary("/tenant/v2.0/.well-known/openid-configuration?p=B2C_1_signin").into_response()
+            Redirect::temporary("/tenant/v2.0/.well-known/openid-configuration?p=B2C_1_signin")
+                .into_response()
         }
         Mode::RedirectOnce => Redirect::temporary("/moved").into_response(),
         Mode::Discovery(text) => text.into_response(),

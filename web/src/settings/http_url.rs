@@ -1,4 +1,5 @@
-//! Addresses in settings: absolute, http or https, of a host that a content security policy can name.
+//! Addresses in settings: absolute, http or https, of a host that a content security policy can
+//! name.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,7 +7,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
-/// An http or https URL. Keeps the text as it was written, because redirect URIs are compared as text.
+/// An http or https URL. Keeps the text as it was written, because redirect URIs are compared as
+/// text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct HttpUrl {
@@ -41,13 +43,22 @@ impl FromStr for HttpUrl {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let check = || {
             let url = Url::parse(text).map_err(|error| {
-                format!("is no absolute URL ({error}); write one like https://api.example.com/hello")
+                format!(
+                    "is no absolute URL ({error}); write one like https://api.example.com/hello"
+                )
             })?;
             problem(&url).map_or(Ok(url), |problem| Err(problem.to_owned()))
         };
-        let url = check().map_err(|problem| InvalidUrl { text: text.to_owned(), problem })?;
+        let url = check().map_err(|problem| InvalidUrl {
+            text: text.to_owned(),
+            problem,
+        })?;
         let origin = url.origin().ascii_serialization();
-        Ok(Self { text: text.to_owned(), origin, has_query: url.query().is_some() })
+        Ok(Self {
+            text: text.to_owned(),
+            origin,
+            has_query: url.query().is_some(),
+        })
     }
 }
 
@@ -62,11 +73,15 @@ fn problem(url: &Url) -> Option<&'static str> {
         return Some("has a # part, which is never sent; leave it out");
     }
     match url.host() {
-        Some(Host::Ipv6(_)) => {
-            Some("names its host by IPv6 address, which a content security policy cannot; use a name")
-        }
+        Some(Host::Ipv6(_)) => Some(
+            "names its host by IPv6 address, which a content security policy cannot; use a name",
+        ),
         // What a policy gives a meaning (`;`, `*`, quotes, commas) must not get into one.
-        Some(Host::Domain(name)) if !name.bytes().all(|c| c.is_ascii_alphanumeric() || b"-._".contains(&c)) => {
+        Some(Host::Domain(name))
+            if !name
+                .bytes()
+                .all(|c| c.is_ascii_alphanumeric() || b"-._".contains(&c)) =>
+        {
             Some("has a host that is no name; use letters, digits, - and .")
         }
         _ => None,
@@ -109,7 +124,10 @@ mod tests {
         assert!(url.has_query());
         let url: HttpUrl = "http://bücher.example/".parse().unwrap();
         assert_eq!(url.origin(), "http://xn--bcher-kva.example");
-        assert!("http://func_app:7071/".parse::<HttpUrl>().is_ok() && "http://127.0.0.1:1".parse::<HttpUrl>().is_ok());
+        assert!(
+            "http://func_app:7071/".parse::<HttpUrl>().is_ok()
+                && "http://127.0.0.1:1".parse::<HttpUrl>().is_ok()
+        );
     }
 
     #[test]
@@ -130,7 +148,10 @@ mod tests {
             ("https://'self'/", "no name"),
         ] {
             let error = text.parse::<HttpUrl>().unwrap_err().to_string();
-            assert!(error.contains(expected) && error.contains(text), "{text:?}: {error}");
+            assert!(
+                error.contains(expected) && error.contains(text),
+                "{text:?}: {error}"
+            );
         }
     }
 }

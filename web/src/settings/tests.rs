@@ -23,7 +23,9 @@ fn read(text: &[u8]) -> Result<Settings, String> {
     std::fs::write(&path, text).unwrap();
     Settings::read(&path).map_err(|error| {
         let text = error.to_string();
-        text.strip_prefix(&format!("{}:", path.display())).unwrap_or(&text).to_owned()
+        text.strip_prefix(&format!("{}:", path.display()))
+            .unwrap_or(&text)
+            .to_owned()
     })
 }
 
@@ -36,7 +38,9 @@ fn error(from: &str, to: &str) -> String {
 #[test]
 fn what_is_read_is_what_browsers_get() {
     let read = read(GOOD.as_bytes()).unwrap();
-    assert!(matches!(&read.oidc.provider, Provider::MetadataUrl(url) if url.to_string().ends_with("?p=B2C_1_x")));
+    assert!(
+        matches!(&read.oidc.provider, Provider::MetadataUrl(url) if url.to_string().ends_with("?p=B2C_1_x"))
+    );
     let given: serde_json::Value = serde_json::from_str(GOOD).unwrap();
     assert_eq!(serde_json::to_value(&read).unwrap(), given);
 }
@@ -48,8 +52,14 @@ fn optional_settings_are_kept_as_written() {
         r#""clientId": "1234", "redirectUri": "https://App.example.com", "postLogoutRedirectUri": "https://app.example.com/","#,
     );
     let read = read(with.as_bytes()).unwrap();
-    assert_eq!(read.oidc.redirect_uri.unwrap().to_string(), "https://App.example.com");
-    assert_eq!(read.oidc.post_logout_redirect_uri.unwrap().to_string(), "https://app.example.com/");
+    assert_eq!(
+        read.oidc.redirect_uri.unwrap().to_string(),
+        "https://App.example.com"
+    );
+    assert_eq!(
+        read.oidc.post_logout_redirect_uri.unwrap().to_string(),
+        "https://app.example.com/"
+    );
 }
 
 #[test]
@@ -60,20 +70,39 @@ fn a_byte_order_mark_does_no_harm() {
 #[test]
 fn mistakes_are_told_with_their_place() {
     let unknown = error("clientId", "clientID");
-    assert!(unknown.starts_with("5:14: unknown field `clientID`, expected one of `authority`"), "{unknown}");
+    assert!(
+        unknown.starts_with("5:14: unknown field `clientID`, expected one of `authority`"),
+        "{unknown}"
+    );
     let missing = error(r#""url": "https://api.example.com/hello""#, "");
-    assert!(missing.starts_with("2:") && missing.ends_with("missing field `url`"), "{missing}");
+    assert!(
+        missing.starts_with("2:") && missing.ends_with("missing field `url`"),
+        "{missing}"
+    );
     let url = error("https://api.example.com/hello", "api.example.com/hello");
-    assert!(url.starts_with("2:") && url.contains("is no absolute URL"), "{url}");
+    assert!(
+        url.starts_with("2:") && url.contains("is no absolute URL"),
+        "{url}"
+    );
     let syntax = error("\"1234\",", "\"1234\"");
     assert_eq!(syntax, "6:5: expected `,` or `}`");
     let kind = error("\"1234\"", "1234");
-    assert!(kind.starts_with("5:20: invalid type: integer `1234`, expected a string"), "{kind}");
-    let twice = error(r#""clientId": "1234","#, r#""clientId": "1", "clientId": "2","#);
+    assert!(
+        kind.starts_with("5:20: invalid type: integer `1234`, expected a string"),
+        "{kind}"
+    );
+    let twice = error(
+        r#""clientId": "1234","#,
+        r#""clientId": "1", "clientId": "2","#,
+    );
     assert!(twice.contains("duplicate field `clientId`"), "{twice}");
     assert!(read(b"").unwrap_err().contains("EOF"));
     assert!(read(b"{ \"api\": \"\xff\" }").is_err());
-    assert!(read(format!("{GOOD} x").as_bytes()).unwrap_err().starts_with("10:2: trailing characters"));
+    assert!(
+        read(format!("{GOOD} x").as_bytes())
+            .unwrap_err()
+            .starts_with("10:2: trailing characters")
+    );
 }
 
 #[test]
@@ -83,17 +112,32 @@ fn settings_that_could_never_sign_anybody_in_are_refused() {
     assert!(error("1234", "  ").contains("clientId is empty"));
     let query = error("metadataUrl", "authority");
     assert!(query.contains("authority has a query"), "{query}");
-    let both = error(r#""clientId""#, r#""authority": "https://login.example.com", "clientId""#);
+    let both = error(
+        r#""clientId""#,
+        r#""authority": "https://login.example.com", "clientId""#,
+    );
     assert!(both.contains("write one of them"), "{both}");
-    let neither = GOOD.lines().filter(|line| !line.contains("metadataUrl")).collect::<Vec<_>>().join("\n");
+    let neither = GOOD
+        .lines()
+        .filter(|line| !line.contains("metadataUrl"))
+        .collect::<Vec<_>>()
+        .join("\n");
     let neither = read(neither.as_bytes()).unwrap_err();
-    assert!(neither.starts_with("6:") && neither.contains("names no provider"), "{neither}");
+    assert!(
+        neither.starts_with("6:") && neither.contains("names no provider"),
+        "{neither}"
+    );
 }
 
 #[test]
 fn files_that_are_not_settings_are_told_apart() {
-    let missing = Settings::read(Path::new("/nowhere/settings.json")).unwrap_err().to_string();
-    assert!(missing.starts_with("/nowhere/settings.json: cannot read the settings: "), "{missing}");
+    let missing = Settings::read(Path::new("/nowhere/settings.json"))
+        .unwrap_err()
+        .to_string();
+    assert!(
+        missing.starts_with("/nowhere/settings.json: cannot read the settings: "),
+        "{missing}"
+    );
     let long = read(" ".repeat(70_000).as_bytes()).unwrap_err();
     assert!(long.contains("longer than 65536 bytes"), "{long}");
 }

@@ -21,15 +21,34 @@ const SECRET: &[u8] = b"a secret of thirty-two bytes !!!";
 
 /// Accepts HS256 tokens of [`SECRET`].
 static VALIDATOR: LazyLock<Validator> = LazyLock::new(|| {
-    let keys = vec![SigningKey::Hmac { id: None, secret: SecretSlice::from(SECRET.to_vec()) }];
-    let sources = KeySources { keys, ..KeySources::default() };
-    Validator::new(sources, ValidatorConfig { cache_entries: 0, ..ValidatorConfig::default() }).unwrap()
+    let keys = vec![SigningKey::Hmac {
+        id: None,
+        secret: SecretSlice::from(SECRET.to_vec()),
+    }];
+    let sources = KeySources {
+        keys,
+        ..KeySources::default()
+    };
+    Validator::new(
+        sources,
+        ValidatorConfig {
+            cache_entries: 0,
+            ..ValidatorConfig::default()
+        },
+    )
+    .unwrap()
 });
 
 fn validate(token: &str, require_signed: bool) -> Result<Arc<Jwt>, TokenError> {
     let now = SystemTime::UNIX_EPOCH;
-    let requirements = Requirements { require_expiration: false, require_signed, ..Requirements::at(now) };
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let requirements = Requirements {
+        require_expiration: false,
+        require_signed,
+        ..Requirements::at(now)
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
     runtime.block_on(VALIDATOR.validate(token, &requirements))
 }
 
@@ -41,7 +60,10 @@ fn token(length: usize, signed: bool) -> String {
             let key = jsonwebtoken::EncodingKey::from_secret(SECRET);
             jsonwebtoken::encode(&jsonwebtoken::Header::default(), &claims, &key).unwrap()
         } else {
-            format!("eyJhbGciOiJub25lIn0.{}.", URL_SAFE_NO_PAD.encode(claims.to_string()))
+            format!(
+                "eyJhbGciOiJub25lIn0.{}.",
+                URL_SAFE_NO_PAD.encode(claims.to_string())
+            )
         }
     };
     encode(length.saturating_sub(encode(0).len()) * 3 / 4)
@@ -73,7 +95,8 @@ fn context(headers: HeaderMap) -> Context {
 fn of_header(name: &HeaderName, rest: &str, context: &Context) -> Value {
     let text = format!(r#"<a>@(context.Request.Headers.GetValueOrDefault("{name}",""){rest})</a>"#);
     let document = xml::read(&Arc::from("test.xml"), &text).unwrap();
-    let expression = Expression::parse(document.root.text().unwrap(), &Arc::from("test.xml")).unwrap();
+    let expression =
+        Expression::parse(document.root.text().unwrap(), &Arc::from("test.xml")).unwrap();
     expression.evaluate(context).unwrap()
 }
 
@@ -140,7 +163,12 @@ fn the_bounds_of_a_token_are_met_by_some() {
     for (length, fits) in [(16_384, true), (16_390, false)] {
         let token = token(length, true);
         assert!(token.len().abs_diff(length) < 4, "{}", token.len());
-        assert_eq!(validate(&token, true).is_ok(), fits && token.len() <= 16_384, "{}", token.len());
+        assert_eq!(
+            validate(&token, true).is_ok(),
+            fits && token.len() <= 16_384,
+            "{}",
+            token.len()
+        );
     }
 }
 
@@ -153,8 +181,15 @@ fn without_a_required_scheme_only_bearer_or_none_is_one() {
     let some = Some("a.b.c".to_owned());
     for value in ["Bearer a.b.c", "bearer\ta.b.c", "a.b.c"] {
         assert_eq!(found(value, &AUTHORIZATION, None), some);
-        assert_eq!(found(value, &AUTHORIZATION, Some("")), some, "an expression that names none");
-        assert_eq!(found(value, &HeaderName::from_static("x-token"), None), some);
+        assert_eq!(
+            found(value, &AUTHORIZATION, Some("")),
+            some,
+            "an expression that names none"
+        );
+        assert_eq!(
+            found(value, &HeaderName::from_static("x-token"), None),
+            some
+        );
     }
     assert_eq!(found("Custom a.b.c", &AUTHORIZATION, None), None);
     assert_eq!(found("Custom a.b.c", &AUTHORIZATION, Some("Custom")), some);

@@ -1,9 +1,10 @@
 //! Lists whose keys lie on several nodes.
 //!
-//! A cluster runs a script only on keys of one slot. So a list is cut into runs: neighbouring checks of one slot. In a
-//! round every list that is not decided yet asks its next run; runs of one slot travel in one call, and all calls of a
-//! round are under way at once. A list ends at its first refusal, so what stands after it is never charged, and two
-//! limits of one caller take two rounds, unless their keys share a `{tag}`.
+//! A cluster runs a script only on keys of one slot. So a list is cut into runs: neighbouring
+//! checks of one slot. In a round every list that is not decided yet asks its next run; runs of one
+//! slot travel in one call, and all calls of a round are under way at once. A list ends at its
+//! first refusal, so what stands after it is never charged, and two limits of one caller take two
+//! rounds, unless their keys share a `{tag}`.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +15,8 @@ use crate::check::{Check, CheckList, Decision, Mode, Outcome};
 use crate::key::StoredKey;
 use crate::store::StoreError;
 
-/// Decides `lists` with as many rounds as the longest of them has runs. `ask` decides runs whose keys have one slot.
+/// Decides `lists` with as many rounds as the longest of them has runs. `ask` decides runs whose
+/// keys have one slot.
 pub(crate) async fn decide<F>(
     lists: &[CheckList],
     ask: impl Fn(u16, Vec<CheckList>) -> F,
@@ -39,18 +41,31 @@ where
             }
         }
     }
-    Ok(decided.into_iter().map(|decisions| Outcome { decisions, mode: Mode::Exact }).collect())
+    Ok(decided
+        .into_iter()
+        .map(|decisions| Outcome {
+            decisions,
+            mode: Mode::Exact,
+        })
+        .collect())
 }
 
 /// By slot: the next run of every list that is not decided yet, with the list's index.
-fn next_round(lists: &[CheckList], decided: &[Vec<Decision>]) -> BTreeMap<u16, Vec<(usize, CheckList)>> {
+fn next_round(
+    lists: &[CheckList],
+    decided: &[Vec<Decision>],
+) -> BTreeMap<u16, Vec<(usize, CheckList)>> {
     let mut round: BTreeMap<u16, Vec<(usize, CheckList)>> = BTreeMap::new();
     for (index, (list, decisions)) in lists.iter().zip(decided).enumerate() {
         let rest = &list[decisions.len()..];
         let refused = decisions.last().is_some_and(|last| !last.allowed);
         if let Some(first) = rest.first().filter(|_| !refused) {
             let slot = slot_of_check(first);
-            let run = rest.iter().take_while(|check| slot_of_check(check) == slot).cloned().collect();
+            let run = rest
+                .iter()
+                .take_while(|check| slot_of_check(check) == slot)
+                .cloned()
+                .collect();
             round.entry(slot).or_default().push((index, run));
         }
     }
@@ -74,7 +89,10 @@ mod tests {
     use crate::check::Limit;
 
     fn list(keys: &[&str]) -> CheckList {
-        let limit = Limit { calls: NonZeroU64::MIN, renewal_period: Duration::from_secs(1) };
+        let limit = Limit {
+            calls: NonZeroU64::MIN,
+            renewal_period: Duration::from_secs(1),
+        };
         let check = |key: &&str| Check {
             limit_name: "test".into(),
             key: Bytes::copy_from_slice(key.as_bytes()),
@@ -90,27 +108,54 @@ mod tests {
         for check in run {
             let allowed = !check.key.starts_with(b"no");
             let (retry_after, reset_after) = (Duration::ZERO, Duration::ZERO);
-            decisions.push(Decision { allowed, limit: 1, remaining: 0, retry_after, reset_after, recheck_after: None });
+            decisions.push(Decision {
+                allowed,
+                limit: 1,
+                remaining: 0,
+                retry_after,
+                reset_after,
+                recheck_after: None,
+            });
             if !allowed {
                 break;
             }
         }
-        Outcome { decisions, mode: Mode::Exact }
+        Outcome {
+            decisions,
+            mode: Mode::Exact,
+        }
     }
 
     async fn run(lists: &[CheckList]) -> (Vec<Vec<bool>>, Vec<String>) {
         let calls = Mutex::new(Vec::new());
         let answer = decide(lists, |slot, runs: Vec<CheckList>| {
-            assert!(runs.iter().flatten().all(|check| slot_of_check(check) == slot));
+            assert!(
+                runs.iter()
+                    .flatten()
+                    .all(|check| slot_of_check(check) == slot)
+            );
             let text = |run: &CheckList| {
-                run.iter().map(|check| String::from_utf8_lossy(&check.key).into_owned()).collect::<Vec<_>>().join("+")
+                run.iter()
+                    .map(|check| String::from_utf8_lossy(&check.key).into_owned())
+                    .collect::<Vec<_>>()
+                    .join("+")
             };
-            calls.lock().push(runs.iter().map(text).collect::<Vec<_>>().join(" | "));
+            calls
+                .lock()
+                .push(runs.iter().map(text).collect::<Vec<_>>().join(" | "));
             let outcomes = runs.iter().map(outcome).collect();
             async move { Ok(outcomes) }
         });
         let outcomes = answer.await.unwrap();
-        let allowed = outcomes.iter().map(|o| o.decisions.iter().map(|decision| decision.allowed).collect()).collect();
+        let allowed = outcomes
+            .iter()
+            .map(|o| {
+                o.decisions
+                    .iter()
+                    .map(|decision| decision.allowed)
+                    .collect()
+            })
+            .collect();
         (allowed, calls.into_inner())
     }
 
@@ -124,7 +169,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_refusal_ends_its_list_and_no_other() {
-        let lists = [list(&["a", "no b", "c"]), list(&["no a"]), list(&["d", "e"])];
+        let lists = [
+            list(&["a", "no b", "c"]),
+            list(&["no a"]),
+            list(&["d", "e"]),
+        ];
         let (allowed, calls) = run(&lists).await;
         assert_eq!(allowed, [vec![true, false], vec![false], vec![true, true]]);
         assert_eq!(calls.len(), 5, "{calls:?}");

@@ -22,7 +22,11 @@ pub(super) fn keys(limit: &LimitReport, n: usize) -> Markup {
         // One bar alone should not fill the chart.
         let wide = (0.8 / count).min(0.12);
         let left = (at as f64 + 0.5) / count - wide / 2.0;
-        let (name, worst, from) = (&key.name, grouped(key.worst_window), seconds(key.worst_window_from_seconds));
+        let (name, worst, from) = (
+            &key.name,
+            grouped(key.worst_window),
+            seconds(key.worst_window_from_seconds),
+        );
         let _ = write!(
             drawing,
             r#"<rect class="{class}" x="{}" y="{}" width="{}" height="{}"><title>{name}: {worst} admitted in the window from {from}</title></rect>"#,
@@ -33,14 +37,20 @@ pub(super) fn keys(limit: &LimitReport, n: usize) -> Markup {
         );
     }
     let line = y(limit.calls as f64 / end);
-    let _ = write!(drawing, r#"<line class="line limit" x1="0" x2="1000" y1="{line}" y2="{line}"/>"#);
+    let _ = write!(
+        drawing,
+        r#"<line class="line limit" x1="0" x2="1000" y1="{line}" y2="{line}"/>"#
+    );
     let description = format!(
         "The fullest window of each of {} keys, against a limit of {}. The highest is {}.",
         grouped(keys.len() as u64),
         grouped(limit.calls),
         grouped(limit.worst_window)
     );
-    let title = format!("Admitted in the fullest window of {}, by key", seconds(limit.period_seconds));
+    let title = format!(
+        "Admitted in the fullest window of {}, by key",
+        seconds(limit.period_seconds)
+    );
     let names = keys.iter().enumerate().filter(|_| keys.len() <= NAMED);
     let mut legend = vec![("served", "fullest window")];
     if limit.violated_keys > 0 {
@@ -51,7 +61,12 @@ pub(super) fn keys(limit: &LimitReport, n: usize) -> Markup {
         id: &format!("limit-{n}"),
         title: &title,
         description: &description,
-        x: names.map(|(at, key)| Tick { at: (at as f64 + 0.5) / count, text: key.name.clone() }).collect(),
+        x: names
+            .map(|(at, key)| Tick {
+                at: (at as f64 + 0.5) / count,
+                text: key.name.clone(),
+            })
+            .collect(),
         y: ticks(end, step, rate),
         legend: &legend,
     };

@@ -76,19 +76,29 @@ fn percent(part: f64) -> String {
     format!("{:.2}%", part * 100.0)
 }
 
-/// A linear scale from 0 to at least `highest`: its end, and a step of 1, 2 or 5 times a power of ten.
+/// A linear scale from 0 to at least `highest`: its end, and a step of 1, 2 or 5 times a power of
+/// ten.
 pub(super) fn linear(highest: f64, steps: f64) -> (f64, f64) {
     let rough = (highest.max(1e-9)) / steps;
     let power = 10_f64.powf(rough.log10().floor());
-    let step =
-        [1.0, 2.0, 5.0, 10.0].map(|m| m * power).into_iter().find(|step| *step >= rough * 0.999).unwrap_or(power);
+    let step = [1.0, 2.0, 5.0, 10.0]
+        .map(|m| m * power)
+        .into_iter()
+        .find(|step| *step >= rough * 0.999)
+        .unwrap_or(power);
     ((highest / step - 1e-9).ceil().max(1.0) * step, step)
 }
 
 /// Ticks of a linear scale.
 pub(super) fn ticks(end: f64, step: f64, text: impl Fn(f64) -> String) -> Vec<Tick> {
     let count = (end / step + 1e-9).floor() as usize;
-    (0..=count).map(|n| n as f64 * step).map(|value| Tick { at: value / end, text: text(value) }).collect()
+    (0..=count)
+        .map(|n| n as f64 * step)
+        .map(|value| Tick {
+            at: value / end,
+            text: text(value),
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -99,10 +109,19 @@ mod tests {
     fn scales_end_on_a_round_step_that_holds_the_highest_value() {
         for highest in [0.0, 0.003, 1.0, 7.0, 15.0, 99.9, 100.0, 101.0, 12_345.0] {
             let (end, step) = linear(highest, 4.0);
-            assert!(end >= highest && end / step <= 6.0 && end > 0.0, "{highest}: {end} by {step}");
+            assert!(
+                end >= highest && end / step <= 6.0 && end > 0.0,
+                "{highest}: {end} by {step}"
+            );
         }
-        assert_eq!((linear(100.0, 4.0), linear(101.0, 4.0)), ((100.0, 50.0), (150.0, 50.0)));
+        assert_eq!(
+            (linear(100.0, 4.0), linear(101.0, 4.0)),
+            ((100.0, 50.0), (150.0, 50.0))
+        );
         let ticks = ticks(150.0, 50.0, |v| v.to_string());
-        assert_eq!(ticks.iter().map(|t| t.text.as_str()).collect::<Vec<_>>(), ["0", "50", "100", "150"]);
+        assert_eq!(
+            ticks.iter().map(|t| t.text.as_str()).collect::<Vec<_>>(),
+            ["0", "50", "100", "150"]
+        );
     }
 }

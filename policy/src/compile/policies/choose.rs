@@ -9,9 +9,19 @@ pub(super) fn choose(reader: &mut Reader<'_, '_>, place: &Place<'_>) -> Option<A
     reader.attributes(&[]);
     reader.children(&["when", "otherwise"]);
     let otherwise = reader.child("otherwise");
-    let after = reader.element.elements().skip_while(|child| child.name != "otherwise");
-    if let (Some(otherwise), Some(_)) = (otherwise, after.into_iter().find(|child| child.name == "when")) {
-        reader.report(otherwise.position, "`otherwise` stands before a `when`", "put it last");
+    let after = reader
+        .element
+        .elements()
+        .skip_while(|child| child.name != "otherwise");
+    if let (Some(otherwise), Some(_)) = (
+        otherwise,
+        after.into_iter().find(|child| child.name == "when"),
+    ) {
+        reader.report(
+            otherwise.position,
+            "`otherwise` stands before a `when`",
+            "put it last",
+        );
     }
     if reader.each("when").next().is_none() {
         reader.report_here("`choose` has no `when`", "add `<when condition=\"@(…)\">`");
@@ -21,16 +31,40 @@ pub(super) fn choose(reader: &mut Reader<'_, '_>, place: &Place<'_>) -> Option<A
         let mut inner = reader.of(when);
         inner.attributes(&["condition"]);
         let condition = inner.required("condition", literal::boolean);
-        let steps = branch(reader, when, place, format!("{}/when[{}]/", place.path, i + 1));
+        let steps = branch(
+            reader,
+            when,
+            place,
+            format!("{}/when[{}]/", place.path, i + 1),
+        );
         whens.extend(condition.map(|condition| When { condition, steps }));
     }
     let otherwise = otherwise.map(|element| {
         reader.of(element).attributes(&[]);
-        branch(reader, element, place, format!("{}/otherwise[1]/", place.path))
+        branch(
+            reader,
+            element,
+            place,
+            format!("{}/otherwise[1]/", place.path),
+        )
     });
-    Some(Action::Choose(Choose { whens, otherwise: otherwise.unwrap_or_default() }))
+    Some(Action::Choose(Choose {
+        whens,
+        otherwise: otherwise.unwrap_or_default(),
+    }))
 }
 
-fn branch(reader: &mut Reader<'_, '_>, element: &Element, place: &Place<'_>, path: String) -> Vec<crate::plan::Step> {
-    reader.compiler.branch(element, &Place { path, ..place.clone() })
+fn branch(
+    reader: &mut Reader<'_, '_>,
+    element: &Element,
+    place: &Place<'_>,
+    path: String,
+) -> Vec<crate::plan::Step> {
+    reader.compiler.branch(
+        element,
+        &Place {
+            path,
+            ..place.clone()
+        },
+    )
 }

@@ -12,7 +12,12 @@ use crate::xml::Element;
 
 pub(super) fn cors(reader: &mut Reader<'_, '_>, _: &Place<'_>) -> Option<Action> {
     reader.attributes(&["allow-credentials", "terminate-unmatched-request"]);
-    reader.children(&["allowed-origins", "allowed-methods", "allowed-headers", "expose-headers"]);
+    reader.children(&[
+        "allowed-origins",
+        "allowed-methods",
+        "allowed-headers",
+        "expose-headers",
+    ]);
     let allow_credentials = reader.setting("allow-credentials", literal::boolean);
     let terminate_unmatched = reader.setting("terminate-unmatched-request", literal::boolean);
     let origins = required(reader, "allowed-origins").and_then(|element| origins(reader, element));
@@ -49,14 +54,24 @@ fn required<'r>(reader: &mut Reader<'r, '_>, name: &str) -> Option<&'r Element> 
 }
 
 fn origins(reader: &mut Reader<'_, '_>, element: &Element) -> Option<CorsOrigins> {
-    items(reader, element, "origin", literal::origin).map(|list| list.map_or(CorsOrigins::Any, CorsOrigins::List))
+    items(reader, element, "origin", literal::origin)
+        .map(|list| list.map_or(CorsOrigins::Any, CorsOrigins::List))
 }
 
-fn methods(reader: &mut Reader<'_, '_>, element: &Element) -> (Option<Vec<Method>>, Option<Setting<u64>>) {
+fn methods(
+    reader: &mut Reader<'_, '_>,
+    element: &Element,
+) -> (Option<Vec<Method>>, Option<Setting<u64>>) {
     let mut inner = reader.of(element);
     inner.attributes(&["preflight-result-max-age"]);
-    let max_age = inner.setting("preflight-result-max-age", literal::number(0..=u64::from(u32::MAX)));
-    (items(reader, element, "method", literal::method).unwrap_or_default(), max_age)
+    let max_age = inner.setting(
+        "preflight-result-max-age",
+        literal::number(0..=u64::from(u32::MAX)),
+    );
+    (
+        items(reader, element, "method", literal::method).unwrap_or_default(),
+        max_age,
+    )
 }
 
 fn headers(reader: &mut Reader<'_, '_>, element: &Element) -> Option<Vec<HeaderName>> {
@@ -78,14 +93,26 @@ fn items<T>(
     let mut reader = reader.of(list);
     reader.children(&[item]);
     if reader.each(item).next().is_none() {
-        reader.report_here(format!("`{}` is empty", list.name), format!("add `<{item}>…</{item}>`"));
+        reader.report_here(
+            format!("`{}` is empty", list.name),
+            format!("add `<{item}>…</{item}>`"),
+        );
         return None;
     }
-    let any_or_one = |text: &str| if text == "*" { Ok(None) } else { rule(text).map(Some) };
+    let any_or_one = |text: &str| {
+        if text == "*" {
+            Ok(None)
+        } else {
+            rule(text).map(Some)
+        }
+    };
     let found = reader.literal_texts(item, any_or_one);
     if found.iter().any(Option::is_none) {
         if found.len() > 1 {
-            reader.report_here(format!("`*` stands beside others in `{}`", list.name), "keep the `*` or the list");
+            reader.report_here(
+                format!("`*` stands beside others in `{}`", list.name),
+                "keep the `*` or the list",
+            );
         }
         return Some(None);
     }

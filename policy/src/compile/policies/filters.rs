@@ -6,7 +6,12 @@ use crate::plan::{Action, AddressRange, CheckHeader, IpFilter};
 use crate::xml::Element;
 
 pub(super) fn check_header(reader: &mut Reader<'_, '_>, _: &Place<'_>) -> Option<Action> {
-    reader.attributes(&["name", "failed-check-httpcode", "failed-check-error-message", "ignore-case"]);
+    reader.attributes(&[
+        "name",
+        "failed-check-httpcode",
+        "failed-check-error-message",
+        "ignore-case",
+    ]);
     reader.children(&["value"]);
     let name = reader.required("name", literal::header_name_text);
     let failed_status = reader.required("failed-check-httpcode", literal::status);
@@ -32,12 +37,18 @@ pub(super) fn ip_filter(reader: &mut Reader<'_, '_>, _: &Place<'_>) -> Option<Ac
             "add `<address>…</address>` or `<address-range from=\"…\" to=\"…\" />`",
         );
     }
-    let mut ranges: Vec<_> =
-        reader.texts("address", literal::address_text).into_iter().map(AddressRange::One).collect();
+    let mut ranges: Vec<_> = reader
+        .texts("address", literal::address_text)
+        .into_iter()
+        .map(AddressRange::One)
+        .collect();
     for element in reader.each("address-range") {
         ranges.extend(range(reader, element));
     }
-    Some(Action::IpFilter(Box::new(IpFilter { action: action?, ranges })))
+    Some(Action::IpFilter(Box::new(IpFilter {
+        action: action?,
+        ranges,
+    })))
 }
 
 fn range(reader: &mut Reader<'_, '_>, element: &Element) -> Option<AddressRange> {

@@ -20,17 +20,24 @@ pub(super) fn set_backend_service(reader: &mut Reader<'_, '_>, _: &Place<'_>) ->
     match (has("base-url"), has("backend-id")) {
         (true, false) => {
             let url = reader.setting("base-url", literal::base_url)?;
-            Some(Action::SetBackendService(Box::new(SetBackendService::BaseUrl(url))))
+            Some(Action::SetBackendService(Box::new(
+                SetBackendService::BaseUrl(url),
+            )))
         }
         (false, true) => {
             let id = reader.setting("backend-id", literal::some_text)?;
             if let Setting::Literal(id) = &id {
                 check_backend(reader, id);
             }
-            Some(Action::SetBackendService(Box::new(SetBackendService::BackendId(id))))
+            Some(Action::SetBackendService(Box::new(
+                SetBackendService::BackendId(id),
+            )))
         }
         _ => {
-            reader.report_here("`set-backend-service` needs `base-url` or `backend-id`", "write one of the two");
+            reader.report_here(
+                "`set-backend-service` needs `base-url` or `backend-id`",
+                "write one of the two",
+            );
             None
         }
     }
@@ -39,9 +46,15 @@ pub(super) fn set_backend_service(reader: &mut Reader<'_, '_>, _: &Place<'_>) ->
 fn check_backend(reader: &mut Reader<'_, '_>, id: &str) {
     let known: Vec<&str> = reader.compiler.backends.iter().copied().collect();
     // A secret named value may have made the id: then it is not shown.
-    let shown = reader.element.attribute("backend-id").map(|a| (a.value.position(), a.value.quoted()));
+    let shown = reader
+        .element
+        .attribute("backend-id")
+        .map(|a| (a.value.position(), a.value.quoted()));
     if let (false, Some((position, quoted))) = (known.contains(&id), shown) {
-        let help = format!("{}; a backend is `backends/{{id}}/backendInformation.json`", suggest::help(id, &known));
+        let help = format!(
+            "{}; a backend is `backends/{{id}}/backendInformation.json`",
+            suggest::help(id, &known)
+        );
         reader.report(position, format!("there is no backend {quoted}"), help);
     }
 }
@@ -50,16 +63,31 @@ pub(super) fn rewrite_uri(reader: &mut Reader<'_, '_>, place: &Place<'_>) -> Opt
     reader.attributes(&["template", "copy-unmatched-params"]);
     reader.children(&[]);
     let template = reader.required("template", rewrite_template);
-    let copy_unmatched = reader.literal("copy-unmatched-params", literal::boolean).unwrap_or(true);
+    let copy_unmatched = reader
+        .literal("copy-unmatched-params", literal::boolean)
+        .unwrap_or(true);
     if let (Some(Setting::Literal(text)), Some(operation)) = (&template, place.operation) {
         let names = UrlTemplate::parse(&operation.url_template).ok();
-        let names: Vec<&str> = names.iter().flat_map(UrlTemplate::parameters).map(|name| &**name).collect();
-        for name in placeholders(text).flatten().filter(|name| !names.contains(name)) {
-            let message = format!("the operation's template `{}` has no parameter `{name}`", operation.url_template);
+        let names: Vec<&str> = names
+            .iter()
+            .flat_map(UrlTemplate::parameters)
+            .map(|name| &**name)
+            .collect();
+        for name in placeholders(text)
+            .flatten()
+            .filter(|name| !names.contains(name))
+        {
+            let message = format!(
+                "the operation's template `{}` has no parameter `{name}`",
+                operation.url_template
+            );
             reader.report_here(message, suggest::help(name, &names));
         }
     }
-    Some(Action::RewriteUri(Box::new(RewriteUri { template: template?, copy_unmatched })))
+    Some(Action::RewriteUri(Box::new(RewriteUri {
+        template: template?,
+        copy_unmatched,
+    })))
 }
 
 /// A path with an optional query, once its placeholders are filled in.
@@ -74,7 +102,11 @@ fn rewrite_template(text: &str) -> literal::Checked<String> {
         }
     }
     let path = format!("/{}", sample.trim_start_matches('/'));
-    if !paired || text.contains('#') || text.contains("://") || path.parse::<http::uri::PathAndQuery>().is_err() {
+    if !paired
+        || text.contains('#')
+        || text.contains("://")
+        || path.parse::<http::uri::PathAndQuery>().is_err()
+    {
         return Err("a path with an optional query, e.g. `/orders/{id}?full=true`".to_owned());
     }
     Ok(text.to_owned())
@@ -85,7 +117,9 @@ fn placeholders(text: &str) -> impl Iterator<Item = Option<&str>> {
     let mut rest = text;
     std::iter::from_fn(move || {
         let at = rest.find(['{', '}'])?;
-        let name = rest[at..].strip_prefix('{').and_then(|inside| inside.split_once('}'));
+        let name = rest[at..]
+            .strip_prefix('{')
+            .and_then(|inside| inside.split_once('}'));
         match name.filter(|(name, _)| !name.is_empty() && !name.contains('{')) {
             Some((name, after)) => {
                 rest = after;
@@ -113,34 +147,74 @@ const FORWARD_ATTRIBUTES: [&str; 8] = [
 pub(super) fn forward_request(reader: &mut Reader<'_, '_>, _: &Place<'_>) -> Option<Action> {
     reader.attributes(&FORWARD_ATTRIBUTES);
     reader.children(&[]);
-    reader.unsupported_attribute("continue-timeout", "remove it: `timeout` covers the wait for 100 Continue");
+    reader.unsupported_attribute(
+        "continue-timeout",
+        "remove it: `timeout` covers the wait for 100 Continue",
+    );
     if let Some(version) = reader.literal("http-version", literal::one_of(&["1", "2or1", "2"])) {
-        only(reader, "http-version", version == "1", "only HTTP/1.1 is spoken to backends; remove it or write `1`");
+        only(
+            reader,
+            "http-version",
+            version == "1",
+            "only HTTP/1.1 is spoken to backends; remove it or write `1`",
+        );
     }
-    let follow = reader.literal("follow-redirects", literal::boolean).unwrap_or(false);
-    only(reader, "follow-redirects", !follow, "redirects go to the caller; remove it or write `false`");
-    let buffer = reader.literal("buffer-request-body", literal::boolean).unwrap_or(false);
-    only(reader, "buffer-request-body", !buffer, "bodies are streamed; remove it or write `false`");
-    // Either value is fine: a response is always streamed, which is all that `false` asks for, and what `true` buffers
-    // is 8 KiB at a time.
+    let follow = reader
+        .literal("follow-redirects", literal::boolean)
+        .unwrap_or(false);
+    only(
+        reader,
+        "follow-redirects",
+        !follow,
+        "redirects go to the caller; remove it or write `false`",
+    );
+    let buffer = reader
+        .literal("buffer-request-body", literal::boolean)
+        .unwrap_or(false);
+    only(
+        reader,
+        "buffer-request-body",
+        !buffer,
+        "bodies are streamed; remove it or write `false`",
+    );
+    // Either value is fine: a response is always streamed, which is all that `false` asks for, and
+    // what `true` buffers is 8 KiB at a time.
     reader.literal("buffer-response", literal::boolean);
-    let fail_on_error_status = reader.literal("fail-on-error-status-code", literal::boolean).unwrap_or(false);
+    let fail_on_error_status = reader
+        .literal("fail-on-error-status-code", literal::boolean)
+        .unwrap_or(false);
     let timeout = timeout(reader);
-    Some(Action::ForwardRequest(Box::new(ForwardRequest { timeout, follow_redirects: false, fail_on_error_status })))
+    Some(Action::ForwardRequest(Box::new(ForwardRequest {
+        timeout,
+        follow_redirects: false,
+        fail_on_error_status,
+    })))
 }
 
 fn only(reader: &mut Reader<'_, '_>, name: &str, holds: bool, help: &str) {
     if let (false, Some(attribute)) = (holds, reader.element.attribute(name)) {
-        reader.report(attribute.value.position(), format!("this value of `{name}` is not supported"), help);
+        reader.report(
+            attribute.value.position(),
+            format!("this value of `{name}` is not supported"),
+            help,
+        );
     }
 }
 
 fn timeout(reader: &mut Reader<'_, '_>) -> Setting<Duration> {
-    let seconds = reader.setting("timeout", |text| literal::number(1..=MAX_TIMEOUT)(text).map(Duration::from_secs));
-    let milliseconds =
-        reader.literal("timeout-ms", |text| literal::number(1..=MAX_TIMEOUT * 1000)(text).map(Duration::from_millis));
+    let seconds = reader.setting("timeout", |text| {
+        literal::number(1..=MAX_TIMEOUT)(text).map(Duration::from_secs)
+    });
+    let milliseconds = reader.literal("timeout-ms", |text| {
+        literal::number(1..=MAX_TIMEOUT * 1000)(text).map(Duration::from_millis)
+    });
     if seconds.is_some() && milliseconds.is_some() {
-        reader.report_here("`timeout` and `timeout-ms` stand side by side", "keep one of the two");
+        reader.report_here(
+            "`timeout` and `timeout-ms` stand side by side",
+            "keep one of the two",
+        );
     }
-    seconds.or(milliseconds.map(Setting::Literal)).unwrap_or(Setting::Literal(DEFAULT_TIMEOUT))
+    seconds
+        .or(milliseconds.map(Setting::Literal))
+        .unwrap_or(Setting::Literal(DEFAULT_TIMEOUT))
 }

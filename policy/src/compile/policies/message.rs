@@ -8,7 +8,12 @@ use crate::value::FromValue;
 use crate::xml::Element;
 
 /// Headers that belong to the connection: nobody may set or delete them.
-const CONNECTION_HEADERS: [&str; 4] = ["connection", "content-length", "keep-alive", "transfer-encoding"];
+const CONNECTION_HEADERS: [&str; 4] = [
+    "connection",
+    "content-length",
+    "keep-alive",
+    "transfer-encoding",
+];
 
 pub(super) fn set_header_policy(reader: &mut Reader<'_, '_>, _: &Place<'_>) -> Option<Action> {
     set_header(reader).map(|header| Action::SetHeader(Box::new(header)))
@@ -27,7 +32,9 @@ fn set_header(reader: &mut Reader<'_, '_>) -> Option<SetHeader> {
     reader.children(&["value"]);
     let name = reader.required("name", settable_header);
     let actions = literal::one_of(&["override", "append", "skip", "delete"]);
-    let exists_action = reader.setting("exists-action", actions).unwrap_or(Setting::Literal("override".to_owned()));
+    let exists_action = reader
+        .setting("exists-action", actions)
+        .unwrap_or(Setting::Literal("override".to_owned()));
     let values = header_values(reader);
     let deletes = exists_action.literal().map(|action| action == "delete");
     let has_value = reader.each("value").next().is_some();
@@ -35,13 +42,28 @@ fn set_header(reader: &mut Reader<'_, '_>) -> Option<SetHeader> {
         if has_value {
             reader.report_here("a header that is deleted has no value", "remove `value`");
         }
-        if let Some("server") = name.as_ref().and_then(Setting::literal).map(|n| n.to_lowercase()).as_deref() {
-            reader.report_here("the header `Server` cannot be deleted", "set it to another value");
+        if let Some("server") = name
+            .as_ref()
+            .and_then(Setting::literal)
+            .map(|n| n.to_lowercase())
+            .as_deref()
+        {
+            reader.report_here(
+                "the header `Server` cannot be deleted",
+                "set it to another value",
+            );
         }
     } else if deletes == Some(false) && !has_value {
-        reader.report_here("`set-header` has no value", "add `<value>…</value>`, or write `exists-action=\"delete\"`");
+        reader.report_here(
+            "`set-header` has no value",
+            "add `<value>…</value>`, or write `exists-action=\"delete\"`",
+        );
     }
-    Some(SetHeader { name: name?, exists_action, values })
+    Some(SetHeader {
+        name: name?,
+        exists_action,
+        values,
+    })
 }
 
 /// The values; one without content is the empty text.
@@ -60,7 +82,10 @@ fn header_values(reader: &mut Reader<'_, '_>) -> Vec<Setting<Option<String>>> {
 
 fn settable_header(text: &str) -> literal::Checked<String> {
     let name = literal::header_name_text(text)?;
-    if CONNECTION_HEADERS.iter().any(|header| header.eq_ignore_ascii_case(&name)) {
+    if CONNECTION_HEADERS
+        .iter()
+        .any(|header| header.eq_ignore_ascii_case(&name))
+    {
         return Err("a header of the message, not one of the connection".to_owned());
     }
     Ok(name)
@@ -71,13 +96,32 @@ fn set_status(reader: &mut Reader<'_, '_>) -> Option<SetStatus> {
     reader.children(&[]);
     let code = reader.required("code", literal::status);
     let reason = reader.setting("reason", literal::reason);
-    Some(SetStatus { code: code?, reason })
+    Some(SetStatus {
+        code: code?,
+        reason,
+    })
 }
 
-fn set_body<T: FromValue>(reader: &mut Reader<'_, '_>, rule: fn(&str) -> literal::Checked<T>) -> Option<Setting<T>> {
-    reader.attributes(&["template", "xsi-nil", "parse-date", "html-decode-expression"]);
-    for name in ["template", "xsi-nil", "parse-date", "html-decode-expression"] {
-        reader.unsupported_attribute(name, "Liquid templates are not supported yet; use an expression");
+fn set_body<T: FromValue>(
+    reader: &mut Reader<'_, '_>,
+    rule: fn(&str) -> literal::Checked<T>,
+) -> Option<Setting<T>> {
+    reader.attributes(&[
+        "template",
+        "xsi-nil",
+        "parse-date",
+        "html-decode-expression",
+    ]);
+    for name in [
+        "template",
+        "xsi-nil",
+        "parse-date",
+        "html-decode-expression",
+    ] {
+        reader.unsupported_attribute(
+            name,
+            "Liquid templates are not supported yet; use an expression",
+        );
     }
     if reader.element.children.is_empty() {
         return rule("").ok().map(Setting::Literal);
@@ -89,11 +133,25 @@ fn set_body<T: FromValue>(reader: &mut Reader<'_, '_>, rule: fn(&str) -> literal
 
 pub(super) fn return_response(reader: &mut Reader<'_, '_>, _: &Place<'_>) -> Option<Action> {
     reader.attributes(&["response-variable-name"]);
-    reader.unsupported_attribute("response-variable-name", "stored responses are not supported yet; use the children");
+    reader.unsupported_attribute(
+        "response-variable-name",
+        "stored responses are not supported yet; use the children",
+    );
     reader.children(&["set-status", "set-header", "set-body"]);
-    let status = reader.child("set-status").map(|element| set_status(&mut reader.of(element)));
-    let body = reader.child("set-body").map(|element| set_body(&mut reader.of(element), literal::nullable_text));
+    let status = reader
+        .child("set-status")
+        .map(|element| set_status(&mut reader.of(element)));
+    let body = reader
+        .child("set-body")
+        .map(|element| set_body(&mut reader.of(element), literal::nullable_text));
     let elements: Vec<_> = reader.each("set-header").collect();
-    let headers = elements.into_iter().filter_map(|element| set_header(&mut reader.of(element))).collect();
-    Some(Action::ReturnResponse(Box::new(ReturnResponse { status: status.flatten(), headers, body: body.flatten() })))
+    let headers = elements
+        .into_iter()
+        .filter_map(|element| set_header(&mut reader.of(element)))
+        .collect();
+    Some(Action::ReturnResponse(Box::new(ReturnResponse {
+        status: status.flatten(),
+        headers,
+        body: body.flatten(),
+    })))
 }

@@ -26,7 +26,10 @@ const ATTRIBUTES: [&str; 12] = [
 pub(super) fn rate_limit_by_key(reader: &mut Reader<'_, '_>, place: &Place<'_>) -> Option<Action> {
     reader.attributes(&ATTRIBUTES);
     reader.children(&[]);
-    reader.unsupported_attribute("flexible-retry-window", "remove it: what it does is not public");
+    reader.unsupported_attribute(
+        "flexible-retry-window",
+        "remove it: what it does is not public",
+    );
     let calls = reader.required("calls", literal::number(1..=u64::MAX));
     let renewal_period = reader.required("renewal-period", literal::number(1..=MAX_PERIOD));
     let counter_key = reader.required("counter-key", |text| literal::some_text(text).map(Some));
@@ -39,7 +42,9 @@ pub(super) fn rate_limit_by_key(reader: &mut Reader<'_, '_>, place: &Place<'_>) 
         },
         increment_condition: reader.setting("increment-condition", literal::boolean),
         increment_count,
-        increment_after_response: reader.literal("increment-after-response", literal::boolean).unwrap_or(false),
+        increment_after_response: reader
+            .literal("increment-after-response", literal::boolean)
+            .unwrap_or(false),
         retry_after_header: reader
             .literal("retry-after-header-name", literal::header_name)
             .unwrap_or(http::header::RETRY_AFTER),
@@ -54,9 +59,15 @@ pub(super) fn rate_limit_by_key(reader: &mut Reader<'_, '_>, place: &Place<'_>) 
     Some(Action::RateLimitByKey(Box::new(limit)))
 }
 
-fn never_admitted(reader: &mut Reader<'_, '_>, calls: Option<&Setting<u64>>, count: Option<&Setting<u64>>) {
-    if let (Some(calls), Some(count)) = (calls.and_then(Setting::literal), count.and_then(Setting::literal))
-        && count > calls
+fn never_admitted(
+    reader: &mut Reader<'_, '_>,
+    calls: Option<&Setting<u64>>,
+    count: Option<&Setting<u64>>,
+) {
+    if let (Some(calls), Some(count)) = (
+        calls.and_then(Setting::literal),
+        count.and_then(Setting::literal),
+    ) && count > calls
     {
         let message = "one call counts for more than `calls` allows, so none would be admitted";
         reader.report_here(message, "raise `calls` or lower `increment-count`");

@@ -48,24 +48,36 @@ pub(super) fn validate_jwt(reader: &mut Reader<'_, '_>, _: &Place<'_>) -> Option
     reader.children(&CHILDREN);
     refuse_unsupported_children(reader);
     let source = source(reader);
-    let require_signed = reader.setting("require-signed-tokens", literal::boolean).unwrap_or(Setting::Literal(true));
+    let require_signed = reader
+        .setting("require-signed-tokens", literal::boolean)
+        .unwrap_or(Setting::Literal(true));
     let openid_configs = openid_configs(reader);
     let keys = keys(reader);
-    let has_keys = reader.each("openid-config").next().is_some() || reader.each("issuer-signing-keys").next().is_some();
+    let has_keys = reader.each("openid-config").next().is_some()
+        || reader.each("issuer-signing-keys").next().is_some();
     if !has_keys && require_signed.literal() != Some(&false) {
         let help = "add `<openid-config url=\"…\" />` or `<issuer-signing-keys>`";
-        reader.report_here("`validate-jwt` has no key to check signatures with, so every token would be refused", help);
+        reader.report_here(
+            "`validate-jwt` has no key to check signatures with, so every token would be refused",
+            help,
+        );
     }
     let jwt = ValidateJwt {
-        index: reader.compiler.jwt_index(reader.file, reader.element.position),
+        index: reader
+            .compiler
+            .jwt_index(reader.file, reader.element.position),
         require_scheme: reader.setting("require-scheme", literal::some_text),
-        failed_status: reader.setting("failed-validation-httpcode", literal::status).unwrap_or(Setting::Literal(401)),
+        failed_status: reader
+            .setting("failed-validation-httpcode", literal::status)
+            .unwrap_or(Setting::Literal(401)),
         failed_message: reader.setting("failed-validation-error-message", literal::text),
         require_expiration: reader
             .setting("require-expiration-time", literal::boolean)
             .unwrap_or(Setting::Literal(true)),
         require_signed,
-        clock_skew: reader.setting("clock-skew", literal::number(0..=MAX_SKEW)).unwrap_or(Setting::Literal(0)),
+        clock_skew: reader
+            .setting("clock-skew", literal::number(0..=MAX_SKEW))
+            .unwrap_or(Setting::Literal(0)),
         output_variable: reader.literal("output-token-variable-name", literal::name),
         openid_configs,
         keys,
@@ -79,7 +91,10 @@ pub(super) fn validate_jwt(reader: &mut Reader<'_, '_>, _: &Place<'_>) -> Option
 
 fn refuse_unsupported_children(reader: &mut Reader<'_, '_>) {
     for (name, help) in [
-        ("decryption-keys", "remove it: encrypted tokens are not supported yet"),
+        (
+            "decryption-keys",
+            "remove it: encrypted tokens are not supported yet",
+        ),
         ("issuer-signing-tokens", "use `issuer-signing-keys`"),
         ("zumo-master-key", "use `issuer-signing-keys`"),
     ] {
@@ -91,13 +106,20 @@ fn refuse_unsupported_children(reader: &mut Reader<'_, '_>) {
 
 fn source(reader: &mut Reader<'_, '_>) -> Option<TokenSource> {
     let names = ["header-name", "query-parameter-name", "token-value"];
-    let given: Vec<_> = names.into_iter().filter(|name| reader.element.attribute(name).is_some()).collect();
+    let given: Vec<_> = names
+        .into_iter()
+        .filter(|name| reader.element.attribute(name).is_some())
+        .collect();
     match given[..] {
-        ["header-name"] => reader.setting("header-name", literal::header_name_text).map(TokenSource::Header),
-        ["query-parameter-name"] => {
-            reader.setting("query-parameter-name", literal::some_text).map(TokenSource::QueryParameter)
-        }
-        ["token-value"] => reader.setting("token-value", literal::some_text).map(TokenSource::Value),
+        ["header-name"] => reader
+            .setting("header-name", literal::header_name_text)
+            .map(TokenSource::Header),
+        ["query-parameter-name"] => reader
+            .setting("query-parameter-name", literal::some_text)
+            .map(TokenSource::QueryParameter),
+        ["token-value"] => reader
+            .setting("token-value", literal::some_text)
+            .map(TokenSource::Value),
         _ => {
             let message = "`validate-jwt` needs one of `header-name`, `query-parameter-name` and `token-value`";
             reader.report_here(message, "write one, e.g. `header-name=\"Authorization\"`");
@@ -119,7 +141,9 @@ fn openid_configs(reader: &mut Reader<'_, '_>) -> Vec<String> {
 }
 
 fn keys(reader: &mut Reader<'_, '_>) -> Vec<SigningKey> {
-    let Some(list) = reader.child("issuer-signing-keys") else { return Vec::new() };
+    let Some(list) = reader.child("issuer-signing-keys") else {
+        return Vec::new();
+    };
     let mut inner = reader.of(list);
     inner.attributes(&[]);
     inner.children(&["key"]);
@@ -127,7 +151,9 @@ fn keys(reader: &mut Reader<'_, '_>) -> Vec<SigningKey> {
         inner.report_here("`issuer-signing-keys` is empty", "add `<key>…</key>`");
     }
     let keys: Vec<_> = inner.each("key").collect();
-    keys.into_iter().filter_map(|key| signing_key(&mut inner, key)).collect()
+    keys.into_iter()
+        .filter_map(|key| signing_key(&mut inner, key))
+        .collect()
 }
 
 fn signing_key(reader: &mut Reader<'_, '_>, element: &Element) -> Option<SigningKey> {
@@ -142,28 +168,56 @@ fn signing_key(reader: &mut Reader<'_, '_>, element: &Element) -> Option<Signing
     let id = reader.literal("id", literal::some_text);
     if reader.element.attribute("n").is_some() || reader.element.attribute("e").is_some() {
         reader.children(&[]);
-        let n =
-            reader.required_literal("n", |text| base64url(text, MIN_MODULUS, "an RSA modulus of at least 2048 bits"));
+        let n = reader.required_literal("n", |text| {
+            base64url(text, MIN_MODULUS, "an RSA modulus of at least 2048 bits")
+        });
         let e = reader.required_literal("e", |text| base64url(text, 1, "an RSA exponent"));
-        return Some(SigningKey { id, material: KeyMaterial::Rsa { n: n?, e: e? }, position });
+        return Some(SigningKey {
+            id,
+            material: KeyMaterial::Rsa { n: n?, e: e? },
+            position,
+        });
     }
     let secret = reader.secret_text(|text| {
-        let bytes = STANDARD.decode(text).ok().filter(|bytes| bytes.len() >= MIN_SECRET);
+        let bytes = STANDARD
+            .decode(text)
+            .ok()
+            .filter(|bytes| bytes.len() >= MIN_SECRET);
         bytes.ok_or_else(|| format!("the base64 text of a secret of at least {MIN_SECRET} bytes"))
     });
     let material = KeyMaterial::Symmetric(SecretSlice::from(secret?));
-    Some(SigningKey { id, material, position })
+    Some(SigningKey {
+        id,
+        material,
+        position,
+    })
 }
 
 fn base64url(text: &str, least: usize, what: &str) -> literal::Checked<Vec<u8>> {
-    let bytes = URL_SAFE_NO_PAD.decode(text.trim().trim_end_matches('=')).ok();
+    let bytes = URL_SAFE_NO_PAD
+        .decode(text.trim().trim_end_matches('='))
+        .ok();
     // A leading zero byte is how some tools write a positive number.
-    let bytes = bytes.map(|bytes| bytes.iter().copied().skip_while(|byte| *byte == 0).collect::<Vec<_>>());
-    bytes.filter(|bytes| bytes.len() >= least).ok_or_else(|| format!("the base64url text of {what}"))
+    let bytes = bytes.map(|bytes| {
+        bytes
+            .iter()
+            .copied()
+            .skip_while(|byte| *byte == 0)
+            .collect::<Vec<_>>()
+    });
+    bytes
+        .filter(|bytes| bytes.len() >= least)
+        .ok_or_else(|| format!("the base64url text of {what}"))
 }
 
-fn list(reader: &mut Reader<'_, '_>, list: &'static str, item: &'static str) -> Vec<Setting<String>> {
-    let Some(element) = reader.child(list) else { return Vec::new() };
+fn list(
+    reader: &mut Reader<'_, '_>,
+    list: &'static str,
+    item: &'static str,
+) -> Vec<Setting<String>> {
+    let Some(element) = reader.child(list) else {
+        return Vec::new();
+    };
     let mut inner = reader.of(element);
     inner.attributes(&[]);
     inner.children(&[item]);
@@ -177,15 +231,23 @@ fn list(reader: &mut Reader<'_, '_>, list: &'static str, item: &'static str) -> 
 }
 
 fn required_claims(reader: &mut Reader<'_, '_>) -> Vec<RequiredClaim> {
-    let Some(element) = reader.child("required-claims") else { return Vec::new() };
+    let Some(element) = reader.child("required-claims") else {
+        return Vec::new();
+    };
     let mut inner = reader.of(element);
     inner.attributes(&[]);
     inner.children(&["claim"]);
     if inner.each("claim").next().is_none() {
-        inner.report_here("`required-claims` is empty, so nothing would be checked", "add `<claim name=\"…\">`");
+        inner.report_here(
+            "`required-claims` is empty, so nothing would be checked",
+            "add `<claim name=\"…\">`",
+        );
     }
     let claims: Vec<_> = inner.each("claim").collect();
-    claims.into_iter().filter_map(|claim| required_claim(&mut inner, claim)).collect()
+    claims
+        .into_iter()
+        .filter_map(|claim| required_claim(&mut inner, claim))
+        .collect()
 }
 
 fn required_claim(reader: &mut Reader<'_, '_>, element: &Element) -> Option<RequiredClaim> {
@@ -199,5 +261,10 @@ fn required_claim(reader: &mut Reader<'_, '_>, element: &Element) -> Option<Requ
         text => Ok(text.to_owned()),
     });
     let values = reader.texts("value", literal::text);
-    Some(RequiredClaim { name: name?, all: mode.is_none_or(|mode| mode == "all"), separator, values })
+    Some(RequiredClaim {
+        name: name?,
+        all: mode.is_none_or(|mode| mode == "all"),
+        separator,
+        values,
+    })
 }

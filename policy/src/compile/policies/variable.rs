@@ -10,5 +10,8 @@ pub(super) fn set_variable(reader: &mut Reader<'_, '_>, _: &Place<'_>) -> Option
     reader.children(&[]);
     let name = reader.required_literal("name", literal::name);
     let value = reader.required("value", |text| Ok(Value::from(text)));
-    Some(Action::SetVariable(Box::new(SetVariable { name: name?, value: value? })))
+    Some(Action::SetVariable(Box::new(SetVariable {
+        name: name?,
+        value: value?,
+    })))
 }

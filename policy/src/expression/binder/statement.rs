@@ -27,7 +27,10 @@ impl Binder<'_> {
     /// Statements in a scope of their own.
     fn scope(&mut self, statements: &[Statement]) -> Option<Body> {
         let outer = self.locals.len();
-        let mut body = Some(Body { actions: Vec::new(), returns: false });
+        let mut body = Some(Body {
+            actions: Vec::new(),
+            returns: false,
+        });
         for statement in statements {
             let bound = self.statement(statement);
             body = match (body, bound) {
@@ -47,29 +50,46 @@ impl Binder<'_> {
         match statement {
             Statement::Local { ty, name, value } => self.local(ty, name, value.as_ref()),
             Statement::Assign { name, value } => self.assign(name, value),
-            Statement::If { condition, then, otherwise } => self.branch(condition, then, otherwise),
+            Statement::If {
+                condition,
+                then,
+                otherwise,
+            } => self.branch(condition, then, otherwise),
             Statement::Block(statements) => self.scope(statements),
             Statement::Return(value) => {
                 let node = self.result(value)?;
-                Some(Body { actions: vec![Action::Return(node)], returns: true })
+                Some(Body {
+                    actions: vec![Action::Return(node)],
+                    returns: true,
+                })
             }
         }
     }
 
     fn local(&mut self, ty: &TypeName, name: &Name, value: Option<&Expr>) -> Option<Body> {
         let value = value.map(|value| self.expr(value));
-        let is_taken = name.text == "context" || self.locals.iter().any(|local| local.name == name.text);
+        let is_taken =
+            name.text == "context" || self.locals.iter().any(|local| local.name == name.text);
         if is_taken {
             let message = format!("there is a {} already", self.raw.quote(name.span.clone()));
-            self.refuse::<()>(Refusal::new(name.span.clone(), message).with_help("give the local another name"));
+            self.refuse::<()>(
+                Refusal::new(name.span.clone(), message).with_help("give the local another name"),
+            );
         }
         let declared = self.local_type(ty, value.as_ref());
         // Known from here on even if something is wrong with it: one error is enough.
         let slot = self.new_slot(value.is_some() || declared.is_none());
         let known = declared.unwrap_or(Type::Object);
-        self.locals.push(Local { name: name.text.clone(), slot, ty: known });
+        self.locals.push(Local {
+            name: name.text.clone(),
+            slot,
+            ty: known,
+        });
         match (declared?, value) {
-            (_, None) => Some(Body { actions: Vec::new(), returns: false }),
+            (_, None) => Some(Body {
+                actions: Vec::new(),
+                returns: false,
+            }),
             (ty, Some(value)) => self.set(slot, value?, ty),
         }
     }
@@ -92,12 +112,20 @@ impl Binder<'_> {
     fn set(&mut self, slot: usize, value: Value, ty: Type) -> Option<Body> {
         let node: Node = self.converted(value, ty)?;
         self.assigned[slot] = true;
-        Some(Body { actions: vec![Action::Set(slot, node)], returns: false })
+        Some(Body {
+            actions: vec![Action::Set(slot, node)],
+            returns: false,
+        })
     }
 
     fn assign(&mut self, name: &Name, value: &Expr) -> Option<Body> {
         let value = self.expr(value);
-        let Some(local) = self.locals.iter().rev().find(|local| local.name == name.text) else {
+        let Some(local) = self
+            .locals
+            .iter()
+            .rev()
+            .find(|local| local.name == name.text)
+        else {
             let refusal = self.unknown_name(name.span.clone());
             return self.refuse(refusal);
         };
@@ -106,7 +134,12 @@ impl Binder<'_> {
         self.set(slot, value?, ty)
     }
 
-    fn branch(&mut self, condition: &Expr, then: &[Statement], otherwise: &[Statement]) -> Option<Body> {
+    fn branch(
+        &mut self,
+        condition: &Expr,
+        then: &[Statement],
+        otherwise: &[Statement],
+    ) -> Option<Body> {
         let condition_at = self.raw.position_at(condition.span.start);
         let condition = self.condition(condition);
         let before = self.assigned.clone();
@@ -122,7 +155,15 @@ impl Binder<'_> {
             *assigned = (*assigned || otherwise_returns) && in_then;
         }
         let (condition, then, otherwise) = (condition?, then?, otherwise?);
-        let action = Action::If { condition, then: then.actions, otherwise: otherwise.actions, at: condition_at };
-        Some(Body { actions: vec![action], returns: then_returns && otherwise_returns })
+        let action = Action::If {
+            condition,
+            then: then.actions,
+            otherwise: otherwise.actions,
+            at: condition_at,
+        };
+        Some(Body {
+            actions: vec![action],
+            returns: then_returns && otherwise_returns,
+        })
     }
 }

@@ -15,26 +15,37 @@ fn list<'a>(arguments: &'a [Operand<'_>]) -> Result<&'a [Arc<str>], Fault> {
 }
 
 fn one<'c>(text: Option<&Arc<str>>) -> Result<Operand<'c>, Fault> {
-    text.map(|text| Operand::shared(Some(Arc::clone(text)))).ok_or(Fault::Empty)
+    text.map(|text| Operand::shared(Some(Arc::clone(text))))
+        .ok_or(Fault::Empty)
 }
 
 fn count<'c>(arguments: &[Operand<'c>]) -> Result<Operand<'c>, Fault> {
-    Ok(Operand::Int(i64::try_from(list(arguments)?.len()).map_err(|_| Fault::Overflow)?))
+    Ok(Operand::Int(
+        i64::try_from(list(arguments)?.len()).map_err(|_| Fault::Overflow)?,
+    ))
 }
 
 pub(super) static PROPERTIES: &[Property] = &[property("Length", Type::Int, count)];
 
 pub(super) static METHODS: &[Method] = &[
     method("Count", &[], Type::Int, count),
-    method("Any", &[], Type::Bool, |a| Ok(Operand::Bool(!list(a)?.is_empty()))),
+    method("Any", &[], Type::Bool, |a| {
+        Ok(Operand::Bool(!list(a)?.is_empty()))
+    }),
     method("Contains", &[Type::String], Type::Bool, |a| {
         let wanted = text(a, 1).ok();
-        Ok(Operand::Bool(list(a)?.iter().any(|text| Some(&**text) == wanted)))
+        Ok(Operand::Bool(
+            list(a)?.iter().any(|text| Some(&**text) == wanted),
+        ))
     }),
     method("First", &[], Type::String, |a| one(list(a)?.first())),
     method("Last", &[], Type::String, |a| one(list(a)?.last())),
-    method("FirstOrDefault", &[], Type::String, |a| Ok(Operand::shared(list(a)?.first().cloned()))),
-    method("LastOrDefault", &[], Type::String, |a| Ok(Operand::shared(list(a)?.last().cloned()))),
+    method("FirstOrDefault", &[], Type::String, |a| {
+        Ok(Operand::shared(list(a)?.first().cloned()))
+    }),
+    method("LastOrDefault", &[], Type::String, |a| {
+        Ok(Operand::shared(list(a)?.last().cloned()))
+    }),
 ];
 
 pub(super) static INDEXER: Indexer = Indexer {

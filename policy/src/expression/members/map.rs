@@ -16,11 +16,18 @@ const KEY: &[Type] = &[Type::String];
 const SEPARATOR: &str = ",";
 
 pub(super) static MULTIMAP: &[Method] = &[
-    method("GetValueOrDefault", KEY, Type::String, |a| Ok(joined(&a[0], text(a, 1)?)?.unwrap_or(Operand::Null))),
-    method("GetValueOrDefault", &[Type::String, Type::String], Type::String, |a| {
-        Ok(joined(&a[0], text(a, 1)?)?.unwrap_or_else(|| a[2].clone()))
+    method("GetValueOrDefault", KEY, Type::String, |a| {
+        Ok(joined(&a[0], text(a, 1)?)?.unwrap_or(Operand::Null))
     }),
-    method("ContainsKey", KEY, Type::Bool, |a| Ok(Operand::Bool(contains(&a[0], text(a, 1)?)))),
+    method(
+        "GetValueOrDefault",
+        &[Type::String, Type::String],
+        Type::String,
+        |a| Ok(joined(&a[0], text(a, 1)?)?.unwrap_or_else(|| a[2].clone())),
+    ),
+    method("ContainsKey", KEY, Type::Bool, |a| {
+        Ok(Operand::Bool(contains(&a[0], text(a, 1)?)))
+    }),
 ];
 
 pub(super) static MULTIMAP_INDEXER: Indexer = Indexer {
@@ -41,7 +48,9 @@ fn joined<'c>(map: &Operand<'c>, name: &str) -> Result<Option<Operand<'c>>, Faul
     if let Operand::Headers(headers) = map {
         return header(headers, name);
     }
-    let Some(values) = values(map, name) else { return Ok(None) };
+    let Some(values) = values(map, name) else {
+        return Ok(None);
+    };
     match values.as_slice() {
         [only] => Operand::made(Arc::clone(only)).map(Some),
         several => Operand::made(several.join(SEPARATOR)).map(Some),
@@ -51,7 +60,9 @@ fn joined<'c>(map: &Operand<'c>, name: &str) -> Result<Option<Operand<'c>>, Faul
 /// A header is nearly always one value of plain characters: then it is borrowed.
 fn header<'c>(headers: &'c HeaderMap, name: &str) -> Result<Option<Operand<'c>>, Fault> {
     let mut values = headers.get_all(name).iter();
-    let Some(first) = values.next() else { return Ok(None) };
+    let Some(first) = values.next() else {
+        return Ok(None);
+    };
     let first = decode(first.as_bytes());
     let mut rest = values.peekable();
     if rest.peek().is_none() {
@@ -68,7 +79,8 @@ fn header<'c>(headers: &'c HeaderMap, name: &str) -> Result<Option<Operand<'c>>,
     Operand::made(all).map(Some)
 }
 
-/// A header's bytes as text: UTF-8, else one character per byte, so that different bytes stay different texts.
+/// A header's bytes as text: UTF-8, else one character per byte, so that different bytes stay
+/// different texts.
 fn decode(bytes: &[u8]) -> Cow<'_, str> {
     match std::str::from_utf8(bytes) {
         Ok(text) => Cow::Borrowed(text),
@@ -80,13 +92,20 @@ fn values(map: &Operand<'_>, name: &str) -> Option<Vec<Arc<str>>> {
     match map {
         Operand::Claims(jwt) => Some(jwt.claim_values(name)?.into_iter().map(Arc::from).collect()),
         Operand::Headers(headers) => {
-            let values: Vec<_> = headers.get_all(name).iter().map(|value| decode(value.as_bytes()).into()).collect();
+            let values: Vec<_> = headers
+                .get_all(name)
+                .iter()
+                .map(|value| decode(value.as_bytes()).into())
+                .collect();
             (!values.is_empty()).then_some(values)
         }
         Operand::Query(url) => {
             let pairs = url::form_urlencoded::parse(url.query().unwrap_or("").as_bytes());
             let fits = |key: &str| key.eq_ignore_ascii_case(name);
-            let values: Vec<_> = pairs.filter(|(key, _)| fits(key)).map(|(_, value)| value.into()).collect();
+            let values: Vec<_> = pairs
+                .filter(|(key, _)| fits(key))
+                .map(|(_, value)| value.into())
+                .collect();
             (!values.is_empty()).then_some(values)
         }
         _ => None,
@@ -94,21 +113,33 @@ fn values(map: &Operand<'_>, name: &str) -> Option<Vec<Arc<str>>> {
 }
 
 pub(super) static PARAMETERS: &[Method] = &[
-    method("GetValueOrDefault", KEY, Type::String, |a| Ok(parameter(a)?.unwrap_or(Operand::Null))),
-    method("GetValueOrDefault", &[Type::String, Type::String], Type::String, |a| {
-        Ok(parameter(a)?.unwrap_or_else(|| a[2].clone()))
+    method("GetValueOrDefault", KEY, Type::String, |a| {
+        Ok(parameter(a)?.unwrap_or(Operand::Null))
     }),
-    method("ContainsKey", KEY, Type::Bool, |a| Ok(Operand::Bool(parameter(a)?.is_some()))),
+    method(
+        "GetValueOrDefault",
+        &[Type::String, Type::String],
+        Type::String,
+        |a| Ok(parameter(a)?.unwrap_or_else(|| a[2].clone())),
+    ),
+    method("ContainsKey", KEY, Type::Bool, |a| {
+        Ok(Operand::Bool(parameter(a)?.is_some()))
+    }),
 ];
 
-pub(super) static PARAMETERS_INDEXER: Indexer =
-    Indexer { parameter: Type::String, ty: Type::String, get: |a| parameter(a)?.ok_or(Fault::KeyNotFound) };
+pub(super) static PARAMETERS_INDEXER: Indexer = Indexer {
+    parameter: Type::String,
+    ty: Type::String,
+    get: |a| parameter(a)?.ok_or(Fault::KeyNotFound),
+};
 
 fn parameter<'c>(arguments: &[Operand<'c>]) -> Result<Option<Operand<'c>>, Fault> {
     let name = text(arguments, 1)?;
     match &arguments[0] {
         Operand::Parameters(parameters) => {
-            let found = parameters.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
+            let found = parameters
+                .iter()
+                .find(|(key, _)| key.eq_ignore_ascii_case(name));
             Ok(found.map(|(_, value)| Operand::borrowed(value)))
         }
         other => Err(wrong("object", Some(other))),
@@ -116,11 +147,15 @@ fn parameter<'c>(arguments: &[Operand<'c>]) -> Result<Option<Operand<'c>>, Fault
 }
 
 /// `GetValueOrDefault` is not here: its type is given by the caller, see [`variable`].
-pub(super) static VARIABLES: &[Method] =
-    &[method("ContainsKey", KEY, Type::Bool, |a| Ok(Operand::Bool(look_up(a)?.is_some())))];
+pub(super) static VARIABLES: &[Method] = &[method("ContainsKey", KEY, Type::Bool, |a| {
+    Ok(Operand::Bool(look_up(a)?.is_some()))
+})];
 
-pub(super) static VARIABLES_INDEXER: Indexer =
-    Indexer { parameter: Type::String, ty: Type::Object, get: |a| look_up(a)?.ok_or(Fault::KeyNotFound) };
+pub(super) static VARIABLES_INDEXER: Indexer = Indexer {
+    parameter: Type::String,
+    ty: Type::Object,
+    get: |a| look_up(a)?.ok_or(Fault::KeyNotFound),
+};
 
 /// `Variables.GetValueOrDefault(name, default)`, before its type is checked.
 pub(in crate::expression) fn variable<'c>(arguments: &[Operand<'c>]) -> Answer<'c> {

@@ -1,4 +1,5 @@
-//! `string`: its members. Comparisons without a `StringComparison` are by character, whatever the culture.
+//! `string`: its members. Comparisons without a `StringComparison` are by character, whatever the
+//! culture.
 
 mod search;
 
@@ -16,8 +17,9 @@ const S: Type = Type::String;
 
 pub(super) use search::equals as equal_texts;
 
-pub(super) static PROPERTIES: &[Property] =
-    &[property("Length", Type::Int, |a| Ok(Operand::Int(index::length(text(a, 0)?))))];
+pub(super) static PROPERTIES: &[Property] = &[property("Length", Type::Int, |a| {
+    Ok(Operand::Int(index::length(text(a, 0)?)))
+})];
 
 pub(super) static INDEXER: Indexer = Indexer {
     parameter: Type::Int,
@@ -26,31 +28,60 @@ pub(super) static INDEXER: Indexer = Indexer {
 };
 
 pub(super) static METHODS: &[Method] = &[
-    method("ToUpper", &[], S, |a| Operand::made(text(a, 0)?.chars().map(fold).collect::<String>())),
-    method("ToUpperInvariant", &[], S, |a| Operand::made(text(a, 0)?.chars().map(fold).collect::<String>())),
-    method("ToLower", &[], S, |a| Operand::made(text(a, 0)?.chars().map(lower).collect::<String>())),
-    method("ToLowerInvariant", &[], S, |a| Operand::made(text(a, 0)?.chars().map(lower).collect::<String>())),
-    Method { rest: Some(Type::Char), ..method("Trim", &[], S, |a| trim(a, true, true)) },
-    Method { rest: Some(Type::Char), ..method("TrimStart", &[], S, |a| trim(a, true, false)) },
-    Method { rest: Some(Type::Char), ..method("TrimEnd", &[], S, |a| trim(a, false, true)) },
-    method("Substring", &[Type::Int], S, |a| Operand::made(index::substring(text(a, 0)?, int(a, 1)?, None)?)),
+    method("ToUpper", &[], S, |a| {
+        Operand::made(text(a, 0)?.chars().map(fold).collect::<String>())
+    }),
+    method("ToUpperInvariant", &[], S, |a| {
+        Operand::made(text(a, 0)?.chars().map(fold).collect::<String>())
+    }),
+    method("ToLower", &[], S, |a| {
+        Operand::made(text(a, 0)?.chars().map(lower).collect::<String>())
+    }),
+    method("ToLowerInvariant", &[], S, |a| {
+        Operand::made(text(a, 0)?.chars().map(lower).collect::<String>())
+    }),
+    Method {
+        rest: Some(Type::Char),
+        ..method("Trim", &[], S, |a| trim(a, true, true))
+    },
+    Method {
+        rest: Some(Type::Char),
+        ..method("TrimStart", &[], S, |a| trim(a, true, false))
+    },
+    Method {
+        rest: Some(Type::Char),
+        ..method("TrimEnd", &[], S, |a| trim(a, false, true))
+    },
+    method("Substring", &[Type::Int], S, |a| {
+        Operand::made(index::substring(text(a, 0)?, int(a, 1)?, None)?)
+    }),
     method("Substring", &[Type::Int, Type::Int], S, |a| {
         Operand::made(index::substring(text(a, 0)?, int(a, 1)?, Some(int(a, 2)?))?)
     }),
-    method("Contains", &[S], Type::Bool, |a| truth(find(text(a, 0)?, text(a, 1)?, Comparison::Exact).is_some())),
-    method("Contains", &[Type::Char], Type::Bool, |a| truth(text(a, 0)?.contains(character(&a[1])))),
+    method("Contains", &[S], Type::Bool, |a| {
+        truth(find(text(a, 0)?, text(a, 1)?, Comparison::Exact).is_some())
+    }),
+    method("Contains", &[Type::Char], Type::Bool, |a| {
+        truth(text(a, 0)?.contains(character(&a[1])))
+    }),
     method("Contains", &[S, Type::Comparison], Type::Bool, |a| {
         truth(find(text(a, 0)?, text(a, 1)?, comparison(&a[2])).is_some())
     }),
-    method("StartsWith", &[S], Type::Bool, |a| truth(text(a, 0)?.starts_with(text(a, 1)?))),
+    method("StartsWith", &[S], Type::Bool, |a| {
+        truth(text(a, 0)?.starts_with(text(a, 1)?))
+    }),
     method("StartsWith", &[S, Type::Comparison], Type::Bool, |a| {
         truth(starts_with(text(a, 0)?, text(a, 1)?, comparison(&a[2])))
     }),
-    method("EndsWith", &[S], Type::Bool, |a| truth(text(a, 0)?.ends_with(text(a, 1)?))),
+    method("EndsWith", &[S], Type::Bool, |a| {
+        truth(text(a, 0)?.ends_with(text(a, 1)?))
+    }),
     method("EndsWith", &[S, Type::Comparison], Type::Bool, |a| {
         truth(ends_with(text(a, 0)?, text(a, 1)?, comparison(&a[2])))
     }),
-    method("Equals", &[S], Type::Bool, |a| truth(text(a, 1).is_ok_and(|other| text(a, 0) == Ok(other)))),
+    method("Equals", &[S], Type::Bool, |a| {
+        truth(text(a, 1).is_ok_and(|other| text(a, 0) == Ok(other)))
+    }),
     method("Equals", &[S, Type::Comparison], Type::Bool, |a| {
         let own = text(a, 0)?;
         truth(text(a, 1).is_ok_and(|other| equals(own, other, comparison(&a[2]))))
@@ -68,14 +99,28 @@ pub(super) static METHODS: &[Method] = &[
         let from = index::byte_offset(own, int(a, 2)?)?;
         position(own, own[from..].find(text(a, 1)?).map(|at| from + at))
     }),
-    method("IndexOf", &[Type::Char], Type::Int, |a| position(text(a, 0)?, text(a, 0)?.find(character(&a[1])))),
-    method("LastIndexOf", &[S], Type::Int, |a| position(text(a, 0)?, text(a, 0)?.rfind(text(a, 1)?))),
-    method("LastIndexOf", &[Type::Char], Type::Int, |a| position(text(a, 0)?, text(a, 0)?.rfind(character(&a[1])))),
-    method("Replace", &[S, S], S, |a| replace(text(a, 0)?, text(a, 1)?, text(a, 2).unwrap_or(""))),
-    method("Replace", &[Type::Char, Type::Char], S, |a| {
-        replace(text(a, 0)?, &character(&a[1]).to_string(), &character(&a[2]).to_string())
+    method("IndexOf", &[Type::Char], Type::Int, |a| {
+        position(text(a, 0)?, text(a, 0)?.find(character(&a[1])))
     }),
-    method("Remove", &[Type::Int], S, |a| Operand::made(&text(a, 0)?[..index::byte_offset(text(a, 0)?, int(a, 1)?)?])),
+    method("LastIndexOf", &[S], Type::Int, |a| {
+        position(text(a, 0)?, text(a, 0)?.rfind(text(a, 1)?))
+    }),
+    method("LastIndexOf", &[Type::Char], Type::Int, |a| {
+        position(text(a, 0)?, text(a, 0)?.rfind(character(&a[1])))
+    }),
+    method("Replace", &[S, S], S, |a| {
+        replace(text(a, 0)?, text(a, 1)?, text(a, 2).unwrap_or(""))
+    }),
+    method("Replace", &[Type::Char, Type::Char], S, |a| {
+        replace(
+            text(a, 0)?,
+            &character(&a[1]).to_string(),
+            &character(&a[2]).to_string(),
+        )
+    }),
+    method("Remove", &[Type::Int], S, |a| {
+        Operand::made(&text(a, 0)?[..index::byte_offset(text(a, 0)?, int(a, 1)?)?])
+    }),
     method("Remove", &[Type::Int, Type::Int], S, |a| {
         let own = text(a, 0)?;
         let from = index::byte_offset(own, int(a, 1)?)?;
@@ -87,13 +132,21 @@ pub(super) static METHODS: &[Method] = &[
         let at = index::byte_offset(own, int(a, 1)?)?;
         Operand::made(own[..at].to_owned() + text(a, 2)? + &own[at..])
     }),
-    method("Split", &[S], Type::Strings, |a| split(text(a, 0)?, text(a, 1).unwrap_or(""))),
-    Method { rest: Some(Type::Char), ..method("Split", &[], Type::Strings, split_at_characters) },
+    method("Split", &[S], Type::Strings, |a| {
+        split(text(a, 0)?, text(a, 1).unwrap_or(""))
+    }),
+    Method {
+        rest: Some(Type::Char),
+        ..method("Split", &[], Type::Strings, split_at_characters)
+    },
     method("PadLeft", &[Type::Int], S, |a| pad(a, true)),
     method("PadLeft", &[Type::Int, Type::Char], S, |a| pad(a, true)),
     method("PadRight", &[Type::Int], S, |a| pad(a, false)),
     method("PadRight", &[Type::Int, Type::Char], S, |a| pad(a, false)),
-    Method { takes_context: true, ..extension("AsJwt", Type::Jwt, as_jwt) },
+    Method {
+        takes_context: true,
+        ..extension("AsJwt", Type::Jwt, as_jwt)
+    },
     extension("AsBasic", Type::Basic, as_basic),
 ];
 
@@ -117,12 +170,20 @@ fn comparison(operand: &Operand<'_>) -> Comparison {
 
 /// The index of what was found, -1 for nothing.
 fn position<'c>(text: &str, found: Option<usize>) -> Answer<'c> {
-    Ok(Operand::Int(found.map_or(-1, |offset| index::index_of(text, offset))))
+    Ok(Operand::Int(
+        found.map_or(-1, |offset| index::index_of(text, offset)),
+    ))
 }
 
 fn trim<'c>(arguments: &[Operand<'c>], start: bool, end: bool) -> Answer<'c> {
     let set: Vec<char> = arguments[1..].iter().map(character).collect();
-    let fits = |c: char| if set.is_empty() { c.is_whitespace() } else { set.contains(&c) };
+    let fits = |c: char| {
+        if set.is_empty() {
+            c.is_whitespace()
+        } else {
+            set.contains(&c)
+        }
+    };
     let mut rest = text(arguments, 0)?;
     if start {
         rest = rest.trim_start_matches(fits);
@@ -149,14 +210,31 @@ fn split<'c>(text: &str, separator: &str) -> Answer<'c> {
     if separator.is_empty() {
         return Operand::strings(vec![text.into()]);
     }
-    Operand::strings(text.split(separator).take(MAX_LIST + 1).map(Arc::from).collect())
+    Operand::strings(
+        text.split(separator)
+            .take(MAX_LIST + 1)
+            .map(Arc::from)
+            .collect(),
+    )
 }
 
 /// Without characters: at blanks.
 fn split_at_characters<'c>(arguments: &[Operand<'c>]) -> Answer<'c> {
     let set: Vec<char> = arguments[1..].iter().map(character).collect();
-    let separates = |c: char| if set.is_empty() { c.is_whitespace() } else { set.contains(&c) };
-    Operand::strings(text(arguments, 0)?.split(separates).take(MAX_LIST + 1).map(Arc::from).collect())
+    let separates = |c: char| {
+        if set.is_empty() {
+            c.is_whitespace()
+        } else {
+            set.contains(&c)
+        }
+    };
+    Operand::strings(
+        text(arguments, 0)?
+            .split(separates)
+            .take(MAX_LIST + 1)
+            .map(Arc::from)
+            .collect(),
+    )
 }
 
 fn pad<'c>(arguments: &[Operand<'c>], is_left: bool) -> Answer<'c> {
@@ -168,5 +246,9 @@ fn pad<'c>(arguments: &[Operand<'c>], is_left: bool) -> Answer<'c> {
         return Err(Fault::TooLong);
     }
     let padding: String = std::iter::repeat_n(filler, missing).collect();
-    Operand::made(if is_left { padding + own } else { own.to_owned() + &padding })
+    Operand::made(if is_left {
+        padding + own
+    } else {
+        own.to_owned() + &padding
+    })
 }

@@ -4,15 +4,24 @@ use crate::expression::fault::Fault;
 
 /// `Length`
 pub(super) fn length(text: &str) -> i64 {
-    let units = if text.is_ascii() { text.len() } else { text.encode_utf16().count() };
+    let units = if text.is_ascii() {
+        text.len()
+    } else {
+        text.encode_utf16().count()
+    };
     i64::try_from(units).unwrap_or(i64::MAX)
 }
 
-/// The byte offset of an index from 0 to the length. An index within a character of two units has none.
+/// The byte offset of an index from 0 to the length. An index within a character of two units has
+/// none.
 pub(super) fn byte_offset(text: &str, index: i64) -> Result<usize, Fault> {
     let index = usize::try_from(index).map_err(|_| Fault::OutOfRange)?;
     if text.is_ascii() {
-        return if index <= text.len() { Ok(index) } else { Err(Fault::OutOfRange) };
+        return if index <= text.len() {
+            Ok(index)
+        } else {
+            Err(Fault::OutOfRange)
+        };
     }
     let mut units = 0;
     for (offset, character) in text.char_indices() {
@@ -21,7 +30,11 @@ pub(super) fn byte_offset(text: &str, index: i64) -> Result<usize, Fault> {
         }
         units += character.len_utf16();
     }
-    if units == index { Ok(text.len()) } else { Err(Fault::OutOfRange) }
+    if units == index {
+        Ok(text.len())
+    } else {
+        Err(Fault::OutOfRange)
+    }
 }
 
 /// The index of a byte offset.

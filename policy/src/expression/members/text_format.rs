@@ -22,8 +22,9 @@ pub(super) fn format<'c>(arguments: &[Operand<'c>]) -> Answer<'c> {
     Operand::made(out)
 }
 
-const INVALID: Fault =
-    Fault::Format("a format: {0} is the first argument, {{ and }} are braces, nothing else is known");
+const INVALID: Fault = Fault::Format(
+    "a format: {0} is the first argument, {{ and }} are braces, nothing else is known",
+);
 
 /// What is wrong with a format that takes `count` arguments, if anything.
 pub(in crate::expression) fn check(format: &str, count: usize) -> Option<&'static str> {

@@ -13,10 +13,17 @@ use crate::value::{BasicCredentials, Jwt};
 
 /// `AsJwt()`: of a token, alone or with any scheme before it. The second argument is the context.
 pub(super) fn as_jwt<'c>(arguments: &[Operand<'c>]) -> Answer<'c> {
-    let Operand::Text(text) = &arguments[0] else { return Ok(Operand::Null) };
-    let Some(token) = from_authorization(text, Scheme::Any) else { return Ok(Operand::Null) };
+    let Operand::Text(text) = &arguments[0] else {
+        return Ok(Operand::Null);
+    };
+    let Some(token) = from_authorization(text, Scheme::Any) else {
+        return Ok(Operand::Null);
+    };
     if let Some(Operand::Context(context)) = arguments.get(1)
-        && let Some(verified) = context.verified_token.as_ref().filter(|verified| *verified.text == *token)
+        && let Some(verified) = context
+            .verified_token
+            .as_ref()
+            .filter(|verified| *verified.text == *token)
     {
         return Ok(Operand::Jwt(Arc::clone(&verified.jwt)));
     }
@@ -26,9 +33,8 @@ pub(super) fn as_jwt<'c>(arguments: &[Operand<'c>]) -> Answer<'c> {
 /// `AsBasic()`
 pub(super) fn as_basic<'c>(arguments: &[Operand<'c>]) -> Answer<'c> {
     Ok(match &arguments[0] {
-        Operand::Text(text) => {
-            BasicCredentials::parse(text).map_or(Operand::Null, |found| Operand::Basic(Arc::new(found)))
-        }
+        Operand::Text(text) => BasicCredentials::parse(text)
+            .map_or(Operand::Null, |found| Operand::Basic(Arc::new(found))),
         _ => Operand::Null,
     })
 }
@@ -49,16 +55,36 @@ fn time_or_null<'c>(time: Option<SystemTime>) -> Operand<'c> {
 }
 
 pub(super) static JWT: &[Property] = &[
-    property("Subject", Type::String, |a| jwt(a, |j| text_or_null(j.subject()))),
-    property("Issuer", Type::String, |a| jwt(a, |j| text_or_null(j.issuer()))),
+    property("Subject", Type::String, |a| {
+        jwt(a, |j| text_or_null(j.subject()))
+    }),
+    property("Issuer", Type::String, |a| {
+        jwt(a, |j| text_or_null(j.issuer()))
+    }),
     property("Id", Type::String, |a| jwt(a, |j| text_or_null(j.id()))),
-    property("Audiences", Type::Strings, |a| jwt(a, |j| Operand::Strings(j.audiences().map(Arc::from).collect()))),
-    property("Claims", Type::Multimap, |a| jwt(a, |j| Operand::Claims(Arc::clone(j)))),
-    property("Algorithm", Type::String, |a| jwt(a, |j| text_or_null(j.algorithm()))),
-    property("Type", Type::String, |a| jwt(a, |j| text_or_null(j.token_type()))),
-    property("ExpirationTime", Type::Time, |a| jwt(a, |j| time_or_null(j.expires()))),
-    property("NotBefore", Type::Time, |a| jwt(a, |j| time_or_null(j.not_before()))),
-    property("IssuedAt", Type::Time, |a| jwt(a, |j| time_or_null(j.issued_at()))),
+    property("Audiences", Type::Strings, |a| {
+        jwt(a, |j| {
+            Operand::Strings(j.audiences().map(Arc::from).collect())
+        })
+    }),
+    property("Claims", Type::Multimap, |a| {
+        jwt(a, |j| Operand::Claims(Arc::clone(j)))
+    }),
+    property("Algorithm", Type::String, |a| {
+        jwt(a, |j| text_or_null(j.algorithm()))
+    }),
+    property("Type", Type::String, |a| {
+        jwt(a, |j| text_or_null(j.token_type()))
+    }),
+    property("ExpirationTime", Type::Time, |a| {
+        jwt(a, |j| time_or_null(j.expires()))
+    }),
+    property("NotBefore", Type::Time, |a| {
+        jwt(a, |j| time_or_null(j.not_before()))
+    }),
+    property("IssuedAt", Type::Time, |a| {
+        jwt(a, |j| time_or_null(j.issued_at()))
+    }),
 ];
 
 fn basic<'c>(arguments: &[Operand<'c>], get: fn(&BasicCredentials) -> &Arc<str>) -> Answer<'c> {
@@ -93,16 +119,24 @@ pub(super) static TIME_METHODS: &[Method] = &[
     method("ToUnixTimeSeconds", &[], Type::Int, |a| {
         let seconds = match time(a)?.duration_since(SystemTime::UNIX_EPOCH) {
             Ok(after) => i64::try_from(after.as_secs()).ok(),
-            Err(before) => i64::try_from(before.duration().as_secs()).ok().map(|seconds| -seconds),
+            Err(before) => i64::try_from(before.duration().as_secs())
+                .ok()
+                .map(|seconds| -seconds),
         };
         seconds.map(Operand::Int).ok_or(Fault::Overflow)
     }),
 ];
 
 fn add<'c>(arguments: &[Operand<'c>], unit: f64) -> Answer<'c> {
-    let Operand::Float(amount) = arguments[1] else { return Err(wrong("double", arguments.get(1))) };
+    let Operand::Float(amount) = arguments[1] else {
+        return Err(wrong("double", arguments.get(1)));
+    };
     let by = Duration::try_from_secs_f64((amount * unit).abs()).map_err(|_| Fault::OutOfRange)?;
     let start = time(arguments)?;
-    let moved = if amount < 0.0 { start.checked_sub(by) } else { start.checked_add(by) };
+    let moved = if amount < 0.0 {
+        start.checked_sub(by)
+    } else {
+        start.checked_add(by)
+    };
     moved.map(Operand::Time).ok_or(Fault::OutOfRange)
 }

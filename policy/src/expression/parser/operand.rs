@@ -1,4 +1,5 @@
-//! Operands: literals, names, brackets, casts, and what is appended to them with `.`, `?.`, `[ ]` and `( )`.
+//! Operands: literals, names, brackets, casts, and what is appended to them with `.`, `?.`, `[ ]`
+//! and `( )`.
 
 use super::{Parser, expr};
 use crate::expression::refusal::Refusal;
@@ -10,12 +11,18 @@ const REFUSED_WORDS: [(&str, &str); 10] = [
     ("new", "objects cannot be created"),
     ("typeof", "`typeof` is not supported"),
     ("nameof", "`nameof` is not supported"),
-    ("default", "`default` is not supported: write the value, as in null, 0 or false"),
+    (
+        "default",
+        "`default` is not supported: write the value, as in null, 0 or false",
+    ),
     ("checked", "`checked` is not supported"),
     ("unchecked", "`unchecked` is not supported"),
     ("delegate", "anonymous methods are not supported"),
     ("throw", "`throw` is not supported"),
-    ("out", "`out` arguments are not supported: use ContainsKey or GetValueOrDefault"),
+    (
+        "out",
+        "`out` arguments are not supported: use ContainsKey or GetValueOrDefault",
+    ),
     ("await", "`await` is not supported"),
 ];
 
@@ -30,7 +37,14 @@ impl Parser<'_> {
             let at = parser.advance();
             let operand = parser.unary()?;
             let (span, depth) = (at.start..operand.span.end, operand.depth);
-            expr(ExprKind::Unary { operator, operand: Box::new(operand) }, span, depth)
+            expr(
+                ExprKind::Unary {
+                    operator,
+                    operand: Box::new(operand),
+                },
+                span,
+                depth,
+            )
         })
     }
 
@@ -40,7 +54,14 @@ impl Parser<'_> {
         self.expect_sign(")", "after the type of a cast")?;
         let operand = self.unary()?;
         let (span, depth) = (start..operand.span.end, operand.depth);
-        expr(ExprKind::Cast { to, operand: Box::new(operand) }, span, depth)
+        expr(
+            ExprKind::Cast {
+                to,
+                operand: Box::new(operand),
+            },
+            span,
+            depth,
+        )
     }
 
     fn postfix(&mut self) -> Result<Expr, Refusal> {
@@ -68,7 +89,8 @@ impl Parser<'_> {
                     } else {
                         self.index(receiver)?
                     };
-                    // All of the rest belongs to the access: it is skipped as one if the target is null.
+                    // All of the rest belongs to the access: it is skipped as one if the target is
+                    // null.
                     let access = self.nested(|parser| parser.accesses(first))?;
                     let (span, depth) = (start..access.span.end, access.depth.max(target.depth));
                     let (target, access) = (Box::new(target), Box::new(access));
@@ -76,7 +98,8 @@ impl Parser<'_> {
                 }
                 Kind::Sign("++" | "--") => {
                     let help = "write `x = x + 1;` as a statement of its own";
-                    return Err(Refusal::new(self.span(), "`++` and `--` are not supported").with_help(help));
+                    return Err(Refusal::new(self.span(), "`++` and `--` are not supported")
+                        .with_help(help));
                 }
                 _ => return Ok(target),
             };
@@ -86,7 +109,14 @@ impl Parser<'_> {
     fn member(&mut self, target: Expr) -> Result<Expr, Refusal> {
         let name = self.name("a member's name is needed after `.`")?;
         let (span, depth) = (target.span.start..name.span.end, target.depth);
-        let member = expr(ExprKind::Member { target: Box::new(target), name }, span, depth)?;
+        let member = expr(
+            ExprKind::Member {
+                target: Box::new(target),
+                name,
+            },
+            span,
+            depth,
+        )?;
         match self.generic_arguments()? {
             Some(generics) => self.call(member, generics),
             None => Ok(member),
@@ -98,7 +128,14 @@ impl Parser<'_> {
         let index = self.expression()?;
         let close = self.expect_sign("]", "after the index")?;
         let (span, depth) = (target.span.start..close.end, target.depth.max(index.depth));
-        expr(ExprKind::Index { target: Box::new(target), index: Box::new(index) }, span, depth)
+        expr(
+            ExprKind::Index {
+                target: Box::new(target),
+                index: Box::new(index),
+            },
+            span,
+            depth,
+        )
     }
 
     fn call(&mut self, target: Expr, generics: Vec<Name>) -> Result<Expr, Refusal> {
@@ -120,12 +157,24 @@ impl Parser<'_> {
         }
         let close = self.expect_sign(")", "after the arguments")?;
         let span = target.span.start..close.end;
-        expr(ExprKind::Call { target: Box::new(target), generics, arguments, named }, span, depth)
+        expr(
+            ExprKind::Call {
+                target: Box::new(target),
+                generics,
+                arguments,
+                named,
+            },
+            span,
+            depth,
+        )
     }
 
     pub(super) fn name(&mut self, needed: &str) -> Result<Name, Refusal> {
         match self.name_ahead(0) {
-            Some(text) => Ok(Name { text: text.to_owned(), span: self.advance() }),
+            Some(text) => Ok(Name {
+                text: text.to_owned(),
+                span: self.advance(),
+            }),
             None => Err(self.unexpected(needed)),
         }
     }
@@ -146,7 +195,8 @@ impl Parser<'_> {
                 self.advance();
                 let inner = self.expression()?;
                 self.expect_sign(")", "to close the bracket")?;
-                // What follows is appended to the whole: `(a?.b).c` fails on null where `a?.b.c` is null.
+                // What follows is appended to the whole: `(a?.b).c` fails on null where `a?.b.c` is
+                // null.
                 return Ok(inner);
             }
             _ => return Err(self.unexpected("a value is needed here")),
@@ -175,11 +225,19 @@ impl Parser<'_> {
         expr(kind, span, 0)
     }
 
-    fn interpolated(&mut self, pieces: &[Piece], span: crate::expression::refusal::Span) -> Result<Expr, Refusal> {
+    fn interpolated(
+        &mut self,
+        pieces: &[Piece],
+        span: crate::expression::refusal::Span,
+    ) -> Result<Expr, Refusal> {
         let mut parts = Vec::with_capacity(pieces.len());
         for piece in pieces {
             parts.push(match piece {
-                Piece::Text(text) => expr(ExprKind::Literal(Literal::Text(text.clone())), span.clone(), 0)?,
+                Piece::Text(text) => expr(
+                    ExprKind::Literal(Literal::Text(text.clone())),
+                    span.clone(),
+                    0,
+                )?,
                 Piece::Hole(tokens) => self.hole(tokens)?,
             });
         }
@@ -188,14 +246,20 @@ impl Parser<'_> {
     }
 
     fn hole(&mut self, tokens: &[crate::expression::token::Token]) -> Result<Expr, Refusal> {
-        let mut inner = Parser { raw: self.raw, tokens, at: 0, recursion: self.recursion };
+        let mut inner = Parser {
+            raw: self.raw,
+            tokens,
+            at: 0,
+            recursion: self.recursion,
+        };
         let value = inner.nested(Parser::expression)?;
         match inner.kind() {
             Kind::End => Ok(value),
-            Kind::Sign("," | ":") => {
-                Err(Refusal::new(inner.span(), "formats in interpolated strings are not supported")
-                    .with_help("write the value alone; a conditional needs brackets: {(a ? b : c)}"))
-            }
+            Kind::Sign("," | ":") => Err(Refusal::new(
+                inner.span(),
+                "formats in interpolated strings are not supported",
+            )
+            .with_help("write the value alone; a conditional needs brackets: {(a ? b : c)}")),
             _ => Err(inner.unexpected("the hole of an interpolated string holds one expression")),
         }
     }

@@ -73,7 +73,8 @@ impl Parser<'_> {
     fn return_statement(&mut self) -> Result<Statement, Refusal> {
         let at = self.advance();
         if self.is_sign(";") {
-            return Err(Refusal::new(at, "`return` needs a value").with_help("write `return null;` for none"));
+            return Err(Refusal::new(at, "`return` needs a value")
+                .with_help("write `return null;` for none"));
         }
         let value = self.expression()?;
         self.expect_sign(";", "after `return`")?;
@@ -86,8 +87,16 @@ impl Parser<'_> {
         let condition = self.expression()?;
         self.expect_sign(")", "after the condition")?;
         let then = self.branch()?;
-        let otherwise = if self.eat_word("else") { self.branch()? } else { Vec::new() };
-        Ok(Statement::If { condition, then, otherwise })
+        let otherwise = if self.eat_word("else") {
+            self.branch()?
+        } else {
+            Vec::new()
+        };
+        Ok(Statement::If {
+            condition,
+            then,
+            otherwise,
+        })
     }
 
     fn branch(&mut self) -> Result<Vec<Statement>, Refusal> {
@@ -97,9 +106,10 @@ impl Parser<'_> {
         let mut single = Vec::new();
         self.statement_into(&mut single)?;
         match single.first() {
-            Some(Statement::Local { name, .. }) => {
-                Err(Refusal::new(name.span.clone(), "a declaration cannot be the whole branch of an `if`"))
-            }
+            Some(Statement::Local { name, .. }) => Err(Refusal::new(
+                name.span.clone(),
+                "a declaration cannot be the whole branch of an `if`",
+            )),
             _ => Ok(single),
         }
     }
@@ -109,14 +119,22 @@ impl Parser<'_> {
         let name = self.name("the local's name")?;
         if self.is_sign("(") {
             let help = "a block holds locals, assignments, if/else and return";
-            return Err(Refusal::new(name.span, "local functions are not supported").with_help(help));
+            return Err(
+                Refusal::new(name.span, "local functions are not supported").with_help(help)
+            );
         }
-        let value = if self.eat_sign("=") { Some(self.expression()?) } else { None };
+        let value = if self.eat_sign("=") {
+            Some(self.expression()?)
+        } else {
+            None
+        };
         if self.is_sign(",") {
             let help = "declare each local in a statement of its own";
-            return Err(
-                Refusal::new(self.span(), "several locals in one declaration are not supported").with_help(help)
-            );
+            return Err(Refusal::new(
+                self.span(),
+                "several locals in one declaration are not supported",
+            )
+            .with_help(help));
         }
         self.expect_sign(";", "after the declaration")?;
         Ok(Statement::Local { ty, name, value })
@@ -129,7 +147,10 @@ impl Parser<'_> {
             let help = "only locals can be assigned; everything of `context` is read-only";
             return Err(Refusal::new(target.span, "this is no statement").with_help(help));
         };
-        let name = Name { text: text.clone(), span: target.span.clone() };
+        let name = Name {
+            text: text.clone(),
+            span: target.span.clone(),
+        };
         let value = match self.kind() {
             Kind::Sign("=") => {
                 self.advance();

@@ -7,12 +7,13 @@ use crate::expression::token::Kind;
 
 /// Types that are keywords: in brackets they are always a cast.
 const KEYWORDS: [&str; 15] = [
-    "string", "int", "long", "bool", "double", "object", "char", "float", "decimal", "short", "byte", "uint", "ulong",
-    "ushort", "sbyte",
+    "string", "int", "long", "bool", "double", "object", "char", "float", "decimal", "short",
+    "byte", "uint", "ulong", "ushort", "sbyte",
 ];
 
 impl Parser<'_> {
-    /// How many tokens ahead the type that starts `from` tokens ahead ends; `None` if none starts there.
+    /// How many tokens ahead the type that starts `from` tokens ahead ends; `None` if none starts
+    /// there.
     fn type_end(&self, from: usize) -> Option<usize> {
         self.name_ahead(from)?;
         let mut at = from + 1;
@@ -38,13 +39,17 @@ impl Parser<'_> {
     }
 
     pub(super) fn type_name(&mut self) -> Result<TypeName, Refusal> {
-        let count = self.type_end(0).ok_or_else(|| self.unexpected("a type is needed here"))?;
+        let count = self
+            .type_end(0)
+            .ok_or_else(|| self.unexpected("a type is needed here"))?;
         Ok(self.take_type(count))
     }
 
     /// A type after `is` or `as`, where a `?` starts a conditional.
     pub(super) fn tested_type(&mut self) -> Result<TypeName, Refusal> {
-        let count = self.type_end(0).ok_or_else(|| self.unexpected("a type is needed here"))?;
+        let count = self
+            .type_end(0)
+            .ok_or_else(|| self.unexpected("a type is needed here"))?;
         let is_optional = matches!(self.ahead(count - 1), Kind::Sign("?"));
         Ok(self.take_type(count - usize::from(is_optional)))
     }
@@ -65,13 +70,18 @@ impl Parser<'_> {
         after_type.is_some_and(|name| name != "is" && name != "as")
     }
 
-    /// Whether `(` starts a cast: a type in brackets, and after them something that starts an operand.
+    /// Whether `(` starts a cast: a type in brackets, and after them something that starts an
+    /// operand.
     pub(super) fn is_cast(&self) -> bool {
-        let Some(end) = self.type_end(1) else { return false };
+        let Some(end) = self.type_end(1) else {
+            return false;
+        };
         if !matches!(self.ahead(end), Kind::Sign(")")) {
             return false;
         }
-        let is_keyword = self.name_ahead(1).is_some_and(|name| KEYWORDS.contains(&name));
+        let is_keyword = self
+            .name_ahead(1)
+            .is_some_and(|name| KEYWORDS.contains(&name));
         if is_keyword && !matches!(self.ahead(2), Kind::Sign(".")) {
             return true;
         }

@@ -96,20 +96,38 @@ fn string_members() {
         ("\"héllo\".Length", "5"),
         ("\"\u{1f600}\".Length", "2"),
         ("\"aBc\".ToUpper() + \"aBc\".ToLowerInvariant()", "ABCabc"),
-        ("\" a \".Trim() + \"|\" + \" a \".TrimEnd() + \"|\"", "a| a|"),
+        (
+            "\" a \".Trim() + \"|\" + \" a \".TrimEnd() + \"|\"",
+            "a| a|",
+        ),
         ("\"/a/\".Trim('/')", "a"),
         ("\"xaxy\".TrimStart('x', 'a')", "y"),
         ("\"hello\".Substring(1)", "ello"),
         ("\"hello\".Substring(1, 3)", "ell"),
         ("\"hello\".Substring(5)", ""),
-        ("\"hello\".Remove(2) + \"hello\".Remove(1, 3) + \"ho\".Insert(1, \"ell\")", "hehohello"),
+        (
+            "\"hello\".Remove(2) + \"hello\".Remove(1, 3) + \"ho\".Insert(1, \"ell\")",
+            "hehohello",
+        ),
         ("\"straße\".ToUpper()", "STRAßE"),
         ("\"Hello\".Contains(\"ell\")", "True"),
         ("\"Hello\".StartsWith(\"he\")", "False"),
-        ("\"Hello\".StartsWith(\"he\", StringComparison.OrdinalIgnoreCase)", "True"),
-        ("\"Hello\".EndsWith(\"LO\", StringComparison.InvariantCultureIgnoreCase)", "True"),
-        ("\"Hello\".Contains(\"ELL\", StringComparison.OrdinalIgnoreCase)", "True"),
-        ("\"ÄÖ\".IndexOf(\"ö\", StringComparison.OrdinalIgnoreCase)", "1"),
+        (
+            "\"Hello\".StartsWith(\"he\", StringComparison.OrdinalIgnoreCase)",
+            "True",
+        ),
+        (
+            "\"Hello\".EndsWith(\"LO\", StringComparison.InvariantCultureIgnoreCase)",
+            "True",
+        ),
+        (
+            "\"Hello\".Contains(\"ELL\", StringComparison.OrdinalIgnoreCase)",
+            "True",
+        ),
+        (
+            "\"ÄÖ\".IndexOf(\"ö\", StringComparison.OrdinalIgnoreCase)",
+            "1",
+        ),
         ("\"hello\".IndexOf(\"l\") + \"hello\".IndexOf('z')", "1"),
         ("\"hello\".IndexOf(\"l\", 3)", "3"),
         ("\"hello\".LastIndexOf('l')", "3"),
@@ -120,9 +138,15 @@ fn string_members() {
         ("\"a--b\".Split(\"--\")[1]", "b"),
         ("\"a\\tb c\".Split().Length", "3"),
         ("\"abc\"[1]", "b"),
-        ("\"a\".Equals(\"A\", StringComparison.OrdinalIgnoreCase)", "True"),
+        (
+            "\"a\".Equals(\"A\", StringComparison.OrdinalIgnoreCase)",
+            "True",
+        ),
         ("\"a\".Equals(null)", "False"),
-        ("\"7\".PadLeft(3, '0') + \"7\".PadRight(3) + \"|\"", "0077  |"),
+        (
+            "\"7\".PadLeft(3, '0') + \"7\".PadRight(3) + \"|\"",
+            "0077  |",
+        ),
         ("string.IsNullOrEmpty(null)", "True"),
         ("string.IsNullOrWhiteSpace(\" \\t\")", "True"),
         ("String.Format(\"{1}-{0}{{}}\", 1, \"a\")", "a-1{}"),
@@ -130,11 +154,17 @@ fn string_members() {
         ("string.Join(\"-\", 1, \"b\", true)", "1-b-True"),
         ("string.Concat(\"a\", 1, null)", "a1"),
         ("string.Equals(null, null)", "True"),
-        ("string.Equals(\"A\", \"a\", StringComparison.OrdinalIgnoreCase)", "True"),
+        (
+            "string.Equals(\"A\", \"a\", StringComparison.OrdinalIgnoreCase)",
+            "True",
+        ),
         ("string.Empty", ""),
         ("\"abc\".ToString().Equals(\"abc\")", "True"),
         ("\"a,b\".Split(',').Contains(\"b\")", "True"),
-        ("\"a,b\".Split(',').First() + \"a,b\".Split(',').Last() + \"a\".Split(',').Count()", "ab1"),
+        (
+            "\"a,b\".Split(',').First() + \"a,b\".Split(',').Last() + \"a\".Split(',').Count()",
+            "ab1",
+        ),
         ("\"a\".Split(',').Any()", "True"),
     ]);
 }
@@ -146,7 +176,10 @@ fn conversions() {
         ("long.Parse(\"3000000000\")", "3000000000"),
         ("double.Parse(\"1.5\")", "1.5"),
         ("bool.Parse(\"TRUE\")", "True"),
-        ("Convert.ToInt32(\"7\") + Convert.ToInt32(null) + Convert.ToInt32(true) + Convert.ToInt32(2.5)", "10"),
+        (
+            "Convert.ToInt32(\"7\") + Convert.ToInt32(null) + Convert.ToInt32(true) + Convert.ToInt32(2.5)",
+            "10",
+        ),
         ("Convert.ToString(12) + Convert.ToBoolean(1)", "12True"),
         ("(int)2.9", "2"),
         ("(double)1 / 2", "0.5"),
@@ -155,11 +188,17 @@ fn conversions() {
         ("(string)null", "<null>"),
         ("(object)\"x\"", "x"),
         ("Math.Max(1, 2) + Math.Min(1.5, 2) + Math.Abs(-1)", "4.5"),
-        ("Guid.Parse(\"00000000-0000-0000-0000-000000000000\") == Guid.Empty", "True"),
+        (
+            "Guid.Parse(\"00000000-0000-0000-0000-000000000000\") == Guid.Empty",
+            "True",
+        ),
         ("Uri.EscapeDataString(\"a b/ü~\")", "a%20b%2F%C3%BC~"),
         ("Uri.UnescapeDataString(\"a%20b+\")", "a b+"),
         ("int.MaxValue", "2147483647"),
-        ("true.ToString() + 1.ToString() + 1.50.ToString()", "True11.5"),
+        (
+            "true.ToString() + 1.ToString() + 1.50.ToString()",
+            "True11.5",
+        ),
     ]);
     assert_ne!(text("Guid.NewGuid()"), text("Guid.NewGuid()"));
 }
@@ -167,41 +206,86 @@ fn conversions() {
 #[test]
 fn exceptions_say_what_and_where_but_no_value() {
     let cases = [
-        ("int.Parse(\"x\")", "the text does not read as a whole number"),
+        (
+            "int.Parse(\"x\")",
+            "the text does not read as a whole number",
+        ),
         ("int.Parse(\"3000000000\")", "the number is out of range"),
         ("1 / (2 - 2)", "division by zero"),
         ("long.MaxValue + 1", "the number is out of range"),
         ("-(long.MinValue)", "the number is out of range"),
         ("long.MinValue / -1", "the number is out of range"),
         ("(int)1e300", "the number is out of range"),
-        ("\"abc\".Substring(4)", "the index or length is out of range"),
-        ("\"abc\".Substring(1, 3)", "the index or length is out of range"),
-        ("\"abc\".Substring(-1)", "the index or length is out of range"),
-        ("\"\u{1f600}\".Substring(1)", "the index or length is out of range"),
+        (
+            "\"abc\".Substring(4)",
+            "the index or length is out of range",
+        ),
+        (
+            "\"abc\".Substring(1, 3)",
+            "the index or length is out of range",
+        ),
+        (
+            "\"abc\".Substring(-1)",
+            "the index or length is out of range",
+        ),
+        (
+            "\"\u{1f600}\".Substring(1)",
+            "the index or length is out of range",
+        ),
         ("\"abc\"[3]", "the index or length is out of range"),
         ("\"a\".Split(',')[1]", "the index or length is out of range"),
         ("((string)null).Length", "the value before `Length` is null"),
-        ("\"a\".Contains((string)null)", "null where a string is needed"),
-        ("(int)context.Variables[\"text\"]", "a value of type string where int is needed"),
-        ("(int)context.Variables[\"nothing\"]", "null where a number is needed"),
-        ("context.Variables[\"absent\"]", "the given key is not present"),
-        ("bool.Parse(\"yes\")", "the text does not read as true or false"),
-        ("\"a\".Replace(\"\", \"b\")", "the text does not read as a text to replace, which cannot be empty"),
+        (
+            "\"a\".Contains((string)null)",
+            "null where a string is needed",
+        ),
+        (
+            "(int)context.Variables[\"text\"]",
+            "a value of type string where int is needed",
+        ),
+        (
+            "(int)context.Variables[\"nothing\"]",
+            "null where a number is needed",
+        ),
+        (
+            "context.Variables[\"absent\"]",
+            "the given key is not present",
+        ),
+        (
+            "bool.Parse(\"yes\")",
+            "the text does not read as true or false",
+        ),
+        (
+            "\"a\".Replace(\"\", \"b\")",
+            "the text does not read as a text to replace, which cannot be empty",
+        ),
         ("\"x\".PadLeft(2000000)", "the text is longer than 1 MiB"),
-        ("\"aa\".PadLeft(1000000).Replace(\" \", \"0123456789\")", "the text is longer than 1 MiB"),
-        ("\"a\".PadLeft(20000).Split(' ')", "the list has more than 10000 elements"),
+        (
+            "\"aa\".PadLeft(1000000).Replace(\" \", \"0123456789\")",
+            "the text is longer than 1 MiB",
+        ),
+        (
+            "\"a\".PadLeft(20000).Split(' ')",
+            "the list has more than 10000 elements",
+        ),
     ];
     for (expression, expected) in cases {
         assert_eq!(fault(expression), expected, "{expression}");
     }
     let error = try_eval("1 +\n  int.Parse(\"secret\")").unwrap_err();
-    assert_eq!(error.to_string(), "test.xml:2:7: the text does not read as a whole number");
+    assert_eq!(
+        error.to_string(),
+        "test.xml:2:7: the text does not read as a whole number"
+    );
 }
 
 #[test]
 fn what_is_the_same_for_every_request_is_computed_once() {
     let constant = |expression: &str| parse(expression).unwrap().constant().cloned();
-    assert_eq!(constant("@(\"a\" + 1 + \"b\".ToUpper())"), Some(Value::from("a1B")));
+    assert_eq!(
+        constant("@(\"a\" + 1 + \"b\".ToUpper())"),
+        Some(Value::from("a1B"))
+    );
     assert_eq!(constant("@(2 * 3)"), Some(Value::Int(6)));
     assert_eq!(constant("@(context.Request.Method)"), None);
     assert_eq!(constant("@(Guid.NewGuid())"), None);

@@ -17,7 +17,10 @@ fn arithmetic() -> impl Strategy<Value = (String, Option<i64>)> {
                 4 => a.zip(b).and_then(|(a, b)| a.checked_rem(b)),
                 _ => return (format!("-({left})"), a.and_then(i64::checked_neg)),
             };
-            (format!("({left}) {} ({right})", ["+", "-", "*", "/", "%"][operator]), value)
+            (
+                format!("({left}) {} ({right})", ["+", "-", "*", "/", "%"][operator]),
+                value,
+            )
         })
     })
 }

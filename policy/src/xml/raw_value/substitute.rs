@@ -52,7 +52,9 @@ impl SubstitutionError {
     #[must_use]
     pub fn position(&self) -> Position {
         match self {
-            Self::Unknown { position, .. } | Self::Mistake { position, .. } | Self::TooLong { position } => *position,
+            Self::Unknown { position, .. }
+            | Self::Mistake { position, .. }
+            | Self::TooLong { position } => *position,
         }
     }
 
@@ -62,7 +64,8 @@ impl SubstitutionError {
         let diagnostic = Diagnostic::new(file, self.position(), self.to_string());
         match self {
             Self::Mistake { mistake, .. } => {
-                let braces = "if the braces themselves are meant, write an expression: `@(\"{\" + \"{…\")`";
+                let braces =
+                    "if the braces themselves are meant, write an expression: `@(\"{\" + \"{…\")`";
                 diagnostic.with_help(format!("{}; {braces}", mistake.help()))
             }
             Self::Unknown { .. } | Self::TooLong { .. } => diagnostic,
@@ -71,8 +74,8 @@ impl SubstitutionError {
 }
 
 impl RawValue {
-    /// The value with every `{{name}}` replaced, without looking for further names in what was inserted. A literal
-    /// that becomes `@(…)` or `@{…}` that way becomes an expression.
+    /// The value with every `{{name}}` replaced, without looking for further names in what was
+    /// inserted. A literal that becomes `@(…)` or `@{…}` that way becomes an expression.
     ///
     /// # Errors
     /// Every unknown name, and everything that looks like a reference and is none, with its place.
@@ -80,7 +83,11 @@ impl RawValue {
         &self,
         lookup: &dyn Fn(&str) -> Option<NamedValue<'n>>,
     ) -> Result<RawValue, Vec<SubstitutionError>> {
-        let escapes = if self.is_expression { lexical::interpolated_strings(&self.text) } else { Vec::new() };
+        let escapes = if self.is_expression {
+            lexical::interpolated_strings(&self.text)
+        } else {
+            Vec::new()
+        };
         let found = if self.is_expression {
             named_value::in_expression(&self.text, &escapes)
         } else {
@@ -93,14 +100,20 @@ impl RawValue {
             let (place, name) = match found {
                 Found::Reference(place, name) => (place, name),
                 Found::Mistake(at, mistake) => {
-                    errors.push(SubstitutionError::Mistake { mistake, position: self.position_at(at) });
+                    errors.push(SubstitutionError::Mistake {
+                        mistake,
+                        position: self.position_at(at),
+                    });
                     continue;
                 }
             };
             let position = self.position_at(place.start);
             let Some(value) = lookup(name) else {
                 if !is_escaped_hole(&self.text, &place, &escapes) {
-                    errors.push(SubstitutionError::Unknown { name: name.to_owned(), position });
+                    errors.push(SubstitutionError::Unknown {
+                        name: name.to_owned(),
+                        position,
+                    });
                 }
                 continue;
             };
@@ -115,7 +128,11 @@ impl RawValue {
         if !errors.is_empty() {
             return Err(errors);
         }
-        if self.is_expression || filled.looks_like_expression() { Ok(filled.into_expression()) } else { Ok(filled) }
+        if self.is_expression || filled.looks_like_expression() {
+            Ok(filled.into_expression())
+        } else {
+            Ok(filled)
+        }
     }
 
     fn push_named_value(&mut self, value: NamedValue<'_>, position: Position) {
@@ -127,8 +144,13 @@ impl RawValue {
     }
 }
 
-/// `{{{name}}}`: in an interpolated string that is a brace, a hole and a brace, unless the name is a named value's.
+/// `{{{name}}}`: in an interpolated string that is a brace, a hole and a brace, unless the name is
+/// a named value's.
 fn is_escaped_hole(text: &str, reference: &Range<usize>, escapes: &[Range<usize>]) -> bool {
-    let is_in_braces = text[..reference.start].ends_with('{') && text[reference.end..].starts_with('}');
-    is_in_braces && escapes.iter().any(|string| string.contains(&reference.start))
+    let is_in_braces =
+        text[..reference.start].ends_with('{') && text[reference.end..].starts_with('}');
+    is_in_braces
+        && escapes
+            .iter()
+            .any(|string| string.contains(&reference.start))
 }

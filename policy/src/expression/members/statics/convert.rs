@@ -7,9 +7,15 @@ use crate::expression::types::Type;
 use crate::value::read_bool;
 
 pub(super) static CONVERT: &[Method] = &[
-    method("ToString", &[Type::Object], Type::String, |a| Operand::made(a[0].text().into_owned())),
-    method("ToInt32", &[Type::Object], Type::Int, |a| to_int(&a[0]).and_then(within_int32)),
-    method("ToInt64", &[Type::Object], Type::Int, |a| to_int(&a[0]).map(Operand::Int)),
+    method("ToString", &[Type::Object], Type::String, |a| {
+        Operand::made(a[0].text().into_owned())
+    }),
+    method("ToInt32", &[Type::Object], Type::Int, |a| {
+        to_int(&a[0]).and_then(within_int32)
+    }),
+    method("ToInt64", &[Type::Object], Type::Int, |a| {
+        to_int(&a[0]).map(Operand::Int)
+    }),
     method("ToDouble", &[Type::Object], Type::Float, |a| match &a[0] {
         Operand::Null => Ok(Operand::Float(0.0)),
         Operand::Text(text) => double(text),
@@ -26,7 +32,8 @@ pub(super) static CONVERT: &[Method] = &[
     }),
 ];
 
-/// What `Convert` makes of a value: null is 0, a fraction goes to the nearest number and a half to the even one.
+/// What `Convert` makes of a value: null is 0, a fraction goes to the nearest number and a half to
+/// the even one.
 fn to_int(value: &Operand<'_>) -> Result<i64, Fault> {
     const LIMIT: f64 = 9_223_372_036_854_775_808.0;
     match value {
@@ -36,7 +43,11 @@ fn to_int(value: &Operand<'_>) -> Result<i64, Fault> {
         Operand::Char(value) => Ok(i64::from(u32::from(*value))),
         Operand::Float(value) => {
             let rounded = value.round_ties_even();
-            if (-LIMIT..LIMIT).contains(&rounded) { Ok(rounded as i64) } else { Err(Fault::Overflow) }
+            if (-LIMIT..LIMIT).contains(&rounded) {
+                Ok(rounded as i64)
+            } else {
+                Err(Fault::Overflow)
+            }
         }
         Operand::Text(text) => number(text),
         other => Err(wrong("int", Some(other))),
@@ -44,7 +55,9 @@ fn to_int(value: &Operand<'_>) -> Result<i64, Fault> {
 }
 
 fn within_int32<'c>(value: i64) -> Answer<'c> {
-    i32::try_from(value).map(|_| Operand::Int(value)).map_err(|_| Fault::Overflow)
+    i32::try_from(value)
+        .map(|_| Operand::Int(value))
+        .map_err(|_| Fault::Overflow)
 }
 
 /// `int.Parse`
@@ -59,22 +72,28 @@ pub(super) fn int64<'c>(text: &str) -> Answer<'c> {
 
 fn number(text: &str) -> Result<i64, Fault> {
     use std::num::IntErrorKind::{NegOverflow, PosOverflow};
-    text.trim().parse::<i64>().map_err(|error| match error.kind() {
-        PosOverflow | NegOverflow => Fault::Overflow,
-        _ => Fault::Format("a whole number"),
-    })
+    text.trim()
+        .parse::<i64>()
+        .map_err(|error| match error.kind() {
+            PosOverflow | NegOverflow => Fault::Overflow,
+            _ => Fault::Format("a whole number"),
+        })
 }
 
 /// `double.Parse`
 pub(super) fn double<'c>(text: &str) -> Answer<'c> {
     let text = text.trim();
     // Rust reads "inf" and "nan", which C# writes differently.
-    let is_number = text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'+' | b'-' | b'.' | b'e' | b'E'));
+    let is_number = text
+        .bytes()
+        .all(|b| b.is_ascii_digit() || matches!(b, b'+' | b'-' | b'.' | b'e' | b'E'));
     let value = text.parse::<f64>().ok().filter(|_| is_number);
     value.map(Operand::Float).ok_or(Fault::Format("a number"))
 }
 
 /// `bool.Parse`
 pub(super) fn boolean<'c>(text: &str) -> Answer<'c> {
-    read_bool(text).map(Operand::Bool).ok_or(Fault::Format("true or false"))
+    read_bool(text)
+        .map(Operand::Bool)
+        .ok_or(Fault::Format("true or false"))
 }

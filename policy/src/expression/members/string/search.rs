@@ -42,7 +42,10 @@ pub(super) fn ends_with(text: &str, wanted: &str, comparison: Comparison) -> boo
         return text.ends_with(wanted);
     }
     let mut characters = text.chars().rev();
-    wanted.chars().rev().all(|w| characters.next().is_some_and(|c| same(c, w)))
+    wanted
+        .chars()
+        .rev()
+        .all(|w| characters.next().is_some_and(|c| same(c, w)))
 }
 
 /// The byte offset of the first `wanted` in `text`.
@@ -50,16 +53,22 @@ pub(super) fn find(text: &str, wanted: &str, comparison: Comparison) -> Option<u
     if comparison == Comparison::Exact {
         return text.find(wanted);
     }
-    // One pass over texts of equal shape: folding keeps the number of characters, and the standard search is linear.
+    // One pass over texts of equal shape: folding keeps the number of characters, and the standard
+    // search is linear.
     let folded: String = text.chars().map(fold).collect();
     let wanted: String = wanted.chars().map(fold).collect();
     let at = folded.find(&wanted)?;
     let characters = folded[..at].chars().count();
-    text.char_indices().nth(characters).map_or(Some(text.len()), |(offset, _)| Some(offset))
+    text.char_indices()
+        .nth(characters)
+        .map_or(Some(text.len()), |(offset, _)| Some(offset))
 }
 
 /// What follows `wanted` at the start of `text`, case ignored.
 fn rest_after<'a>(text: &'a str, wanted: &str) -> Option<&'a str> {
     let mut rest = text.chars();
-    wanted.chars().all(|w| rest.next().is_some_and(|c| same(c, w))).then_some(rest.as_str())
+    wanted
+        .chars()
+        .all(|w| rest.next().is_some_and(|c| same(c, w)))
+        .then_some(rest.as_str())
 }
