@@ -1,5 +1,7 @@
 //! Redis or the limiter away under load: each degraded mode does what it says, and ends by itself.
 
+use weir_proto::limiter::v1;
+use weir_proto::limiter::v1::limiter_client::LimiterClient;
 use weir_testkit::{Redis, eventually};
 
 use crate::exactness::{backend, gateway};
@@ -127,4 +129,33 @@ async fn without_a_limiter_each_mode_of_the_gateway_does_what_it_says() {
             "{mode}"
         );
     }
+}
+
+/// Too few questions for an outage; what they were told is in the log and in readiness all the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_single_call_that_redis_did_not_decide_is_logged() {
+    let redis = Redis::start();
+    let arguments = ["--store", &redis.url(), "--store-timeout", "1s"];
+    let limiter = Role::start("limiter", &arguments).await;
+    let mut client = LimiterClient::connect(limiter.url().to_owned())
+        .await
+        .unwrap();
+    let check = v1::Check {
+        limit_name: "test".to_owned(),
+        key: "k".into(),
+        calls: 5,
+        renewal_period_ms: 60_000,
+        cost: None,
+    };
+    redis.pause();
+    let request = v1::CheckRequest {
+        checks: vec![check],
+    };
+    let answer = client.check(request).await.unwrap().into_inner();
+    redis.resume();
+    assert_eq!((answer.allowed, answer.mode()), (true, v1::Mode::Local));
+    let told = "the store did not answer; the mode decided mode=\"local\" decided=1";
+    eventually(PATIENCE, || async { limiter.log().contains(told) }).await;
+    let degraded = r#"weir_component_state{component="store",state="degraded"} 1"#;
+    assert!(limiter.metrics().await.contains(degraded));
 }

@@ -70,18 +70,14 @@ impl Connections {
         self.current.load_full()
     }
 
-    /// Replaces a connection on which nothing is heard, unless somebody has done so. Calls under
-    /// way on it go on.
-    pub(super) fn replace(&self, silent: &Arc<Connection>) {
-        self.current
-            .compare_and_swap(silent, Arc::new(Connection::new(&self.address)));
+    /// Another connection to the same address, which nobody else uses yet.
+    pub(super) fn fresh(&self) -> Arc<Connection> {
+        Arc::new(Connection::new(&self.address))
     }
 
-    /// Replaces the connection if nothing shows that it has been well since `moment`.
-    pub(super) fn replace_if_older(&self, moment: Instant) {
-        let current = self.current();
-        if current.began < moment && !current.heard_since(moment) {
-            self.replace(&current);
-        }
+    /// Puts a connection that answers in the place of one that does not, unless somebody has done
+    /// so. Calls under way on the old one go on.
+    pub(super) fn replace(&self, silent: &Arc<Connection>, answering: Arc<Connection>) {
+        self.current.compare_and_swap(silent, answering);
     }
 }

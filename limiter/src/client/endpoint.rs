@@ -24,7 +24,7 @@ use tracing::{Instrument, Span};
 use weir_proto::limiter::v1;
 use weir_proto::limiter::v1::limiter_client::LimiterClient;
 
-use super::connection::Connections;
+use super::connection::{Connection, Connections};
 use crate::circuit::{Change, Circuit, CircuitConfig};
 use crate::degraded::{describe, probe_check};
 use crate::rpc::{code_name, full_name};
@@ -93,30 +93,12 @@ pub(super) struct Failure {
     pub(super) try_another: bool,
 }
 
-/// How long a call may take.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Limits {
-    /// As long as a connection on which nothing is heard is waited for.
-    pub(super) silence: Instant,
-    /// As long as any answer is waited for.
-    pub(super) deadline: Instant,
-}
-
-impl Limits {
-    /// For what may happen once only: no other connection is tried.
-    pub(super) fn once(deadline: Instant) -> Self {
+impl Failure {
+    /// There is no limiter to ask.
+    pub(super) fn nobody() -> Self {
         Self {
-            silence: deadline,
-            deadline,
-        }
-    }
-
-    /// Half of the time that is left is for another connection.
-    pub(super) fn sharing(deadline: Instant) -> Self {
-        let now = Instant::now();
-        Self {
-            silence: now + deadline.saturating_duration_since(now) / 2,
-            deadline,
+            error: StoreError::Unavailable("no limiter answers".into()),
+            try_another: false,
         }
     }
 }
@@ -197,8 +179,13 @@ impl Endpoint {
         self.in_flight.load(Ordering::Relaxed)
     }
 
+    /// Whether anything was heard on its present connection since `moment`.
+    pub(super) fn heard_since(&self, moment: Instant) -> bool {
+        self.connections.current().heard_since(moment)
+    }
+
     /// Counts a call that brought no answer, and asks for a sign of life unless that is under way.
-    fn suspect(&self, why: String) {
+    pub(super) fn suspect(&self, why: String) {
         self.circuit.failure(&why);
         self.failed.notify_one();
         if self.circuit.is_open() || self.suspected.swap(true, Ordering::Relaxed) {
@@ -214,31 +201,54 @@ impl Endpoint {
         });
     }
 
-    /// Replaces its connection if nothing shows that it has been well since `moment`.
-    pub(super) fn reconnect_if_older(&self, moment: Instant) {
-        self.connections.replace_if_older(moment);
-    }
-
-    /// Makes one call, as one span.
+    /// Makes one call until `deadline`, as one span.
     pub(super) async fn call<T, F>(
         &self,
         method: &'static str,
-        limits: Limits,
+        deadline: Instant,
+        make: impl FnOnce(LimiterClient<Channel>) -> F,
+    ) -> Result<T, Failure>
+    where
+        F: Future<Output = Result<Response<T>, Status>>,
+    {
+        let connection = self.connections.current();
+        self.call_on(&connection, method, deadline, make).await
+    }
+
+    /// Makes one call on a fresh connection, which takes the place of the present one if there is
+    /// an answer on it.
+    pub(super) async fn call_afresh<T, F>(
+        &self,
+        method: &'static str,
+        deadline: Instant,
+        make: impl FnOnce(LimiterClient<Channel>) -> F,
+    ) -> Result<T, Failure>
+    where
+        F: Future<Output = Result<Response<T>, Status>>,
+    {
+        let (present, fresh) = (self.connections.current(), self.connections.fresh());
+        let answer = self.call_on(&fresh, method, deadline, make).await;
+        if answer.is_ok() {
+            self.connections.replace(&present, fresh);
+        }
+        answer
+    }
+
+    async fn call_on<T, F>(
+        &self,
+        connection: &Arc<Connection>,
+        method: &'static str,
+        deadline: Instant,
         make: impl FnOnce(LimiterClient<Channel>) -> F,
     ) -> Result<T, Failure>
     where
         F: Future<Output = Result<Response<T>, Status>>,
     {
         let _counted = InFlight::new(&self.in_flight);
-        let (started, connection) = (Instant::now(), self.connections.current());
+        let started = Instant::now();
         let span = self.span(method);
-        let mut call = pin!(make(connection.client()).instrument(span.clone()));
-        let mut answer = timeout_at(limits.silence, &mut call).await;
-        if answer.is_err() && connection.heard_since(started) {
-            // Others are answered on it: it is only this one that takes long.
-            answer = timeout_at(limits.deadline, call).await;
-        }
-        match answer {
+        let call = make(connection.client()).instrument(span.clone());
+        match timeout_at(deadline, call).await {
             Ok(Ok(response)) => {
                 connection.hear();
                 self.circuit.success();
@@ -251,16 +261,17 @@ impl Endpoint {
             }
             Err(_) => {
                 record_failure(&span, Code::DeadlineExceeded);
-                let silent = !connection.heard_since(started);
-                if silent {
-                    self.connections.replace(&connection);
-                }
                 let error = StoreError::Timeout(started.elapsed());
-                tracing::debug!(after = ?started.elapsed(), silent, "a limiter was too slow");
+                tracing::debug!(after = ?started.elapsed(), "a limiter was too slow");
+                if !connection.heard_since(started) {
+                    // Slow, or cut off without notice? A fresh connection finds out.
+                    self.connections
+                        .replace(connection, self.connections.fresh());
+                }
                 self.suspect(error.to_string());
                 Err(Failure {
                     error,
-                    try_another: silent && limits.silence < limits.deadline,
+                    try_another: false,
                 })
             }
         }
@@ -328,25 +339,46 @@ fn is_about_the_request(code: Code) -> bool {
     matches!(code, Code::InvalidArgument | Code::OutOfRange)
 }
 
-/// Asks for a sign of life, and once more on a fresh connection: the one it has may be what is
-/// dead.
+/// Asks for a sign of life; after half of the time, or when the present connection brings none, on
+/// a fresh connection, which stays if it brings one.
 async fn probe(connections: &Connections, timeout: Duration) -> bool {
+    let deadline = Instant::now() + timeout;
+    let (present, fresh) = (connections.current(), connections.fresh());
+    let mut sign = pin!(gives_sign(&present));
+    let afresh = async {
+        let answered = gives_sign(&fresh).await;
+        if answered {
+            connections.replace(&present, Arc::clone(&fresh));
+        }
+        answered
+    };
+    let answered = match timeout_at(Instant::now() + timeout / 2, &mut sign).await {
+        Ok(true) => return true,
+        Ok(false) => timeout_at(deadline, afresh).await,
+        Err(_) => {
+            let either = async {
+                tokio::select! {
+                    biased;
+                    true = sign => true,
+                    true = afresh => true,
+                    else => false,
+                }
+            };
+            timeout_at(deadline, either).await
+        }
+    };
+    answered.unwrap_or(false)
+}
+
+async fn gives_sign(connection: &Connection) -> bool {
     let request = v1::CheckRequest {
         checks: vec![check_to_wire(&probe_check())],
     };
-    let limits = Limits::sharing(Instant::now() + timeout);
-    for until in [limits.silence, limits.deadline] {
-        let connection = connections.current();
-        if matches!(
-            timeout_at(until, connection.client().check(request.clone())).await,
-            Ok(Ok(_))
-        ) {
-            connection.hear();
-            return true;
-        }
-        connections.replace(&connection);
+    let answered = connection.client().check(request).await.is_ok();
+    if answered {
+        connection.hear();
     }
-    false
+    answered
 }
 
 /// The address of a limiter, if `given` is of the one form it may have.

@@ -6,20 +6,21 @@
 //! them back.
 
 use std::net::SocketAddr;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::join_all;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 use tonic::transport::Channel;
 use tonic::{Request, Response, Status};
 use weir_proto::limiter::v1;
 use weir_proto::limiter::v1::limiter_client::LimiterClient;
 use weir_telemetry::propagation;
 
-use super::endpoint::{Endpoint, EndpointError, EndpointMetrics, Limits};
+use super::endpoint::{Endpoint, EndpointError, EndpointMetrics, Failure};
 use super::members::Members;
 use super::resolve::Resolve;
 use crate::check::{Check, CheckList, Outcome};
@@ -75,7 +76,7 @@ impl GrpcStore {
             })
     }
 
-    /// Makes a call on one limiter, or on a few in turn.
+    /// Makes a call on one limiter, or on others if it brings no answer.
     async fn call<T, F>(
         &self,
         method: &'static str,
@@ -86,34 +87,83 @@ impl GrpcStore {
     {
         let started = Instant::now();
         let deadline = started + self.timeout;
-        let mut tried = Vec::new();
-        let mut last = StoreError::Unavailable("no limiter answers".into());
+        let members = self.members.known(deadline).await;
+        let Some(endpoint) = self.choose(&members, &[]) else {
+            return Err(StoreError::Unavailable("no limiter answers".into()));
+        };
+        let mut first = pin!(endpoint.call(method, deadline, &make));
+        // What is rare is boxed: it must not make every call's future larger.
+        let answer = match timeout_at(started + self.timeout / 2, &mut first).await {
+            Ok(Err(failure)) if failure.try_another => {
+                Box::pin(self.others(method, deadline, endpoint.address(), &make)).await
+            }
+            Ok(answer) => answer,
+            Err(_) if endpoint.heard_since(started) => first.await,
+            Err(_) => {
+                endpoint.suspect(format!("nothing was heard for {:?}", started.elapsed()));
+                let other = self
+                    .choose(&members, &[endpoint.address()])
+                    .unwrap_or(endpoint);
+                let second = other.call_afresh(method, deadline, &make);
+                Box::pin(first_answer(first, second)).await
+            }
+        };
+        answer.map_err(|failure| failure.error)
+    }
+
+    /// Makes a call on up to two more limiters, in turn, after the one at `failed` said that it
+    /// cannot answer, or its connection broke. The last one is asked on a fresh connection: what
+    /// broke one may have broken all.
+    async fn others<T, F>(
+        &self,
+        method: &'static str,
+        deadline: Instant,
+        failed: SocketAddr,
+        make: impl Fn(LimiterClient<Channel>) -> F,
+    ) -> Result<T, Failure>
+    where
+        F: Future<Output = Result<Response<T>, Status>>,
+    {
+        let mut tried = vec![failed];
         loop {
             // Anew each time: the limiters may have changed because one failed.
             let members = self.members.known(deadline).await;
             let Some(endpoint) = self.choose(&members, &tried) else {
-                return Err(last);
+                return Err(Failure::nobody());
             };
             // A single limiter is asked twice: its connection may have ended while it was idle.
             let is_last = tried.len() + 1 >= members.len().clamp(2, MOST_TRIES);
-            let limits = if is_last {
-                Limits::once(deadline)
+            let answer = if is_last {
+                endpoint.call_afresh(method, deadline, &make).await
             } else {
-                Limits::sharing(deadline)
+                endpoint.call(method, deadline, &make).await
             };
-            if is_last {
-                // A network that forgets one idle connection forgets all: the last try is on a
-                // fresh one.
-                endpoint.reconnect_if_older(started);
+            match answer {
+                Err(failure) if !is_last && failure.try_another => tried.push(endpoint.address()),
+                answer => return answer,
             }
-            match endpoint.call(method, limits, &make).await {
-                Ok(answer) => return Ok(answer),
-                Err(failure) if is_last || !failure.try_another => return Err(failure.error),
-                Err(failure) => {
-                    tried.push(endpoint.address());
-                    last = failure.error;
-                }
+        }
+    }
+
+    /// Makes a call on this limiter and no other, again on a fresh connection if need be.
+    async fn insist<T, F>(
+        &self,
+        endpoint: &Endpoint,
+        method: &'static str,
+        make: impl Fn(LimiterClient<Channel>) -> F,
+    ) -> Result<T, Failure>
+    where
+        F: Future<Output = Result<Response<T>, Status>>,
+    {
+        let started = Instant::now();
+        let deadline = started + self.timeout;
+        let mut first = pin!(endpoint.call(method, deadline, &make));
+        match timeout_at(started + self.timeout / 2, &mut first).await {
+            Ok(Err(failure)) if failure.try_another => {
+                endpoint.call_afresh(method, deadline, &make).await
             }
+            Ok(answer) => answer,
+            Err(_) => first_answer(first, endpoint.call_afresh(method, deadline, &make)).await,
         }
     }
 
@@ -171,23 +221,13 @@ impl Store for GrpcStore {
                 "no limiter is known: does its name have an address?".into(),
             ));
         }
-        let resets = members.iter().map(|endpoint| {
-            let reset = |mut client: LimiterClient<Channel>| {
-                let message = v1::ResetRequest { key: key.clone() };
-                async move { client.reset(request(message)).await }
-            };
-            async move {
-                match endpoint
-                    .call("Reset", Limits::sharing(deadline), &reset)
-                    .await
-                {
-                    Err(failure) if failure.try_another => {
-                        endpoint.call("Reset", Limits::once(deadline), &reset).await
-                    }
-                    answer => answer,
-                }
-            }
-        });
+        let reset = |mut client: LimiterClient<Channel>| {
+            let message = v1::ResetRequest { key: key.clone() };
+            async move { client.reset(request(message)).await }
+        };
+        let resets = members
+            .iter()
+            .map(|endpoint| self.insist(endpoint, "Reset", reset));
         let answers = join_all(resets).await;
         let confirmed = answers.iter().any(Result::is_ok);
         let mut existed = false;
@@ -216,9 +256,7 @@ impl Store for GrpcStore {
                 let message = message.clone();
                 async move { client.refund(request(message)).await }
             };
-            endpoint
-                .call("Refund", Limits::once(deadline), refund)
-                .await
+            endpoint.call("Refund", deadline, refund).await
         };
         let refunded = told(first, &message)
             .await
@@ -233,6 +271,25 @@ impl Store for GrpcStore {
         };
         join_all(others.map(|other| told(other, &forget))).await;
         Ok(refunded)
+    }
+}
+
+/// The answer that comes first. Whoever fails leaves it to the other, until its time is up.
+async fn first_answer<T>(
+    mut first: Pin<&mut impl Future<Output = Result<T, Failure>>>,
+    second: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    let mut second = pin!(second);
+    tokio::select! {
+        biased;
+        answer = &mut first => match answer {
+            Ok(answer) => Ok(answer),
+            Err(_) => second.await,
+        },
+        answer = &mut second => match answer {
+            Ok(answer) => Ok(answer),
+            Err(_) => first.await,
+        },
     }
 }
 

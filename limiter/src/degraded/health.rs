@@ -38,6 +38,8 @@ struct State {
     unanswered: Option<Unanswered>,
     /// Lists the mode decided since the log last said so.
     untold: u64,
+    /// Whether the task that forgets the last unanswered question runs.
+    is_watched: bool,
 }
 
 /// Questions that were asked and not answered.
@@ -96,13 +98,12 @@ impl Health {
                 "the {name} did not answer; the mode decided"
             );
         }
-        let known = Unanswered {
+        state.unanswered = Some(Unanswered {
             why,
             visible_until: Instant::now() + VISIBLE,
-        };
-        let is_first = state.unanswered.replace(known).is_none();
+        });
         self.0.publish(&state);
-        if is_first {
+        if !std::mem::replace(&mut state.is_watched, true) {
             tokio::spawn(Shared::forget_in_time(Arc::clone(&self.0)));
         }
     }
@@ -121,23 +122,29 @@ impl Shared {
         }
     }
 
-    /// Forgets the last unanswered question when it has been visible long enough.
+    /// Forgets the last unanswered question when it has been visible long enough, and tells the log
+    /// of those it was not told of.
     async fn forget_in_time(self: Arc<Self>) {
+        let mut until = Instant::now() + VISIBLE;
         loop {
-            let until = match &self.state.lock().unanswered {
-                Some(unanswered) => unanswered.visible_until,
-                None => return,
-            };
             sleep_until(until).await;
             let mut state = self.state.lock();
-            if state
-                .unanswered
-                .as_ref()
-                .is_some_and(|last| last.visible_until <= until)
-            {
-                state.unanswered = None;
-                self.publish(&state);
-                return;
+            match &state.unanswered {
+                Some(last) if last.visible_until > until => until = last.visible_until,
+                _ => {
+                    let decided = std::mem::take(&mut state.untold);
+                    if decided > 0 {
+                        let (name, mode) = (self.name, self.mode.as_str());
+                        tracing::warn!(
+                            mode,
+                            decided,
+                            "the {name} did not answer; the mode decided"
+                        );
+                    }
+                    (state.unanswered, state.is_watched) = (None, false);
+                    self.publish(&state);
+                    return;
+                }
             }
         }
     }

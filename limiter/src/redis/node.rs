@@ -37,6 +37,14 @@ pub(super) struct Settings {
 }
 
 impl Settings {
+    /// How long a connection on which nothing is heard is believed.
+    fn silence(&self) -> Duration {
+        match self.replicas {
+            0 => self.timeout / 2,
+            _ => self.timeout / 4 * 3,
+        }
+    }
+
     /// How long replicas may take: what is left is for the round trip.
     fn replica_patience(&self) -> Duration {
         (self.timeout / 2).max(Duration::from_millis(1))
@@ -131,20 +139,24 @@ impl Node {
         let connection = self.connection(deadline).await?;
         let heard = connection.heard();
         let mut answer = pin!(self.send(connection.clone(), question));
-        let half = Instant::now() + deadline.saturating_duration_since(Instant::now()) / 2;
-        match timeout_at(half, &mut answer).await {
+        let silence = deadline.min(Instant::now() + self.settings.silence());
+        let mut answered = timeout_at(silence, &mut answer).await;
+        // What is rare is boxed: it must not make every question's future larger.
+        if answered.is_err() {
+            answered = if question.repeatable && connection.heard() == heard {
+                let first = Box::pin(self.first_of(answer, &connection, question));
+                timeout_at(deadline, first).await
+            } else {
+                timeout_at(deadline, answer).await
+            };
+        }
+        match answered {
             Ok(Err(error)) if may_go_again(&error, question) => {
                 connection.give_up();
-                tracing::debug!(%error, "a connection to Redis was broken: asked again on another one");
-                // What is rare is boxed: it must not make every question's future larger.
+                tracing::debug!(%error, "a connection to Redis was broken: asked again on another");
                 Box::pin(self.again(question, deadline)).await
             }
-            Ok(answer) => self.conclude(&connection, Ok(answer)),
-            Err(_) if question.repeatable && connection.heard() == heard => {
-                let first = Box::pin(self.first_of(answer, &connection, question));
-                self.conclude(&connection, timeout_at(deadline, first).await)
-            }
-            Err(_) => self.conclude(&connection, timeout_at(deadline, answer).await),
+            answered => self.conclude(&connection, answered),
         }
     }
 
@@ -187,26 +199,36 @@ impl Node {
     }
 
     /// The answer that comes first: that of a connection that has been silent, or that of a fresh
-    /// one.
+    /// one. Whatever the server says on the fresh one is an answer.
     async fn first_of(
         &self,
         mut answer: Pin<&mut impl Future<Output = RedisResult<Answer>>>,
         silent: &Connection,
         question: Question<'_>,
     ) -> RedisResult<Answer> {
-        let again = async {
+        let mut again = pin!(async {
             let fresh = self.pool.fresh().await.ok()?;
             silent.give_up();
             tracing::debug!("a connection to Redis is silent: asked again on another one");
-            self.send(fresh, question).await.ok()
-        };
+            let answer = self.send(fresh, question).await;
+            Some(answer).filter(|answer| {
+                !answer
+                    .as_ref()
+                    .is_err_and(RedisError::is_unrecoverable_error)
+            })
+        });
         tokio::select! {
             biased;
-            answer = &mut answer => return answer,
-            Some(answer) = again => return Ok(answer),
-            else => {}
+            first = &mut answer => match first {
+                // It was dead indeed.
+                Err(error) if may_go_again(&error, question) => again.await.unwrap_or(Err(error)),
+                first => first,
+            },
+            second = &mut again => match second {
+                Some(second) => second,
+                None => answer.await,
+            },
         }
-        answer.await
     }
 
     /// Sends a question and waits for its answer, for as long as it takes.

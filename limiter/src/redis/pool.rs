@@ -81,16 +81,16 @@ impl Clients {
     }
 }
 
-/// Whether the server refused the greeting of RESP3 (`HELLO 3`): it has no such command, or no such
-/// version.
+/// Whether the server refused the greeting of RESP3 (`HELLO 3`): it has no such command or no such
+/// version, or is something in front of Redis that says so in words of its own.
 fn knows_no_resp3(error: &RedisError) -> bool {
-    let unknown = |detail: &str| {
+    let about_hello = |detail: &str| {
         let detail = detail.to_ascii_lowercase();
-        detail.starts_with("unknown command") && detail.contains("hello")
+        detail.contains("hello") && (detail.contains("unknown") || detail.contains("support"))
     };
     error.kind() == ErrorKind::RESP3NotSupported
         || error.code() == Some("NOPROTO")
-        || error.detail().is_some_and(unknown)
+        || error.detail().is_some_and(about_hello)
 }
 
 impl Source {

@@ -6,9 +6,9 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use weir_limiter::{Admitted, Client, ClientConfig, FailureMode, Mode};
 use weir_telemetry::Ops;
-use weir_testkit::{Forgotten, Network, Proxy, Redis};
+use weir_testkit::{Forgotten, Network, Proxy, Redis, eventually};
 
-use crate::support::{Limiter, check, on};
+use crate::support::{Limiter, PATIENCE, check, on};
 
 const CALLS: u64 = 9;
 const ROUNDS: usize = 5;
@@ -130,11 +130,37 @@ async fn a_limiter_that_falls_silent_costs_no_call_while_there_is_another() {
             "call {number}"
         );
     }
-    assert!(
-        ops.render().contains("} 0"),
-        "it is left out: {}",
-        ops.render()
-    );
+    let gone = behind.proxies[0].address();
+    let left_out = format!("endpoint_up{{endpoint=\"http://{gone}\"}} 0");
+    eventually(PATIENCE, || async { ops.render().contains(&left_out) }).await;
+}
+
+/// A limiter, or a network, that takes more than half of the time: what it says still counts, and a
+/// call is charged twice at most.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slow_answer_is_waited_for_until_the_time_is_up() {
+    for limiters in [1, 3] {
+        let behind = Behind::start(limiters).await;
+        let (client, _ops) = behind.client(FailureMode::Deny, true);
+        assert!(client.check(vec![check("warm", 1_000)]).await.allowed());
+        let each_way = Network::Delay(TIMEOUT.mul_f64(0.3));
+        behind.proxies.iter().for_each(|proxy| proxy.set(each_way));
+        for number in 0..2 {
+            let outcome = client.check(vec![check("k", 1_000)]).await;
+            let told = (outcome.mode, outcome.allowed());
+            assert_eq!(
+                told,
+                (Mode::Exact, true),
+                "{limiters} limiters, call {number}"
+            );
+        }
+        behind
+            .proxies
+            .iter()
+            .for_each(|proxy| proxy.set(Network::Forward));
+        let counted = 1_000 - client.peek(check("k", 1_000)).await.decisions[0].remaining;
+        assert!((2..=4).contains(&counted), "{limiters} limiters: {counted}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

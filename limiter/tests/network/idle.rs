@@ -2,14 +2,18 @@
 //! an operator kills them, a network forgets them. Redis is there all the time, so every call is
 //! decided by it, exactly, whatever mode holds for an outage.
 
+use std::time::Duration;
+
 use futures_util::future::join_all;
-use weir_limiter::{Config, FailureMode, StoreConfig};
+use weir_limiter::{
+    Config, FailureMode, RedisConfig, RedisStore, Store as _, StoreConfig, StoreError,
+};
 use weir_proto::limiter::v1;
 use weir_testkit::{
     Certificates, Forgotten, Proxy, Redis, RedisCluster, RedisSentinel, eventually,
 };
 
-use crate::support::{Limiter, PATIENCE, one};
+use crate::support::{Limiter, PATIENCE, check, one};
 
 /// The limit; and rounds of two calls each, one more call than it admits.
 const CALLS: u64 = 9;
@@ -17,7 +21,10 @@ const ROUNDS: usize = 5;
 
 /// Long enough for a loaded machine; half of it is how long a connection that says nothing is
 /// believed.
-const TIMEOUT: std::time::Duration = std::time::Duration::from_secs(3);
+const TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Connections of a limiter to one server.
+const CONNECTIONS: usize = 2;
 
 const HOUR_MS: u64 = 3_600_000;
 
@@ -153,14 +160,14 @@ async fn what_redis_closes_with_tls_costs_no_call() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_the_nodes_of_a_cluster_close_costs_no_call() {
-    let cluster = RedisCluster::start(std::time::Duration::from_secs(5));
+    let cluster = RedisCluster::start(Duration::from_secs(5));
     let masters: Vec<&Redis> = cluster.nodes()[..3].iter().collect();
     schedule(cluster.url(), None, async || until_closed(&masters).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_the_master_of_sentinels_closes_costs_no_call() {
-    let group = RedisSentinel::start(std::time::Duration::from_secs(30));
+    let group = RedisSentinel::start(Duration::from_secs(30));
     schedule(group.url(), None, async || {
         until_closed(&[&group.servers()[0]]).await;
     })
@@ -174,10 +181,10 @@ async fn connections_that_are_killed_cost_no_call() {
     let certificates = Certificates::new();
     let redis = Redis::start_with_tls(&certificates, &[]);
     schedule(redis.url(), Some(&certificates), async || kill(&[&redis])).await;
-    let cluster = RedisCluster::start(std::time::Duration::from_secs(5));
+    let cluster = RedisCluster::start(Duration::from_secs(5));
     let masters: Vec<&Redis> = cluster.nodes()[..3].iter().collect();
     schedule(cluster.url(), None, async || kill(&masters)).await;
-    let group = RedisSentinel::start(std::time::Duration::from_secs(30));
+    let group = RedisSentinel::start(Duration::from_secs(30));
     schedule(group.url(), None, async || kill(&[&group.servers()[0]])).await;
 }
 
@@ -196,6 +203,41 @@ async fn forgotten(how: Forgotten) {
         proxy.forget_connections(how);
     })
     .await;
+}
+
+/// The same in front of every node of a cluster, and in front of the master of Sentinels.
+async fn forgotten_of_many(how: Forgotten) {
+    let cluster = RedisCluster::start(Duration::from_secs(5));
+    let nodes = cluster
+        .nodes()
+        .iter()
+        .map(|node| Proxy::start(node.address()));
+    let proxies = join_all(nodes).await;
+    for (index, proxy) in proxies.iter().enumerate() {
+        cluster.announce(index, proxy.address().port());
+    }
+    let url = format!("redis-cluster://{}", proxies[0].address());
+    let forget = async || {
+        proxies
+            .iter()
+            .for_each(|proxy| proxy.forget_connections(how));
+    };
+    schedule(url, None, forget).await;
+
+    let group = RedisSentinel::start(Duration::from_secs(30));
+    let proxy = Proxy::start(group.servers()[0].address()).await;
+    group.watch_at(proxy.address().port());
+    schedule(group.url(), None, async || proxy.forget_connections(how)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_to_many_servers_that_are_swallowed_cost_no_call() {
+    forgotten_of_many(Forgotten::Swallows).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_to_many_servers_that_are_reset_cost_no_call() {
+    forgotten_of_many(Forgotten::Resets).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -220,18 +262,62 @@ async fn without_resp3_a_call_that_finds_its_connection_closed_is_asked_again() 
 async fn a_connection_that_ended_is_replaced_before_anybody_asks() {
     let redis = Redis::start();
     let _limiter = Limiter::start(config(redis.url(), FailureMode::Deny, None)).await;
-    let connections = clients(&redis).len();
-    assert!(connections > 0);
+    eventually(PATIENCE, || async { clients(&redis).len() == CONNECTIONS }).await;
     let before = clients(&redis);
     kill(&[&redis]);
     eventually(PATIENCE, || async {
         let now = clients(&redis);
-        now.len() == connections && !now.iter().any(|id| before.contains(id))
+        now.len() == CONNECTIONS && !now.iter().any(|id| before.contains(id))
     })
     .await;
-    assert_eq!(
-        redis.calls_of("evalsha") + redis.calls_of("eval"),
-        2,
-        "the probe of the start, and nobody since"
-    );
+    let asked = redis.calls_of("evalsha") + redis.calls_of("eval");
+    assert_eq!(asked, 2, "the probe of the start, and nobody since");
+}
+
+/// What the server says on the fresh connection counts: it has forgotten the script, say.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_script_that_was_forgotten_meanwhile_is_sent_again() {
+    let redis = Redis::start();
+    let proxy = Proxy::start(redis.address()).await;
+    let url = format!("redis://{}", proxy.address());
+    schedule(url, None, async || {
+        proxy.forget_connections(Forgotten::Swallows);
+        let () = redis.run("SCRIPT FLUSH");
+    })
+    .await;
+}
+
+/// A replica that is waited for and does not confirm in time makes no connection suspect.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn waiting_for_replicas_is_no_silence() {
+    let redis = Redis::start();
+    let config = RedisConfig {
+        url: redis.url(),
+        timeout: TIMEOUT,
+        connections: 2,
+        ..RedisConfig::default()
+    };
+    // It brings the script.
+    let other = RedisStore::new(config.clone()).unwrap();
+    other.check(vec![vec![check("other", 15)]]).await.unwrap();
+    drop(other);
+    eventually(PATIENCE, || async { clients(&redis).is_empty() }).await;
+    let store = RedisStore::new(RedisConfig {
+        wait_replicas: 1,
+        ..config
+    })
+    .unwrap();
+    eventually(PATIENCE, || async { clients(&redis).len() == 2 }).await;
+    let (before, asked) = (clients(&redis), redis.calls_of("evalsha"));
+    for number in 1..=3 {
+        let error = store.check(vec![vec![check("k", 15)]]).await.unwrap_err();
+        let unconfirmed = matches!(&error, StoreError::Refused(text) if text.contains("0 of 1"));
+        assert!(unconfirmed, "{error}");
+        assert_eq!(
+            redis.calls_of("evalsha"),
+            asked + number,
+            "each was charged once"
+        );
+    }
+    assert_eq!(clients(&redis), before);
 }

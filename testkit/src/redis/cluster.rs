@@ -65,6 +65,19 @@ impl RedisCluster {
         &self.nodes
     }
 
+    /// Has a node say that its clients reach it at another port of this machine, such as a proxy's.
+    ///
+    /// # Panics
+    /// If the node refuses, or the others do not hear of it.
+    pub fn announce(&self, index: usize, port: u16) {
+        let () = self.nodes[index].run(&format!("CONFIG SET cluster-announce-port {port}"));
+        let known = format!(":{port}@");
+        until("all nodes know the port", || {
+            let knows = |node: &Redis| node.run::<String>("CLUSTER NODES").contains(&known);
+            self.nodes.iter().all(knows)
+        });
+    }
+
     /// One node, to be killed.
     pub fn node(&mut self, index: usize) -> &mut Redis {
         &mut self.nodes[index]

@@ -104,6 +104,24 @@ impl RedisSentinel {
         });
     }
 
+    /// Has every Sentinel know the master at another port of this machine, such as a proxy's.
+    ///
+    /// # Panics
+    /// If a Sentinel refuses.
+    pub fn watch_at(&self, port: u16) {
+        for sentinel in &self.sentinels {
+            let mut connection = connect(sentinel, None).expect("the Sentinel accepts");
+            let mut run = |words: &[&str]| {
+                let () = redis::cmd("SENTINEL")
+                    .arg(words)
+                    .query(&mut connection)
+                    .expect("the Sentinel agrees");
+            };
+            run(&["REMOVE", NAME]);
+            run(&["MONITOR", NAME, "127.0.0.1", &port.to_string(), "2"]);
+        }
+    }
+
     /// Ends one Sentinel with `SIGKILL`.
     pub fn kill_sentinel(&mut self, index: usize) {
         self.sentinels[index].process.kill();
