@@ -8,7 +8,7 @@
 #   make dashboard          check Grafana's dashboard against the types that Grafana publishes (part of make test)
 #   make bench              measure, compare with the last recorded figures, write bench/latest.json
 #   make check              validate config/
-#   make image              build the container image weir:local
+#   make image              build the container images weir:local and weir-development:local
 #   make kubernetes         render deploy/kubernetes and check it against the published schemas
 #   make compose-test       compose.yaml under load: three gateways, two limiters; kills one of each, and Redis (needs docker)
 
@@ -38,6 +38,8 @@ format:
 
 lint:
 	cargo clippy --locked --workspace --all-targets -- -D warnings
+	cargo clippy --locked -p weir --no-default-features -- -D warnings
+	scripts/production
 
 # nextest runs every test in a process of its own; plain cargo test does where it is missing.
 unit:
@@ -74,6 +76,7 @@ check:
 
 image:
 	docker build -t weir:local .
+	docker build -t weir-development:local --target development .
 
 kubernetes:
 	scripts/kubernetes

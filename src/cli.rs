@@ -2,8 +2,12 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::roles::{backend, check, gateway, identity, limiter, loadtest, web};
-use crate::{health, plan, token, up};
+#[cfg(feature = "development")]
+use crate::roles::{backend, identity, web};
+use crate::roles::{check, gateway, limiter, loadtest};
+use crate::{health, plan};
+#[cfg(feature = "development")]
+use crate::{token, up};
 
 /// An API gateway with exact, distributed rate limiting. It reads Azure API Management policies as
 /// they are.
@@ -17,6 +21,7 @@ pub(crate) struct Cli {
 /// What to run.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    #[cfg(feature = "development")]
     /// Run every role in one process on loopback, with development secrets
     #[command(after_help = up::EXAMPLES)]
     Up(Box<up::Args>),
@@ -26,15 +31,19 @@ pub(crate) enum Command {
     /// Run the limiter: exact sliding windows over gRPC; or ask running ones (inspect, reset, top)
     #[command(after_help = limiter::EXAMPLES)]
     Limiter(Box<limiter::Args>),
+    #[cfg(feature = "development")]
     /// Run the function backend
     #[command(after_help = backend::EXAMPLES)]
     Backend(backend::Args),
+    #[cfg(feature = "development")]
     /// Run the development OpenID provider
     #[command(after_help = identity::EXAMPLES)]
     Identity(identity::Args),
+    #[cfg(feature = "development")]
     /// Serve the browser app and the developer console
     #[command(after_help = web::EXAMPLES)]
     Web(web::Args),
+    #[cfg(feature = "development")]
     /// Print an access token of the running development identity
     #[command(after_help = token::EXAMPLES)]
     Token(token::Args),
@@ -56,14 +65,20 @@ impl Command {
     /// The service name for telemetry; `None` for commands that end at once.
     pub(crate) fn role(&self) -> Option<&'static str> {
         match self {
+            #[cfg(feature = "development")]
             Self::Up(_) => Some("weir"),
             Self::Gateway(_) => Some("weir-gateway"),
             Self::Limiter(args) => args.is_role().then_some("weir-limiter"),
+            #[cfg(feature = "development")]
             Self::Backend(_) => Some("weir-backend"),
+            #[cfg(feature = "development")]
             Self::Identity(_) => Some("weir-identity"),
+            #[cfg(feature = "development")]
             Self::Web(_) => Some("weir-web"),
             Self::Loadtest(_) => Some("weir-loadtest"),
-            Self::Token(_) | Self::Check(_) | Self::Health(_) | Self::Plan(_) => None,
+            #[cfg(feature = "development")]
+            Self::Token(_) => None,
+            Self::Check(_) | Self::Health(_) | Self::Plan(_) => None,
         }
     }
 }

@@ -4,7 +4,7 @@
 
 use std::net::SocketAddr;
 
-use weir_identity::development as identity;
+use weir_development as identity;
 
 use crate::error::Error;
 
@@ -15,17 +15,20 @@ pub(crate) mod address {
     pub(crate) const GATEWAY_OPS: &str = "127.0.0.1:9080";
     pub(crate) const LIMITER: &str = "127.0.0.1:8081";
     pub(crate) const LIMITER_OPS: &str = "127.0.0.1:9081";
+    #[cfg(feature = "development")]
     pub(crate) const BACKEND: &str = "127.0.0.1:7071";
     pub(crate) const BACKEND_OPS: &str = "127.0.0.1:9071";
+    #[cfg(feature = "development")]
     pub(crate) const IDENTITY: &str = "127.0.0.1:8090";
     pub(crate) const IDENTITY_OPS: &str = "127.0.0.1:9091";
+    #[cfg(feature = "development")]
     pub(crate) const WEB: &str = "127.0.0.1:3000";
     pub(crate) const WEB_OPS: &str = "127.0.0.1:9300";
 }
 
 /// The named value that holds the function key, and its development value.
 pub(crate) const FUNCTION_KEY_NAME: &str = "function-key";
-pub(crate) const FUNCTION_KEY: &str = weir_backend::development::FUNCTION_KEY;
+pub(crate) const FUNCTION_KEY: &str = weir_development::FUNCTION_KEY;
 
 /// The discovery URL of the development identity at `public_url`.
 pub(crate) fn openid_config(public_url: &str) -> String {
@@ -38,6 +41,7 @@ pub(crate) fn openid_config(public_url: &str) -> String {
 }
 
 /// The audience the development identity puts into access tokens.
+#[cfg(feature = "development")]
 pub(crate) const AUDIENCE: &str = identity::BACKEND_CLIENT_ID;
 
 /// Refuses development secrets beyond loopback; on loopback, says loudly which ones are in use.

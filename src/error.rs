@@ -56,18 +56,24 @@ pub(crate) enum Error {
     Gateway(#[from] weir_gateway::Error),
     #[error("limiter: {0}")]
     Limiter(#[from] weir_limiter::Error),
+    #[cfg(feature = "development")]
     #[error("backend: {0}")]
     Backend(#[from] weir_backend::Error),
+    #[cfg(feature = "development")]
     #[error("identity: {0}")]
     Identity(#[from] weir_identity::Error),
+    #[cfg(feature = "development")]
     #[error("{0}\nThe settings were refused; nothing was started.")]
     WebSettings(#[from] weir_web::SettingsError),
+    #[cfg(feature = "development")]
     #[error("the browser app cannot call this address: {0}")]
     WebAddress(#[from] weir_web::InvalidUrl),
+    #[cfg(feature = "development")]
     #[error("web: {0}")]
     Web(#[from] weir_web::Error),
     #[error("{0}")]
     Operate(#[from] crate::operate::OperateError),
+    #[cfg(feature = "development")]
     #[error("{0}")]
     Token(#[from] crate::token::TokenError),
     #[error("{0}")]
@@ -88,7 +94,7 @@ pub(crate) enum Error {
     BodyFile { path: PathBuf, source: io::Error },
     #[error(
         "--identity: {given} is no URL; write one such as {}",
-        weir_identity::development::PUBLIC_URL
+        weir_development::PUBLIC_URL
     )]
     IdentityUrl { given: String },
     #[error("a role ended unexpectedly: {0}")]
@@ -104,16 +110,17 @@ impl Error {
             | Self::Configuration(_)
             | Self::Store { .. }
             | Self::StoreAuthorities { .. }
-            | Self::WebSettings(_)
-            | Self::WebAddress(_)
             | Self::SecretFile { .. }
             | Self::SecretFileEmpty { .. }
             | Self::NamedValue
             | Self::NamedValueNotText { .. }
             | Self::BodyFile { .. }
             | Self::IdentityUrl { .. }
-            | Self::Token(crate::token::TokenError::NotAnAddress { .. })
             | Self::DevelopmentSecret { .. } => 2,
+            #[cfg(feature = "development")]
+            Self::WebSettings(_)
+            | Self::WebAddress(_)
+            | Self::Token(crate::token::TokenError::NotAnAddress { .. }) => 2,
             Self::Loadtest(error) if error.is_usage() => 2,
             Self::Loadtest(_) | Self::NothingAnswered | Self::ReportFile { .. } => 3,
             Self::NotClean => 4,

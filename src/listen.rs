@@ -54,6 +54,7 @@ pub(crate) fn address_of(listener: &TcpListener) -> SocketAddr {
         .expect("a bound socket has an address")
 }
 
+#[cfg(feature = "development")]
 /// What a browser on this machine calls a listener. `localhost`, because there, over http, cookies
 /// marked `Secure` work and scripts may use the browser's cryptography, which signing in needs.
 pub(crate) fn localhost_url(address: SocketAddr) -> String {

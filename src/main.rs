@@ -1,8 +1,12 @@
 //! `weir`: the command line over the crates beside it.
 //!
 //! `main` is the map: read the arguments, set up telemetry, run one command, turn its error into an
-//! exit status. Each role's flags are in [`roles`]; `weir up` ([`up`]) runs all of them in one
+//! exit status. Each role's flags are in [`roles`]; `weir up` (`up`) runs all of them in one
 //! process.
+//!
+//! The cargo feature `development`, on by default, adds what stands in for the rest of the world on
+//! a laptop: `up`, the provider, the function host, the pages and `token`. A build for production
+//! leaves it out, and with it SQLite, password hashing and everything else that no gateway needs.
 
 mod cli;
 mod development;
@@ -17,7 +21,9 @@ mod reload;
 mod roles;
 mod secret_file;
 mod shutdown;
+#[cfg(feature = "development")]
 mod token;
+#[cfg(feature = "development")]
 mod up;
 
 use std::process::ExitCode;
@@ -56,12 +62,17 @@ fn run(command: Command) -> Result<(), Error> {
             None => (None, CancellationToken::new()),
         };
         let result = match command {
+            #[cfg(feature = "development")]
             Command::Up(args) => up::run(*args, shutdown).await,
             Command::Gateway(args) => roles::gateway::run(*args, shutdown).await,
             Command::Limiter(args) => roles::limiter::run(*args, shutdown).await,
+            #[cfg(feature = "development")]
             Command::Backend(args) => roles::backend::run(args, shutdown).await,
+            #[cfg(feature = "development")]
             Command::Identity(args) => roles::identity::run(args, shutdown).await,
+            #[cfg(feature = "development")]
             Command::Web(args) => roles::web::run(args, shutdown).await,
+            #[cfg(feature = "development")]
             Command::Token(args) => token::run(args).await,
             Command::Loadtest(args) => roles::loadtest::run(*args, shutdown).await,
             Command::Plan(args) => {

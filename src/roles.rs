@@ -1,11 +1,14 @@
 //! One module per role: its flags, and how they become the role's configuration.
 
+#[cfg(feature = "development")]
 pub(crate) mod backend;
 pub(crate) mod check;
 pub(crate) mod gateway;
+#[cfg(feature = "development")]
 pub(crate) mod identity;
 pub(crate) mod limiter;
 pub(crate) mod loadtest;
+#[cfg(feature = "development")]
 pub(crate) mod web;
 
 use std::net::IpAddr;

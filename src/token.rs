@@ -21,7 +21,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME", env = "WEIR_TOKEN_USER")]
     user: String,
     /// The identity's address
-    #[arg(long, value_name = "URL", env = "WEIR_TOKEN_IDENTITY", default_value = weir_identity::development::PUBLIC_URL)]
+    #[arg(long, value_name = "URL", env = "WEIR_TOKEN_IDENTITY", default_value = weir_development::PUBLIC_URL)]
     identity: String,
 }
 
@@ -64,7 +64,7 @@ pub(crate) async fn fetch(identity: &str, user: &str) -> Result<String, TokenErr
     let url = format!(
         "{}{}",
         identity.trim_end_matches('/'),
-        weir_identity::development::TOKEN_PATH
+        weir_development::TOKEN_PATH
     );
     let unreachable = |source: reqwest::Error| match identity.to_owned() {
         url if source.is_builder() => TokenError::NotAnAddress { url },

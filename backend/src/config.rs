@@ -7,7 +7,6 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::watch;
 
 use crate::access::{Action, Rule};
-use crate::development;
 use crate::function::Function;
 use crate::functions;
 
@@ -49,12 +48,12 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            function_keys: vec![SecretString::from(development::FUNCTION_KEY)],
+            function_keys: vec![SecretString::from(weir_development::FUNCTION_KEY)],
             master_key: None,
-            openid_config: development::OPENID_CONFIG.to_owned(),
+            openid_config: weir_development::DISCOVERY_URL.to_owned(),
             providers: weir_token::ProvidersConfig::default(),
             refresh_keys: None,
-            audiences: vec![development::AUDIENCE.to_owned()],
+            audiences: vec![weir_development::BACKEND_CLIENT_ID.to_owned()],
             authorization_uri: None,
             excluded_paths: Vec::new(),
             allow: vec![
@@ -73,7 +72,7 @@ impl Config {
     /// The names of the secrets that still have their public development value. A host that others
     /// can reach must have none.
     pub fn development_secrets(&self) -> Vec<&'static str> {
-        let public = |key: &SecretString| key.expose_secret() == development::FUNCTION_KEY;
+        let public = |key: &SecretString| key.expose_secret() == weir_development::FUNCTION_KEY;
         let mut names = Vec::new();
         if self.function_keys.iter().any(public) {
             names.push("function key");
@@ -141,7 +140,7 @@ mod tests {
         assert_eq!(Config::default().development_secrets(), ["function key"]);
         let keys = vec![
             SecretString::from("a-real-key"),
-            SecretString::from(development::FUNCTION_KEY),
+            SecretString::from(weir_development::FUNCTION_KEY),
         ];
         assert_eq!(
             Config {
@@ -164,6 +163,6 @@ mod tests {
 
     #[test]
     fn debug_shows_no_secret() {
-        assert!(!format!("{:?}", Config::default()).contains(development::FUNCTION_KEY));
+        assert!(!format!("{:?}", Config::default()).contains(weir_development::FUNCTION_KEY));
     }
 }

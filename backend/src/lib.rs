@@ -6,7 +6,6 @@
 
 mod access;
 mod config;
-pub mod development;
 mod easy_auth;
 mod error;
 mod function;

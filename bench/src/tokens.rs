@@ -10,7 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
-use weir_identity::development::BACKEND_CLIENT_ID;
+use weir_development::BACKEND_CLIENT_ID;
 
 /// A provider that serves discovery and one key as long as the program runs.
 pub(crate) struct Provider {

@@ -18,7 +18,6 @@ mod consent;
 mod cookies;
 mod cors;
 mod crypto;
-pub mod development;
 mod development_token;
 mod discovery;
 mod error;
@@ -54,3 +53,4 @@ pub use config::{
 };
 pub use error::Error;
 pub use run::run;
+pub use weir_development as development;

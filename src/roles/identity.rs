@@ -46,7 +46,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "tenant|policy", env = "WEIR_IDENTITY_ISSUER", default_value = "tenant", value_parser = issuer)]
     issuer: Issuer,
     /// The origins of the single-page apps that sign in here
-    #[arg(long, value_name = "ORIGIN,…", env = "WEIR_IDENTITY_SPA_ORIGIN", value_delimiter = ',', default_value = weir_identity::development::SPA_ORIGIN)]
+    #[arg(long, value_name = "ORIGIN,…", env = "WEIR_IDENTITY_SPA_ORIGIN", value_delimiter = ',', default_value = weir_development::SPA_ORIGIN)]
     spa_origin: Vec<String>,
     /// Where the signing key is kept (PEM; made if missing); default: beside the SQLite file, or in
     /// memory

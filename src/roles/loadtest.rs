@@ -12,7 +12,7 @@ use clap::{Args as ClapArgs, ValueEnum};
 use http::{HeaderMap, HeaderName, Method};
 use tokio_util::sync::CancellationToken;
 use url::Url;
-use weir_identity::development as identity;
+use weir_development as identity;
 use weir_loadtest::{
     Addresses, Config, HttpVersion, Identity, Limit, Report, SignIn, Stage, Subjects,
 };

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
 use tokio_util::sync::CancellationToken;
-use weir_identity::development as identity;
+use weir_development as identity;
 use weir_web::{Api, Config, Console, InvalidUrl, Oidc, Provider, Settings};
 
 use crate::development::{self, address};

@@ -127,7 +127,7 @@ impl Banner {
             ..
         } = self;
         // Left out where `weir token` finds the identity by itself.
-        let at = if identity == weir_identity::development::PUBLIC_URL {
+        let at = if identity == weir_development::PUBLIC_URL {
             String::new()
         } else {
             format!(" --identity {identity}")

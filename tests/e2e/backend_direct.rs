@@ -2,7 +2,7 @@
 
 use crate::support::{Provider, Role, client, client_from};
 
-const KEY: &str = weir_backend::development::FUNCTION_KEY;
+const KEY: &str = weir_development::FUNCTION_KEY;
 
 #[tokio::test]
 async fn every_check_of_the_backend_stands_without_the_gateway() {

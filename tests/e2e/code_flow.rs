@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use reqwest::Response;
 use reqwest::header::{COOKIE, LOCATION, SET_COOKIE};
 use serde_json::Value;
-use weir_identity::development::{FRONTEND_CLIENT_ID, SCOPE};
+use weir_development::{FRONTEND_CLIENT_ID, SCOPE};
 
 use crate::support::{Up, client, status_of};
 
@@ -74,8 +74,7 @@ async fn sign_up_redeem_call_refresh_and_sign_out() {
     };
 
     // The app begins with discovery only.
-    let config = weir_identity::development::DISCOVERY_URL
-        .replace(weir_identity::development::PUBLIC_URL, &identity);
+    let config = weir_development::DISCOVERY_URL.replace(weir_development::PUBLIC_URL, &identity);
     let discovery: Value = client()
         .get(config)
         .send()

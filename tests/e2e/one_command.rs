@@ -2,7 +2,7 @@
 
 use std::process::{Command, Output};
 
-use weir_identity::development::DISCOVERY_URL;
+use weir_development::DISCOVERY_URL;
 
 use crate::support::{ConfigDir, Role, Up, client, flood, token_of};
 

@@ -129,7 +129,7 @@ async fn an_id_token_is_not_an_access_token() {
     let claims = changed(
         &provider.claims("alice"),
         "aud",
-        json!(weir_identity::development::FRONTEND_CLIENT_ID),
+        json!(weir_development::FRONTEND_CLIENT_ID),
     );
     let hello = format!("{}/hello", gateway.url());
     assert_eq!(

@@ -9,7 +9,7 @@ use std::process::Command;
 use reqwest::Response;
 use reqwest::header::ACCEPT;
 use serde_json::Value;
-use weir_identity::development::{FRONTEND_CLIENT_ID, SCOPE};
+use weir_development::{FRONTEND_CLIENT_ID, SCOPE};
 
 use crate::support::{Role, Up, client};
 

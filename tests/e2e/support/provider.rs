@@ -11,7 +11,7 @@ use axum::routing::get;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
-use weir_identity::development::BACKEND_CLIENT_ID;
+use weir_development::BACKEND_CLIENT_ID;
 
 /// Serves discovery and one RSA key until dropped.
 pub struct Provider {

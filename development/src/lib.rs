@@ -1,6 +1,9 @@
 //! The names and secrets that every role uses when it is started without configuration, so that
 //! roles started one by one fit together with those of `weir up`. They are public: good for
 //! loopback and for nothing else.
+//!
+//! A crate of its own, with nothing else in it: gateways and load tests know these names without
+//! being built with the provider and the function host that go by them.
 
 /// The port the provider listens on unless told otherwise.
 pub const PORT: u16 = 8090;
