@@ -40,6 +40,7 @@ lint:
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	cargo clippy --locked -p weir --no-default-features -- -D warnings
 	scripts/production
+	cargo machete
 
 # nextest runs every test in a process of its own; plain cargo test does where it is missing.
 unit:
