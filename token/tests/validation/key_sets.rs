@@ -68,6 +68,31 @@ async fn a_thousand_usable_keys_are_kept_and_all_are_tried() {
     }
 }
 
+/// On one thread, so that others go on only if the search lets them.
+#[tokio::test]
+async fn a_search_through_many_keys_lets_others_go_on() {
+    let signers: Vec<_> = (0..160)
+        .map(|number| Signer::new(&format!("k{number}")))
+        .collect();
+    let published = signers.iter().map(Signer::jwk).collect();
+    let world = World::build(published, Vec::new(), Default::default()).await;
+    world.provider.refresh().await;
+    let nameless = signers[159].token_with(&json!({"alg": "ES256"}), &world.claims());
+    let mut turns = 0;
+    let others = async {
+        loop {
+            turns += 1;
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        biased;
+        judged = world.validate(&nameless) => assert!(judged.is_ok()),
+        () = others => unreachable!("it never ends"),
+    }
+    assert!(turns >= 9, "{turns}");
+}
+
 #[tokio::test]
 async fn a_thousand_long_keys_with_their_certificates_fit() {
     let signer = Signer::new("last");
