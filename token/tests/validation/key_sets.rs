@@ -180,3 +180,21 @@ async fn keys_are_named_too_where_none_is_usable() {
         "{lines:#?}"
     );
 }
+
+/// A configuration that is tried again and again with a provider that has no usable key.
+#[tokio::test]
+async fn keys_that_stop_a_provider_are_named_once_however_often_it_is_tried() {
+    log::start();
+    let stub = Stub::start(unusable(2)).await;
+    let providers = Providers::new(ProvidersConfig::default(), &Ops::new("test")).unwrap();
+    let named = || {
+        log::lines("WARN", "left out")
+            .into_iter()
+            .filter(|line| line.contains(&stub.base))
+    };
+    for _ in 0..3 {
+        assert!(!providers.preload(&stub.url()).await.unwrap());
+        providers.retain([]);
+        assert_eq!(named().count(), 2);
+    }
+}
