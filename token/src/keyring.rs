@@ -147,13 +147,15 @@ impl Keyring {
                 tracing::warn!(
                     issuer,
                     providers = ?published,
-                    "a listed issuer matches no token: with several providers, none may sign in another name than its own"
+                    "a listed issuer matches no token: \
+                     with several providers, none may sign in another name than its own"
                 );
             } else {
                 tracing::info!(
                     issuer,
                     providers = ?published,
-                    "a listed issuer is no provider's: tokens of inline keys and unsigned ones may name it"
+                    "a listed issuer is no provider's: \
+                     tokens of inline keys, and unsigned ones if they may pass, name it"
                 );
             }
         }
