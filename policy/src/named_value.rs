@@ -97,9 +97,9 @@ pub(crate) fn in_literal(text: &str) -> Vec<Found<'_>> {
 }
 
 /// The same in an expression, where braces have meanings of their own: blocks, formats, and in the
-/// text of interpolated strings (`escapes`) `{{` for a brace. There only what can be nothing else
-/// is a mistake.
-pub(crate) fn in_expression<'t>(text: &'t str, escapes: &[Range<usize>]) -> Vec<Found<'t>> {
+/// text of interpolated strings `{{` for a brace. There only what can be nothing else is a mistake,
+/// and nothing is in the places of `exempt`: those strings, and comments, which mean nothing.
+pub(crate) fn in_expression<'t>(text: &'t str, exempt: &[Range<usize>]) -> Vec<Found<'t>> {
     let mut found = Vec::new();
     let mut from = 0;
     while let Some(run) = next_run(text, from) {
@@ -109,7 +109,7 @@ pub(crate) fn in_expression<'t>(text: &'t str, escapes: &[Range<usize>]) -> Vec<
         if let Some(name) = reference(inside) {
             from = run.end + name.len() + 2;
             found.push(Found::Reference(start..from, name));
-        } else if !escapes.iter().any(|string| string.contains(&start))
+        } else if !exempt.iter().any(|place| place.contains(&start))
             && inside
                 .split_once("}}")
                 .is_some_and(|(content, _)| is_one_phrase(content))

@@ -1,26 +1,35 @@
 //! In whose name a key may sign.
 //!
-//! A key that providers published speaks for the issuers of the providers that publish it, whatever
-//! a policy lists: otherwise a list would join providers, and each could sign tokens in the name of
-//! the others. A listed issuer that is no provider's own is an alias. With one provider there is
-//! nobody else whom its keys could impersonate, so every listed name is its own; with several, an
-//! alias has to be the other form of the same tenant's name in Entra.
+//! A key that providers published speaks for the issuers of the providers that publish it, and for
+//! the other forms of these ([`forms`]), whatever a policy lists: otherwise a list would join
+//! providers, and each could sign tokens in the name of the others. A key is the same key if its
+//! numbers are, whatever `kid` and `alg` stand beside them.
+//!
+//! A listed issuer that is no provider's is an alias. The keys of a provider that is the only
+//! source of keys may name it: there is nobody else whom they could impersonate. Beside another
+//! provider, or beside inline keys, they may not: with inline keys of a sender of one's own and
+//! that sender's issuer listed, the provider could sign in the sender's name. Whoever lists a
+//! provider's own keys inline, to be ready for a rotation, loses nothing, because those are inline
+//! keys by their numbers.
 //!
 //! Inline keys, and unsigned tokens where a policy allows them, belong to no provider: they may
 //! name every listed issuer and every provider's.
 
+mod forms;
+
 use std::sync::Arc;
 
+use self::forms::{Relation, relation};
 use crate::Provider;
-use crate::key::Fingerprint;
+use crate::key::Material;
 
 /// Whether a token may name its issuer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) enum Standing {
     Allowed,
     Refused,
-    /// It may be the issuer of a provider whose keys were never loaded.
-    Open,
+    /// As far as is known not, but newer keys of these providers might say otherwise.
+    Pending(Vec<Arc<Provider>>),
 }
 
 /// What a token says of its issuer, and what is known of its signer.
@@ -31,11 +40,13 @@ pub(crate) struct Signed<'a> {
     /// Whether the caller listed this issuer.
     pub(crate) is_listed: bool,
     /// The key that signed, if providers published it; `None`: an inline key, or none at all.
-    pub(crate) published_key: Option<Fingerprint>,
+    pub(crate) published_key: Option<Material>,
+    /// Whether there are inline keys, too.
+    pub(crate) beside_inline_keys: bool,
 }
 
 impl Signed<'_> {
-    /// Whether the signer may sign in this name, as far as `providers` are loaded.
+    /// Whether the signer may sign in this name, by the keys that `providers` have now.
     pub(crate) fn standing(&self, providers: &[Arc<Provider>]) -> Standing {
         match self.published_key {
             Some(key) => self.standing_of_published(key, providers),
@@ -47,128 +58,70 @@ impl Signed<'_> {
         if self.is_listed {
             return Standing::Allowed;
         }
-        let mut otherwise = Standing::Refused;
+        let mut unloaded = Vec::new();
         for provider in providers {
             match provider.keys().as_deref() {
                 Some(keys) if keys.issuer == self.issuer => return Standing::Allowed,
                 Some(_) => {}
-                None => otherwise = Standing::Open,
+                None => unloaded.push(Arc::clone(provider)),
             }
         }
-        otherwise
+        pending(unloaded)
     }
 
-    fn standing_of_published(&self, key: Fingerprint, providers: &[Arc<Provider>]) -> Standing {
-        let (mut is_anothers, mut is_same_tenant, mut all_loaded) = (false, false, true);
+    fn standing_of_published(&self, key: Material, providers: &[Arc<Provider>]) -> Standing {
+        let is_only_source = providers.len() == 1 && !self.beside_inline_keys;
+        if self.is_listed && is_only_source {
+            return Standing::Allowed;
+        }
+        let (mut unloaded, mut without_key) = (Vec::new(), Vec::new());
+        // Of the providers that publish the key, and of those that do not.
+        let (mut has_form, mut is_one_of_all) = (false, false);
+        let (mut is_anothers, mut is_anothers_form) = (false, false);
         for provider in providers {
             let keys = provider.keys();
             let Some(keys) = keys.as_deref() else {
-                all_loaded = false;
+                unloaded.push(Arc::clone(provider));
                 continue;
             };
-            match (keys.publishes(key), keys.issuer == self.issuer) {
-                (true, true) => return Standing::Allowed,
-                (false, true) => is_anothers = true,
-                (true, false) => {
-                    is_same_tenant |=
-                        self.is_listed && names_same_tenant(&keys.issuer, self.issuer);
+            let relation = relation(&keys.issuer, self.issuer);
+            if keys.publishes(key) {
+                match relation {
+                    Relation::Same => return Standing::Allowed,
+                    Relation::OtherForm => has_form = true,
+                    Relation::OneOfAll => is_one_of_all = true,
+                    Relation::None => {}
                 }
-                (false, false) => {}
+            } else if relation != Relation::None {
+                is_anothers |= relation == Relation::Same;
+                is_anothers_form |= relation == Relation::OtherForm;
+                without_key.push(Arc::clone(provider));
             }
         }
-        match providers {
-            _ if !self.is_listed => Standing::Refused,
-            [_only] => Standing::Allowed,
-            _ if is_anothers => Standing::Refused,
-            _ if !all_loaded => Standing::Open,
-            _ if is_same_tenant => Standing::Allowed,
-            _ => Standing::Refused,
+        if !self.is_listed && !is_anothers {
+            // It may only be the issuer of one that is not known yet.
+            return pending(unloaded);
         }
-    }
-}
-
-/// Before and behind the tenant's id in the two forms of an issuer that Entra uses: tokens of
-/// version 1 name the first, whichever discovery document (mostly that of version 2) was read.
-/// <https://learn.microsoft.com/entra/identity-platform/access-tokens#token-formats>
-const ENTRA_FORMS: [(&str, &str); 2] = [
-    ("https://sts.windows.net/", "/"),
-    ("https://login.microsoftonline.com/", "/v2.0"),
-];
-
-/// What stands for the tenant's id in the issuer of the documents for all tenants (`common`,
-/// `organizations`).
-const ANY_TENANT: &str = "{tenantid}";
-
-/// Whether both are issuers of one Entra tenant, in either form. `provider` is the issuer of a
-/// discovery document, which may be one for all tenants: then every tenant's is its own.
-fn names_same_tenant(provider: &str, issuer: &str) -> bool {
-    match (entra_tenant(provider), entra_tenant(issuer)) {
-        (Some(provider), Some(tenant)) => {
-            is_guid(tenant) && (provider == tenant || provider == ANY_TENANT)
+        // A tenant that has a provider of its own here is that provider's.
+        let is_somebodys = is_anothers || is_anothers_form || !unloaded.is_empty();
+        if has_form || (self.is_listed && is_one_of_all && !is_somebodys) {
+            return Standing::Allowed;
         }
-        _ => false,
+        // One that does not have the key may have been asked before it was published.
+        unloaded.append(&mut without_key);
+        pending(unloaded)
     }
 }
 
-fn entra_tenant(issuer: &str) -> Option<&str> {
-    ENTRA_FORMS
-        .iter()
-        .find_map(|(before, behind)| issuer.strip_prefix(before)?.strip_suffix(behind))
+/// Whether the keys of a provider with the issuer `provider` may name `issuer` if it is listed.
+pub(crate) fn is_related(provider: &str, issuer: &str) -> bool {
+    relation(provider, issuer) != Relation::None
 }
 
-fn is_guid(text: &str) -> bool {
-    text.len() == 36
-        && text
-            .bytes()
-            .enumerate()
-            .all(|(position, byte)| match position {
-                8 | 13 | 18 | 23 => byte == b'-',
-                _ => byte.is_ascii_hexdigit(),
-            })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const TENANT: &str = "f8a5b3c1-6d2e-4b7a-9c40-2f1d8e6a7b53";
-
-    fn v1(tenant: &str) -> String {
-        format!("https://sts.windows.net/{tenant}/")
-    }
-
-    fn v2(tenant: &str) -> String {
-        format!("https://login.microsoftonline.com/{tenant}/v2.0")
-    }
-
-    #[test]
-    fn two_forms_of_one_tenant_are_the_same_and_nothing_else_is() {
-        let other = "0d5b0f5e-52f1-4c8e-8a51-6cfd0dd8a001";
-        assert!(names_same_tenant(&v2(TENANT), &v1(TENANT)));
-        assert!(names_same_tenant(&v1(TENANT), &v2(TENANT)));
-        assert!(names_same_tenant(&v2(ANY_TENANT), &v2(TENANT)));
-        assert!(names_same_tenant(&v1(ANY_TENANT), &v2(TENANT)));
-        for issuer in [
-            v1(other),
-            v2(other),
-            v1(&TENANT.to_uppercase()),
-            v2(ANY_TENANT),
-            v1(""),
-            v1(&format!("{TENANT}/{TENANT}")),
-            v1(TENANT).trim_end_matches('/').to_owned(),
-            format!("{}/", v2(TENANT)),
-            v1(TENANT).replace("https", "http"),
-            v1(TENANT).replace("windows.net", "windows.net.evil.example"),
-            format!("https://evil.example/{TENANT}/v2.0"),
-        ] {
-            assert!(!names_same_tenant(&v2(TENANT), &issuer), "{issuer}");
-        }
-        // An issuer of a token is never a pattern.
-        assert!(!names_same_tenant(&v2(TENANT), &v2(ANY_TENANT)));
-        assert!(!names_same_tenant(&v2(ANY_TENANT), &v1(ANY_TENANT)));
-        assert!(!names_same_tenant(
-            "https://accounts.example/",
-            "https://accounts.example/"
-        ));
+fn pending(providers: Vec<Arc<Provider>>) -> Standing {
+    if providers.is_empty() {
+        Standing::Refused
+    } else {
+        Standing::Pending(providers)
     }
 }

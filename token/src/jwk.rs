@@ -11,7 +11,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::de::{IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::InvalidKey;
 use crate::algorithm::Algorithm;
@@ -20,6 +20,10 @@ use crate::key::{Curve, Fingerprint, Key};
 /// The most usable keys read from one set. Providers publish two to ten; a hub for many issuers may
 /// have hundreds. Each takes a few kilobytes of memory, and may be tried on a token without `kid`.
 pub(crate) const MAX_KEYS: usize = 1000;
+
+/// The most entries of one set that are looked at, usable or not: ten times the keys that are kept.
+/// A document has room for millions of entries that are none.
+const MAX_ENTRIES: usize = 10 * MAX_KEYS;
 
 /// The most remarks about one set, so that a set of nothing but rubbish fills no log.
 pub(crate) const MAX_REMARKS: usize = 500;
@@ -30,7 +34,8 @@ pub(crate) const MAX_SHOWN_ID: usize = 64;
 /// The longest text of a remark, in characters: it may quote the provider.
 const MAX_SHOWN_TEXT: usize = 200;
 
-/// A key set document, read key by key: entries that are left out take no memory.
+/// A key set document, read key by key: entries that are left out take no memory, and members that
+/// are not needed (certificates, whatever else stands there) are never taken apart.
 #[derive(Default)]
 pub(crate) struct ParsedSet {
     /// The usable keys, each once.
@@ -62,7 +67,8 @@ struct Jwk {
     alg: Option<String>,
     #[serde(rename = "use")]
     usage: Option<String>,
-    key_ops: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "may_verify")]
+    key_ops: Option<bool>,
     n: Option<String>,
     e: Option<String>,
     crv: Option<String>,
@@ -92,14 +98,16 @@ impl<'de> Visitor<'de> for KeyByKey {
     fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<ParsedSet, A::Error> {
         let mut set = ParsedSet::default();
         let mut number = 0;
-        while set.keys.len() < MAX_KEYS
-            && let Some(entry) = entries.next_element::<Value>()?
-        {
+        while set.keys.len() < MAX_KEYS && number < MAX_ENTRIES {
+            let Some(entry) = entries.next_element::<&RawValue>()? else {
+                set.close(0);
+                return Ok(set);
+            };
             number += 1;
-            set.add(number, entry);
+            set.add(number, entry.get());
         }
         let mut unread = 0;
-        while set.keys.len() == MAX_KEYS && entries.next_element::<IgnoredAny>()?.is_some() {
+        while entries.next_element::<IgnoredAny>()?.is_some() {
             unread += 1;
         }
         set.close(unread);
@@ -108,11 +116,7 @@ impl<'de> Visitor<'de> for KeyByKey {
 }
 
 impl ParsedSet {
-    fn add(&mut self, number: usize, entry: Value) {
-        let name = match entry.get("kid").and_then(Value::as_str) {
-            Some(id) => format!("{:?}", shortened(id, MAX_SHOWN_ID)),
-            None => format!("number {number}, without kid"),
-        };
+    fn add(&mut self, number: usize, entry: &str) {
         match parse_key(entry) {
             // A set that lists one key twice must not make every bad token cost two tries.
             Ok((key, _)) if !self.known.insert(key.fingerprint()) => {}
@@ -121,19 +125,26 @@ impl ParsedSet {
                 if !odd.is_empty() {
                     let members = odd.join(" and ");
                     self.remark(
-                        name,
+                        number,
+                        entry,
                         &format!("a published key is read although its {members} is not base64url without padding"),
                     );
                 }
             }
-            Err(why) => self.remark(name, &format!("a published key is left out: {why}")),
+            Err(why) => {
+                self.remark(
+                    number,
+                    entry,
+                    &format!("a published key is left out: {why}"),
+                );
+            }
         }
     }
 
-    fn remark(&mut self, key: String, text: &str) {
+    fn remark(&mut self, number: usize, entry: &str, text: &str) {
         if self.remarks.len() < MAX_REMARKS {
             self.remarks.push(Remark {
-                key,
+                key: name(number, entry),
                 text: shortened(text, MAX_SHOWN_TEXT),
             });
         } else {
@@ -142,36 +153,75 @@ impl ParsedSet {
     }
 
     fn close(&mut self, unread: usize) {
-        let (unnamed, mut say) = (self.unnamed, |text| {
+        let mut say = |text| {
             self.remarks.push(Remark {
                 key: "several".into(),
                 text,
             });
-        });
-        if unnamed > 0 {
+        };
+        if self.unnamed > 0 {
             say(format!(
-                "{unnamed} further keys are left out or oddly written; the first {MAX_REMARKS} are named"
+                "{} further keys are left out or oddly written; the first {MAX_REMARKS} are named",
+                self.unnamed
             ));
         }
         if unread > 0 {
-            say(format!(
-                "{unread} entries behind {MAX_KEYS} usable keys, the most that are kept, are left out"
-            ));
+            let read = if self.keys.len() == MAX_KEYS {
+                format!("{MAX_KEYS} usable keys, the most that are kept,")
+            } else {
+                format!("{MAX_ENTRIES} entries, the most that are looked at,")
+            };
+            say(format!("{unread} entries behind {read} are left out"));
         }
     }
 }
 
+/// How a log names an entry.
+fn name(number: usize, entry: &str) -> String {
+    #[derive(Deserialize)]
+    struct Named {
+        kid: String,
+    }
+    match serde_json::from_str::<Named>(entry) {
+        Ok(Named { kid }) => format!("{:?}", shortened(&kid, MAX_SHOWN_ID)),
+        Err(_) => format!("number {number}, without kid"),
+    }
+}
+
+/// Whether `verify` is among the operations of a key, if any are listed. Keeps none of them.
+fn may_verify<'de, D: Deserializer<'de>>(operations: D) -> Result<Option<bool>, D::Error> {
+    struct Operations;
+
+    impl<'de> Visitor<'de> for Operations {
+        type Value = Option<bool>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an array of operations")
+        }
+
+        fn visit_unit<E>(self) -> Result<Option<bool>, E> {
+            Ok(None)
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Option<bool>, A::Error> {
+            let mut may_verify = false;
+            while let Some(operation) = list.next_element::<String>()? {
+                may_verify |= operation == "verify";
+            }
+            Ok(Some(may_verify))
+        }
+    }
+
+    operations.deserialize_any(Operations)
+}
+
 /// The key, and which of its members are not written as RFC 7518 asks.
-fn parse_key(value: Value) -> Result<(Key, Vec<&'static str>), InvalidKey> {
-    let jwk: Jwk = serde_json::from_value(value).map_err(|why| InvalidKey(why.to_string()))?;
+fn parse_key(entry: &str) -> Result<(Key, Vec<&'static str>), InvalidKey> {
+    let jwk: Jwk = serde_json::from_str(entry).map_err(|why| InvalidKey(why.to_string()))?;
     if jwk.usage.as_deref().is_some_and(|usage| usage != "sig") {
         return Err(InvalidKey("it is not for signatures (use)".into()));
     }
-    if jwk
-        .key_ops
-        .as_ref()
-        .is_some_and(|operations| !operations.iter().any(|operation| operation == "verify"))
-    {
+    if jwk.key_ops == Some(false) {
         return Err(InvalidKey("it is not for verification (key_ops)".into()));
     }
     let pinned = match jwk.alg.as_deref() {

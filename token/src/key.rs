@@ -24,12 +24,33 @@ const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
 /// Identifies a key by content: same id, same algorithms, same key material. Survives fetching the
 /// key again.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Fingerprint([u8; 32]);
+pub(crate) struct Fingerprint {
+    whole: [u8; 32],
+    material: Material,
+}
+
+/// Identifies key material alone: who holds the private key, whatever was published beside it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Material([u8; 32]);
+
+impl Fingerprint {
+    /// That of the key material.
+    pub(crate) fn material(&self) -> Material {
+        self.material
+    }
+}
 
 impl fmt::Debug for Fingerprint {
     /// Shows nothing: it may be that of a secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Fingerprint")
+    }
+}
+
+impl fmt::Debug for Material {
+    /// Shows nothing, as above.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Material")
     }
 }
 
@@ -51,6 +72,15 @@ pub(crate) enum Curve {
     P256,
     P384,
     P521,
+}
+
+/// What the numbers of a key are: the same bytes are another key as a secret than as a point.
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Rsa,
+    Elliptic,
+    Edwards,
+    Secret,
 }
 
 impl Key {
@@ -95,7 +125,7 @@ impl Key {
                 .map_err(|why| InvalidKey(format!("n and e are not an RSA public key ({why})")))?;
             verifiers.push((algorithm, Verifier::Public(parsed)));
         }
-        Ok(Self::new(id, verifiers, &[n, e]))
+        Ok(Self::new(id, verifiers, Kind::Rsa, &[n, e]))
     }
 
     /// An elliptic-curve public key from its coordinates, each exactly as long as the curve's
@@ -125,6 +155,7 @@ impl Key {
         Ok(Self::new(
             id,
             vec![(algorithm, Verifier::Public(parsed))],
+            Kind::Elliptic,
             &[&point],
         ))
     }
@@ -146,6 +177,7 @@ impl Key {
         Ok(Self::new(
             id,
             vec![(Algorithm::EdDsa, Verifier::Public(parsed))],
+            Kind::Edwards,
             &[x],
         ))
     }
@@ -169,28 +201,36 @@ impl Key {
                 )
             })
             .collect();
-        Ok(Self::new(id, verifiers, &[secret]))
+        Ok(Self::new(id, verifiers, Kind::Secret, &[secret]))
     }
 
-    fn new(id: Option<String>, verifiers: Vec<(Algorithm, Verifier)>, material: &[&[u8]]) -> Self {
-        let mut hash = digest::Context::new(&digest::SHA256);
-        let mut add = |part: &[u8]| {
-            // Lengths in front keep two different splits of the same bytes apart.
-            hash.update(&(part.len() as u64).to_be_bytes());
-            hash.update(part);
-        };
-        add(&[u8::from(id.is_some())]);
-        add(id.as_deref().unwrap_or_default().as_bytes());
-        add(&verifiers
+    fn new(
+        id: Option<String>,
+        verifiers: Vec<(Algorithm, Verifier)>,
+        kind: Kind,
+        numbers: &[&[u8]],
+    ) -> Self {
+        let kind = [kind as u8];
+        let material: Vec<&[u8]> = std::iter::once(&kind[..])
+            .chain(numbers.iter().copied())
+            .collect();
+        let material = hash_of(&material);
+        let algorithms: Vec<u8> = verifiers
             .iter()
             .map(|(algorithm, _)| *algorithm as u8)
-            .collect::<Vec<_>>());
-        material.iter().for_each(|part| add(part));
-        let hash = hash.finish();
-        let fingerprint = Fingerprint(hash.as_ref().try_into().expect("SHA-256 has 32 bytes"));
+            .collect();
+        let whole = hash_of(&[
+            &[u8::from(id.is_some())],
+            id.as_deref().unwrap_or_default().as_bytes(),
+            &algorithms,
+            &material,
+        ]);
         Self {
             id,
-            fingerprint,
+            fingerprint: Fingerprint {
+                whole,
+                material: Material(material),
+            },
             verifiers,
         }
     }
@@ -238,6 +278,17 @@ impl fmt::Debug for Key {
             .field("algorithms", &algorithms)
             .finish_non_exhaustive()
     }
+}
+
+/// SHA-256 of the parts. Lengths in front keep two different splits of the same bytes apart.
+fn hash_of(parts: &[&[u8]]) -> [u8; 32] {
+    let mut hash = digest::Context::new(&digest::SHA256);
+    for part in parts {
+        hash.update(&(part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    let hash = hash.finish();
+    hash.as_ref().try_into().expect("SHA-256 has 32 bytes")
 }
 
 /// The algorithms of a kind of key, narrowed to the one its publisher pinned.

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::key::{Fingerprint, Key};
+use crate::key::{Fingerprint, Key, Material};
 
 /// Where people sign in and applications fetch tokens, as a discovery document names them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,22 +24,31 @@ pub(crate) struct KeySet {
     pub(crate) keys: Vec<Key>,
     /// Those of the keys: asked for on every call, so it must not take a search through a thousand.
     fingerprints: HashSet<Fingerprint>,
+    /// The same without what stands beside the keys' numbers.
+    materials: HashSet<Material>,
 }
 
 impl KeySet {
     pub(crate) fn new(issuer: String, endpoints: Option<Endpoints>, keys: Vec<Key>) -> Self {
-        let fingerprints = keys.iter().map(Key::fingerprint).collect();
+        let fingerprints: HashSet<_> = keys.iter().map(Key::fingerprint).collect();
+        let materials = fingerprints.iter().map(Fingerprint::material).collect();
         Self {
             issuer,
             endpoints,
             keys,
             fingerprints,
+            materials,
         }
     }
 
-    /// Whether the key is among those published.
-    pub(crate) fn publishes(&self, key: Fingerprint) -> bool {
+    /// Whether the key is among those published, with this id and these algorithms.
+    pub(crate) fn holds(&self, key: Fingerprint) -> bool {
         self.fingerprints.contains(&key)
+    }
+
+    /// Whether the key is among those published, with whatever id and algorithms.
+    pub(crate) fn publishes(&self, key: Material) -> bool {
+        self.materials.contains(&key)
     }
 
     /// Whether both say the same about who signs.

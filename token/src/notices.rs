@@ -1,7 +1,8 @@
 //! What is said about a provider's key set: which keys were left out or are oddly written, and why.
 //! Each notice is logged once, not again with every refresh of a set that has not changed.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use parking_lot::Mutex;
 use reqwest::Url;
@@ -41,10 +42,53 @@ impl Notices {
     }
 }
 
+/// The most URLs whose notices are kept although nobody uses them: those of configurations that
+/// could not be taken over.
+const MAX_UNUSED: usize = 64;
+
+/// The notices of all providers, by discovery URL. Those of a provider that was not registered
+/// because its keys are unusable outlive it: it will be tried again.
+#[derive(Debug, Default)]
+pub(crate) struct AllNotices {
+    by_url: Mutex<HashMap<Url, Arc<Notices>>>,
+}
+
+impl AllNotices {
+    /// Those of one provider.
+    pub(crate) fn of(&self, url: &Url) -> Arc<Notices> {
+        let mut by_url = self.by_url.lock();
+        if let Some(known) = by_url.get(url) {
+            return Arc::clone(known);
+        }
+        let is_used = |notices: &Arc<Notices>| Arc::strong_count(notices) > 1;
+        if by_url.values().filter(|known| !is_used(known)).count() >= MAX_UNUSED {
+            by_url.retain(|_, known| is_used(known));
+        }
+        Arc::clone(by_url.entry(url.clone()).or_default())
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
     use crate::jwk::MAX_REMARKS;
+
+    #[test]
+    fn notices_of_providers_that_are_gone_are_kept_for_a_while() {
+        let all = AllNotices::default();
+        let url = |number: usize| Url::parse(&format!("https://{number}.example/")).unwrap();
+        let used = all.of(&url(0));
+        let gone = Arc::downgrade(&all.of(&url(1)));
+        assert!(Arc::ptr_eq(&all.of(&url(1)), &gone.upgrade().unwrap()));
+        for number in 2..5 * MAX_UNUSED {
+            all.of(&url(number));
+            assert!(all.by_url.lock().len() <= MAX_UNUSED + 1);
+        }
+        assert!(gone.upgrade().is_none());
+        assert!(Arc::ptr_eq(&all.of(&url(0)), &used));
+    }
 
     #[test]
     fn what_is_remembered_is_bounded_and_holds_what_one_set_can_say() {

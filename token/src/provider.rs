@@ -24,7 +24,7 @@ use crate::health::{Health, KeysState};
 use crate::jwk;
 use crate::key_set::{Endpoints, KeySet};
 use crate::metrics::Metrics;
-use crate::notices::Notices;
+use crate::notices::{AllNotices, Notices};
 
 /// What the providers of one registry share.
 #[derive(Debug)]
@@ -33,6 +33,7 @@ pub(crate) struct Shared {
     pub(crate) downloader: Downloader,
     pub(crate) metrics: Metrics,
     pub(crate) health: Health,
+    pub(crate) notices: AllNotices,
 }
 
 /// An OpenID provider's published keys and issuer, made by
@@ -44,7 +45,7 @@ pub struct Provider {
     keys: ArcSwapOption<KeySet>,
     /// Taken for moments only, never across a fetch.
     flights: Mutex<Flights>,
-    notices: Notices,
+    notices: Arc<Notices>,
 }
 
 /// What became of the wish for a fetch.
@@ -58,12 +59,13 @@ enum Fetch {
 
 impl Provider {
     pub(crate) fn new(url: Url, shared: Arc<Shared>) -> Self {
+        let notices = shared.notices.of(&url);
         Self {
             url,
             shared,
             keys: ArcSwapOption::empty(),
             flights: Mutex::default(),
-            notices: Notices::default(),
+            notices,
         }
     }
 
@@ -186,6 +188,7 @@ impl Provider {
             downloader,
             metrics,
             health,
+            ..
         } = &*self.shared;
         let timeout = config.fetch_timeout;
         let result = tokio::time::timeout(

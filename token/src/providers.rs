@@ -15,6 +15,7 @@ use crate::Provider;
 use crate::download::{Downloader, is_http, is_loopback};
 use crate::health::Health;
 use crate::metrics::Metrics;
+use crate::notices::AllNotices;
 use crate::provider::Shared;
 
 /// How providers are asked for their keys.
@@ -129,6 +130,7 @@ impl Providers {
                 downloader,
                 metrics,
                 health,
+                notices: AllNotices::default(),
             }),
             registered: Arc::default(),
         })

@@ -8,9 +8,9 @@ use std::time::{Duration, SystemTime};
 pub struct Requirements<'a> {
     /// Accepted audiences, any one matches; empty: not checked.
     pub audiences: &'a [String],
-    /// Accepted issuers besides those of the discovery documents. With several providers, a
-    /// provider's key may name one of these only if it is that provider's issuer, or the other
-    /// Entra form of it.
+    /// Accepted issuers besides those of the discovery documents. With several providers, or with
+    /// inline keys beside one, a provider's key may name one of these only if it is another form of
+    /// that provider's issuer.
     pub issuers: &'a [String],
     /// Claims that must all hold.
     pub required_claims: &'a [RequiredClaim],

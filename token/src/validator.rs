@@ -104,7 +104,7 @@ impl Validator {
             .await?;
         claims::check(&jwt, requirements)?;
         self.keys
-            .check_issuer(jwt.issuer(), signer, requirements.issuers)
+            .check_issuer(jwt.issuer(), signer, requirements)
             .await?;
         Ok(jwt)
     }

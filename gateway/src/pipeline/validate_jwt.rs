@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::AUTHORIZATION;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
 use weir_policy::Value;
 use weir_policy::context::VerifiedToken;
 use weir_policy::plan::{TokenSource, ValidateJwt};
@@ -115,14 +115,7 @@ impl Exchange<'_> {
                 })
             }
             TokenSource::QueryParameter(name) => {
-                let name = name.get(context)?;
-                let query = context.request.original_url.query().unwrap_or_default();
-                let mut found =
-                    url::form_urlencoded::parse(query.as_bytes()).filter(|(n, _)| **n == **name);
-                let first = found.next().map(|(_, value)| value);
-                first
-                    .filter(|_| found.next().is_none())
-                    .and_then(|value| without_header(&value))
+                in_query(&context.request.original_url, &name.get(context)?)
             }
             TokenSource::Value(value) => without_header(&value.get(context)?),
         })
@@ -158,6 +151,20 @@ fn scheme<'s>(name: &HeaderName, required: Option<&'s str>) -> Scheme<'s> {
 /// The token of a header that stands in the request once.
 fn in_header<'h>(headers: &'h HeaderMap, name: &HeaderName, scheme: Scheme<'_>) -> Option<&'h str> {
     from_authorization(only(headers, name)?.to_str().ok()?, scheme)
+}
+
+/// The token of a query parameter that stands in the URL once. Its name may be written in any case,
+/// as in expressions: `Token` beside `token` is a second one.
+fn in_query(url: &Uri, name: &str) -> Option<Found> {
+    let query = url.query().unwrap_or_default();
+    let mut values = url::form_urlencoded::parse(query.as_bytes())
+        .filter(|(key, _)| key.eq_ignore_ascii_case(name))
+        .map(|(_, value)| value);
+    let value = values.next()?;
+    if values.next().is_some() {
+        return None;
+    }
+    without_header(&value)
 }
 
 fn without_header(value: &str) -> Option<Found> {

@@ -96,6 +96,12 @@ pub(crate) fn interpolated_strings(text: &str) -> Vec<Range<usize>> {
     literals(text, is_interpolated)
 }
 
+/// Where comments lie in C# that was found to be complete, those in holes of interpolated strings
+/// left out.
+pub(crate) fn comments(text: &str) -> Vec<Range<usize>> {
+    literals(text, |start| start.starts_with('/'))
+}
+
 fn is_interpolated(start: &str) -> bool {
     start.starts_with('$') || start.starts_with("@$")
 }

@@ -89,6 +89,41 @@ fn a_secret_shows_nowhere() {
     assert_eq!(filled.text(), "@(\"hunter2\")");
 }
 
+/// A comment means nothing, and so does what is wrong in it. What may be filled in, is.
+#[test]
+fn a_comment_may_hold_what_looks_like_a_reference() {
+    let fill = |value: &str| {
+        let filled = read_value(&format!("<a k='{value}'/>")).substitute(&|_| {
+            Some(NamedValue {
+                text: "7",
+                secret: false,
+            })
+        });
+        filled.map(|filled| filled.text().to_owned())
+    };
+    for (value, filled) in [
+        (
+            "@{ // {{ old name }}\n return {{n}}; }",
+            "@{ // {{ old name }}\n return 7; }",
+        ),
+        (
+            "@(1 /* {{ old\n name }} {{a b}} */)",
+            "@(1 /* {{ old\n name }} {{a b}} */)",
+        ),
+        (r#"@("{{n}}" + 1 /* {{n}} */)"#, r#"@("7" + 1 /* 7 */)"#),
+    ] {
+        assert_eq!(fill(value).as_deref(), Ok(filled), "{value}");
+    }
+    for value in [
+        r#"@("// {{ old name }}")"#,
+        r#"@("/* {{ old name }} */")"#,
+        "@(/* */ {{ old name }} /* */)",
+        "// {{ old name }}",
+    ] {
+        assert!(fill(value).is_err(), "{value}");
+    }
+}
+
 #[test]
 fn quoting_shortens() {
     let value = read_value(&format!("<a k=\"{}\"/>", "é".repeat(100)));

@@ -5,7 +5,7 @@ use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair,
 };
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 
@@ -117,6 +117,9 @@ fn unusable_keys_are_left_out_for_a_reason_that_is_told() {
             with(rsa(), "key_ops", json!(["wrapKey"])),
             "not for verification",
         ),
+        (with(rsa(), "key_ops", json!([])), "not for verification"),
+        (with(rsa(), "key_ops", json!("verify")), "invalid type"),
+        (with(rsa(), "key_ops", json!(["verify", 1])), "invalid type"),
         (
             with(rsa(), "alg", json!("RSA-OAEP")),
             "\"RSA-OAEP\" is not supported",
@@ -167,6 +170,14 @@ fn unusable_keys_are_left_out_for_a_reason_that_is_told() {
 }
 
 #[test]
+fn a_key_that_may_verify_among_other_things_is_read() {
+    for operations in [json!(["sign", "verify"]), json!(["verify"]), json!(null)] {
+        let set = parse(&[with(elliptic(), "key_ops", operations.clone())]);
+        assert_eq!(set.keys.len(), 1, "{operations}: {:?}", set.remarks);
+    }
+}
+
+#[test]
 fn remarks_name_the_key_and_are_bounded() {
     let long = "k".repeat(100_000);
     let enc = |id: &str| with(with(rsa(), "kid", json!(id)), "use", json!("enc"));
@@ -196,6 +207,35 @@ fn remarks_name_the_key_and_are_bounded() {
         "{:?}",
         set.remarks[MAX_REMARKS]
     );
+}
+
+/// Whatever stands there, it is not taken apart, and the keys beside it are read.
+#[test]
+fn an_entry_or_a_member_of_any_depth_and_length_costs_the_others_nothing() {
+    let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
+    let long = format!("[{}0]", "0,".repeat(100_000));
+    let good = elliptic().to_string();
+    for odd in [&deep, &long] {
+        let (before, behind) = good.split_at(1);
+        let beside = format!(r#"{before}"x5c":{odd},{behind}"#);
+        let set = parse_set(format!(r#"{{"keys":[{odd},{beside}]}}"#).as_bytes()).unwrap();
+        assert_eq!(set.keys.len(), 1);
+        assert_eq!(set.remarks.len(), 1, "{:?}", set.remarks);
+        assert_eq!(set.remarks[0].key, "number 1, without kid");
+    }
+}
+
+#[test]
+fn the_entries_that_are_looked_at_are_bounded() {
+    let rubbish = "0,".repeat(MAX_ENTRIES - 1);
+    for (before, keys, unread) in [(rubbish.clone(), 1, 7), (format!("0,{rubbish}"), 0, 8)] {
+        let document = format!(r#"{{"keys":[{before}{}{}]}}"#, elliptic(), ",0".repeat(7));
+        let set = parse_set(document.as_bytes()).unwrap();
+        assert_eq!(set.keys.len(), keys);
+        let told = format!("{unread} entries behind {MAX_ENTRIES} entries, the most");
+        let last = set.remarks.last().unwrap();
+        assert!(last.text.starts_with(&told), "{last:?}");
+    }
 }
 
 #[test]

@@ -314,6 +314,7 @@ async fn the_examples_of_the_specification_verify() {
         Default::default(),
     )
     .await;
+    world.stub.set_issuer("joe");
     let issuers = ["joe".to_owned()];
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_300_819_379);
     for token in [hs256, es256] {

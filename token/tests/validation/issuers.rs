@@ -1,9 +1,12 @@
 //! Which key may sign in whose name: every signer with every issuer under every list.
 
+mod over_time;
+
 use serde_json::json;
 use weir_token::{SigningKey, TokenError};
 
 use super::*;
+use crate::log;
 use crate::signer::unsigned;
 use crate::stub::Mode;
 
@@ -59,20 +62,11 @@ impl Pair {
         }
     }
 
+    /// Over these providers and the inline key.
     fn validator(&self, providers: &[Arc<Provider>]) -> Validator {
         let secret = b"a secret of thirty-two bytes, ok".to_vec().into();
-        let keys = vec![SigningKey::Hmac {
-            id: Some("inline".into()),
-            secret,
-        }];
-        Validator::new(
-            KeySources {
-                providers: providers.to_vec(),
-                keys,
-            },
-            ValidatorConfig::default(),
-        )
-        .unwrap()
+        let id = Some("inline".into());
+        over(providers, vec![SigningKey::Hmac { id, secret }])
     }
 
     fn token(&self, who: Who, issuer: &str) -> String {
@@ -84,6 +78,14 @@ impl Pair {
             Who::Nobody => format!("{}.", unsigned(&json!({"alg": "none"}), &claims)),
         }
     }
+}
+
+fn over(providers: &[Arc<Provider>], keys: Vec<SigningKey>) -> Validator {
+    let sources = KeySources {
+        providers: providers.to_vec(),
+        keys,
+    };
+    Validator::new(sources, ValidatorConfig::default()).unwrap()
 }
 
 async fn verdict(validator: &Validator, token: &str, listed: &[&str]) -> Result<(), TokenError> {
@@ -137,29 +139,41 @@ async fn with_two_providers_a_key_speaks_for_its_own_whatever_is_listed() {
 }
 
 #[tokio::test]
-async fn with_one_provider_every_listed_name_is_its_own() {
+async fn with_one_provider_alone_every_listed_name_is_its_own() {
     let pair = Pair::start().await;
     // Named twice, it is still one.
     let twice = [
         Arc::clone(&pair.providers[0]),
         Arc::clone(&pair.providers[0]),
     ];
-    for validator in [pair.validator(&pair.providers[..1]), pair.validator(&twice)] {
+    for providers in [&pair.providers[..1], &twice] {
+        let (alone, beside_inline) = (over(providers, Vec::new()), pair.validator(providers));
         for who in [Who::A, Who::Inline, Who::Nobody] {
             for issuer in ISSUERS {
                 let token = pair.token(who, issuer);
                 for listed in lists() {
-                    let allowed = issuer == A || listed.contains(&issuer);
-                    let expected = if allowed {
-                        Ok(())
-                    } else {
-                        Err(TokenError::IssuerNotAllowed)
+                    let is_listed = listed.contains(&issuer);
+                    let say = |allowed| {
+                        if allowed {
+                            Ok(())
+                        } else {
+                            Err(TokenError::IssuerNotAllowed)
+                        }
                     };
+                    // Beside inline keys there is somebody whom it could impersonate.
+                    let is_own = issuer == A || (is_listed && (who != Who::A || issuer == A_V1));
                     assert_eq!(
-                        verdict(&validator, &token, &listed).await,
-                        expected,
+                        verdict(&beside_inline, &token, &listed).await,
+                        say(is_own),
                         "{who:?} as {issuer}: {listed:?}"
                     );
+                    if who != Who::Inline {
+                        assert_eq!(
+                            verdict(&alone, &token, &listed).await,
+                            say(issuer == A || is_listed),
+                            "{who:?} as {issuer}, alone: {listed:?}"
+                        );
+                    }
                 }
             }
         }
@@ -209,38 +223,102 @@ async fn a_document_for_all_tenants_admits_those_that_are_listed() {
 }
 
 #[tokio::test]
-async fn a_listed_name_waits_for_the_provider_whose_it_may_be() {
+async fn a_key_is_the_same_whatever_stands_beside_its_numbers() {
     let pair = Pair::start().await;
-    let validator = pair.validator(&pair.providers);
-    pair.stubs[1].set_mode(Mode::Down);
-    let unavailable = Err(TokenError::KeysUnavailable(pair.stubs[1].url()));
-    for issuer in [B, A_V1, ALIAS] {
-        assert_eq!(
-            verdict(&validator, &pair.token(Who::A, issuer), &[issuer]).await,
-            unavailable,
-            "{issuer}"
-        );
-        let unlisted = verdict(&validator, &pair.token(Who::A, issuer), &[]).await;
-        assert_eq!(unlisted, Err(TokenError::IssuerNotAllowed), "{issuer}");
+    let plain = pair.a.jwk();
+    for (member, value) in [("alg", json!("ES256")), ("kid", json!(null))] {
+        let mut other = plain.clone();
+        other[member] = value;
+        for [of_a, of_b] in [[&plain, &other], [&other, &plain]] {
+            pair.stubs[0].set_keys(vec![of_a.clone()]);
+            pair.stubs[1].set_keys(vec![of_b.clone()]);
+            for provider in &pair.providers {
+                provider.refresh().await;
+            }
+            let validator = over(&pair.providers, Vec::new());
+            for issuer in [A, B] {
+                assert_eq!(
+                    verdict(&validator, &pair.token(Who::A, issuer), &[]).await,
+                    Ok(()),
+                    "{member} as {issuer}"
+                );
+            }
+        }
     }
+}
+
+/// Keys of a provider that stand in the policy as well, without their ids.
+#[tokio::test]
+async fn a_published_key_that_is_inline_too_is_an_inline_key() {
+    let pair = Pair::start().await;
+    let signer = Signer::rsa("both");
+    pair.stubs[0].set_keys(vec![signer.jwk()]);
+    for provider in &pair.providers {
+        provider.refresh().await;
+    }
+    let (n, e) = signer.rsa_components();
+    let validator = over(&pair.providers, vec![SigningKey::Rsa { id: None, n, e }]);
+    let token = signer.token(&json!({"iss": ALIAS, "exp": NOW + 60}));
+    assert_eq!(verdict(&validator, &token, &[ALIAS]).await, Ok(()));
     assert_eq!(
-        verdict(&validator, &pair.token(Who::A, A), &[B]).await,
-        Ok(()),
-        "its own name needs nobody else"
+        verdict(&validator, &pair.token(Who::B, ALIAS), &[ALIAS]).await,
+        Err(TokenError::IssuerNotAllowed)
     );
+}
+
+#[tokio::test]
+async fn googles_two_names_are_one() {
+    let pair = Pair::start().await;
+    let google = ["https://accounts.google.com", "accounts.google.com"];
+    pair.stubs[0].set_issuer(google[0]);
+    let validator = over(&pair.providers, Vec::new());
     assert_eq!(
-        verdict(&validator, &pair.token(Who::Inline, OTHER), &[]).await,
-        unavailable
+        verdict(&validator, &pair.token(Who::A, google[1]), &google).await,
+        Ok(())
     );
+    for (who, listed) in [(Who::A, &[][..]), (Who::B, &google)] {
+        assert_eq!(
+            verdict(&validator, &pair.token(who, google[1]), listed).await,
+            Err(TokenError::IssuerNotAllowed)
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_listed_issuer_that_matches_nobody_is_named_once() {
+    log::start();
+    let pair = Pair::start().await;
+    pair.stubs[1].set_mode(Mode::Down);
+    let issuers = [A, A_V1, B, ALIAS].map(str::to_owned);
+    let requirements = Requirements {
+        issuers: &issuers,
+        ..demands()
+    };
+    let (several, inline) = (
+        over(&pair.providers, Vec::new()),
+        pair.validator(&pair.providers),
+    );
+    let alone = over(&pair.providers[..1], Vec::new());
+    let token = pair.token(Who::A, A);
+    let told = |level| log::lines(level, "a listed issuer");
+    for validator in [&several, &inline] {
+        assert!(validator.validate(&token, &requirements).await.is_ok());
+    }
+    assert!(told("").is_empty(), "before every provider is known");
 
     pair.stubs[1].set_mode(Mode::Well);
     pair.providers[1].refresh().await;
-    assert_eq!(
-        verdict(&validator, &pair.token(Who::A, B), &[B]).await,
-        Err(TokenError::IssuerNotAllowed)
-    );
-    assert_eq!(
-        verdict(&validator, &pair.token(Who::A, A_V1), &[A_V1]).await,
-        Ok(())
-    );
+    for _ in 0..3 {
+        for validator in [&several, &inline, &alone] {
+            assert!(validator.validate(&token, &requirements).await.is_ok());
+        }
+    }
+    for (level, text) in [("WARN", "matches no token"), ("INFO", "inline keys")] {
+        let lines = told(level);
+        assert_eq!(lines.len(), 1, "{lines:#?}");
+        assert!(
+            lines[0].contains(ALIAS) && lines[0].contains(text),
+            "{lines:#?}"
+        );
+    }
 }

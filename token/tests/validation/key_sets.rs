@@ -1,12 +1,10 @@
 //! Key sets of many keys, with unusable ones among them.
 
-use std::sync::LazyLock;
-
-use parking_lot::Mutex;
 use serde_json::json;
 use weir_token::TokenError;
 
 use super::*;
+use crate::log;
 use crate::signer::b64;
 
 /// The most usable keys that are kept.
@@ -70,6 +68,31 @@ async fn a_thousand_usable_keys_are_kept_and_all_are_tried() {
     }
 }
 
+/// On one thread, so that others go on only if the search lets them.
+#[tokio::test]
+async fn a_search_through_many_keys_lets_others_go_on() {
+    let signers: Vec<_> = (0..160)
+        .map(|number| Signer::new(&format!("k{number}")))
+        .collect();
+    let published = signers.iter().map(Signer::jwk).collect();
+    let world = World::build(published, Vec::new(), Default::default()).await;
+    world.provider.refresh().await;
+    let nameless = signers[159].token_with(&json!({"alg": "ES256"}), &world.claims());
+    let mut turns = 0;
+    let others = async {
+        loop {
+            turns += 1;
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        biased;
+        judged = world.validate(&nameless) => assert!(judged.is_ok()),
+        () = others => unreachable!("it never ends"),
+    }
+    assert!(turns >= 9, "{turns}");
+}
+
 #[tokio::test]
 async fn a_thousand_long_keys_with_their_certificates_fit() {
     let signer = Signer::new("last");
@@ -109,42 +132,9 @@ async fn a_key_that_everybody_can_sign_for_is_none() {
     );
 }
 
-/// What this process logged, from the first look on.
-static LOG: LazyLock<&'static Mutex<Vec<u8>>> = LazyLock::new(|| {
-    let log: &'static Mutex<Vec<u8>> = Box::leak(Box::default());
-    let writer = move || LogWriter(log);
-    tracing_subscriber::fmt()
-        .with_ansi(false)
-        .with_writer(writer)
-        .init();
-    log
-});
-
-struct LogWriter(&'static Mutex<Vec<u8>>);
-
-impl std::io::Write for LogWriter {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-/// Lines of a level about keys of `stub`.
-fn logged(level: &str, stub: &Stub) -> Vec<String> {
-    let text = String::from_utf8(LOG.lock().clone()).unwrap();
-    let lines = text
-        .lines()
-        .filter(|line| line.contains(level) && line.contains(&format!("{}/keys", stub.base)));
-    lines.map(str::to_owned).collect()
-}
-
 #[tokio::test]
 async fn each_key_that_is_left_out_is_named_once() {
-    LazyLock::force(&LOG);
+    log::start();
     let good = Signer::new("good").jwk();
     let mut padded = Signer::new("padded").jwk();
     padded["x"] = json!(format!("{}=", padded["x"].as_str().unwrap()));
@@ -154,7 +144,7 @@ async fn each_key_that_is_left_out_is_named_once() {
     for _ in 0..3 {
         world.provider.refresh().await;
     }
-    let lines = logged("WARN", &world.stub);
+    let lines = log::lines("WARN", &format!("{}/keys", world.stub.base));
     assert_eq!(lines.len(), 4, "{lines:#?}");
     for (line, (id, reason)) in lines.iter().zip([
         ("enc-0", "not for signatures"),
@@ -169,7 +159,7 @@ async fn each_key_that_is_left_out_is_named_once() {
     published.push(json!({"kty": "FUTURE", "kid": "late"}));
     world.stub.set_keys(published);
     world.provider.refresh().await;
-    let lines = logged("WARN", &world.stub);
+    let lines = log::lines("WARN", &format!("{}/keys", world.stub.base));
     assert_eq!(lines.len(), 5, "{lines:#?}");
     assert!(
         lines[4].contains("late") && lines[4].contains("FUTURE"),
@@ -180,13 +170,31 @@ async fn each_key_that_is_left_out_is_named_once() {
 
 #[tokio::test]
 async fn keys_are_named_too_where_none_is_usable() {
-    LazyLock::force(&LOG);
+    log::start();
     let world = World::build(unusable(2), Vec::new(), Default::default()).await;
     world.provider.refresh().await;
     assert!(!world.provider.is_loaded());
-    let lines = logged("WARN", &world.stub);
+    let lines = log::lines("WARN", &format!("{}/keys", world.stub.base));
     assert!(
         lines.iter().any(|line| line.contains("short-1")),
         "{lines:#?}"
     );
+}
+
+/// A configuration that is tried again and again with a provider that has no usable key.
+#[tokio::test]
+async fn keys_that_stop_a_provider_are_named_once_however_often_it_is_tried() {
+    log::start();
+    let stub = Stub::start(unusable(2)).await;
+    let providers = Providers::new(ProvidersConfig::default(), &Ops::new("test")).unwrap();
+    let named = || {
+        log::lines("WARN", "left out")
+            .into_iter()
+            .filter(|line| line.contains(&stub.base))
+    };
+    for _ in 0..3 {
+        assert!(!providers.preload(&stub.url()).await.unwrap());
+        providers.retain([]);
+        assert_eq!(named().count(), 2);
+    }
 }

@@ -9,6 +9,7 @@ mod documents;
 mod issuers;
 mod key_sets;
 mod keys_over_time;
+mod log;
 mod policy;
 mod signer;
 mod stub;

@@ -93,7 +93,14 @@ fn context(headers: HeaderMap) -> Context {
 
 /// The value of an expression after `context.Request.Headers.GetValueOrDefault(name, "")`.
 fn of_header(name: &HeaderName, rest: &str, context: &Context) -> Value {
-    let text = format!(r#"<a>@(context.Request.Headers.GetValueOrDefault("{name}",""){rest})</a>"#);
+    evaluated(
+        &format!(r#"context.Request.Headers.GetValueOrDefault("{name}",""){rest}"#),
+        context,
+    )
+}
+
+fn evaluated(expression: &str, context: &Context) -> Value {
+    let text = format!("<a>@({expression})</a>");
     let document = xml::read(&Arc::from("test.xml"), &text).unwrap();
     let expression =
         Expression::parse(document.root.text().unwrap(), &Arc::from("test.xml")).unwrap();
@@ -105,6 +112,11 @@ const SUBJECT_OF_LAST_WORD: &str = ".Split(' ').Last().AsJwt()?.Subject";
 
 fn blanks() -> impl Strategy<Value = String> {
     prop_oneof![8 => "[ \t]{0,4}", 1 => Just(" ".repeat(16 * 1024)), 1 => Just("\t".repeat(20_000))]
+}
+
+/// Beyond those that a header may hold.
+fn any_blanks() -> impl Strategy<Value = String> {
+    prop_oneof![4 => blanks(), 1 => "[ \t\r\n\x0b\x0c\u{a0}]{0,4}"]
 }
 
 fn tokens() -> impl Strategy<Value = String> {
@@ -155,6 +167,76 @@ proptest! {
             Err(_) if Jwt::read(&found).is_err() => prop_assert_eq!(seen, Value::Null),
             Err(_) => {}
         }
+    }
+}
+
+/// What an expression reads as `seen` where `found` was found.
+fn agree(found: &str, require_signed: bool, seen: &Value) -> Result<(), TestCaseError> {
+    match validate(found, require_signed) {
+        Ok(jwt) => prop_assert_eq!(seen, &Value::from(jwt.subject().unwrap())),
+        Err(_) if Jwt::read(found).is_err() => prop_assert_eq!(seen, &Value::Null),
+        Err(_) => {}
+    }
+    Ok(())
+}
+
+const QUERY_SUBJECT: &str =
+    r#"context.Request.OriginalUrl.Query.GetValueOrDefault("token","").AsJwt()?.Subject"#;
+
+const VARIABLE: &str = r#"context.Variables.GetValueOrDefault<string>("token")"#;
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(600))]
+
+    #[test]
+    fn what_passes_in_a_query_or_a_value_is_read_by_expressions_as_the_same_token(
+        word in prop::sample::select(vec!["", "Bearer", "bEaReR", "Custom", "Basic"]),
+        (lead, between, end) in (any_blanks(), any_blanks(), any_blanks()),
+        token in tokens(),
+        require_signed: bool,
+        names in prop::sample::select(vec![
+            &["token"][..], &["Token"], &["token", "token"], &["token", "TOKEN"], &["Token", "token"],
+            &["other", "token"], &["other"],
+        ]),
+    ) {
+        let value = format!("{lead}{word}{between}{token}{end}");
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        for name in names {
+            query.append_pair(name, &value);
+        }
+        let query = query.finish();
+        let mut context = context(HeaderMap::new());
+        // A longer URL than there may be: its request never gets here.
+        if let Ok(url) = format!("http://host/?{query}").parse() {
+            context.request.original_url = url;
+            if let Some(found) = in_query(&context.request.original_url, "token") {
+                agree(&found.text, require_signed, &evaluated(QUERY_SUBJECT, &context))?;
+            }
+        }
+        context.variables.set(&Arc::from("token"), Value::from(&*value));
+        let Value::Str(given) = evaluated(VARIABLE, &context) else { panic!() };
+        if let Some(found) = without_header(&given) {
+            let seen = evaluated(&format!("{VARIABLE}{SUBJECT}"), &context);
+            agree(&found.text, require_signed, &seen)?;
+        }
+    }
+}
+
+#[test]
+fn a_token_of_a_query_stands_there_once_in_whatever_case_its_name_is() {
+    for (query, found) in [
+        ("token=a.b.c", true),
+        ("TOKEN=Bearer+a.b.c", true),
+        ("x=1&token=%09bearer%20a.b.c", true),
+        ("token=a.b.c&token=a.b.c", false),
+        ("Token=x&token=a.b.c", false),
+        ("token=a.b.c&TOKEN=", false),
+        ("token=Custom+a.b.c", false),
+        ("", false),
+    ] {
+        let url = format!("http://host/?{query}").parse().unwrap();
+        let token = in_query(&url, "token").map(|found| found.text);
+        assert_eq!(token.as_deref(), found.then_some("a.b.c"), "{query}");
     }
 }
 

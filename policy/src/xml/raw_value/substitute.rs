@@ -89,7 +89,9 @@ impl RawValue {
             Vec::new()
         };
         let found = if self.is_expression {
-            named_value::in_expression(&self.text, &escapes)
+            let mut exempt = lexical::comments(&self.text);
+            exempt.extend_from_slice(&escapes);
+            named_value::in_expression(&self.text, &exempt)
         } else {
             named_value::in_literal(&self.text)
         };
