@@ -64,8 +64,6 @@ pub(crate) enum Error {
     WebSettings(#[from] weir_web::SettingsError),
     #[error("the browser app cannot call this address: {0}")]
     WebAddress(#[from] weir_web::InvalidUrl),
-    #[error("web: {0}")]
-    Web(#[from] weir_web::Error),
     #[error("{0}")]
     Operate(#[from] crate::operate::OperateError),
     #[error("{0}")]
