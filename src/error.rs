@@ -68,9 +68,6 @@ pub(crate) enum Error {
     #[cfg(feature = "development")]
     #[error("the browser app cannot call this address: {0}")]
     WebAddress(#[from] weir_web::InvalidUrl),
-    #[cfg(feature = "development")]
-    #[error("web: {0}")]
-    Web(#[from] weir_web::Error),
     #[error("{0}")]
     Operate(#[from] crate::operate::OperateError),
     #[cfg(feature = "development")]

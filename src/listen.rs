@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 
 use tokio::net::{TcpListener, TcpSocket};
-use weir_telemetry::Listeners;
+use weir_serve::Listeners;
 
 use crate::error::Error;
 

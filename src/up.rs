@@ -18,7 +18,7 @@ use weir_gateway::Reload;
 use weir_limiter::{ClientConfig, StoreConfig};
 use weir_policy::Configuration;
 use weir_policy::artifacts::NamedValueOverrides;
-use weir_telemetry::Listeners;
+use weir_serve::Listeners;
 
 use crate::development::{self, AUDIENCE};
 use crate::error::Error;
@@ -241,6 +241,9 @@ fn start(
     );
     roles.spawn(async move { Ok(weir_backend::run(backend, ports.backend, stop_backend).await?) });
     roles.spawn(async move { Ok(weir_gateway::run(gateway, ports.gateway, stop_gateway).await?) });
-    roles.spawn(async move { Ok(weir_web::run(web, ports.web, stop_web).await?) });
+    roles.spawn(async move {
+        weir_web::run(web, ports.web, stop_web).await;
+        Ok(())
+    });
     roles
 }

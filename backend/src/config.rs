@@ -87,15 +87,10 @@ impl Config {
 /// How much of everything at most.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// Connections at a time; more wait in the listener's backlog.
-    pub connections: usize,
-    /// Bytes of one request's headers; more is 431.
-    pub header_bytes: u32,
+    /// What connections may hold.
+    pub connections: weir_serve::Limits,
     /// Bytes of one request's body; more is 413.
     pub body_bytes: usize,
-    /// How long a connection may take to send a request's headers, which includes its idle time
-    /// before them.
-    pub header_time: Duration,
     /// How long a request's body may take; more is 408.
     pub body_time: Duration,
     /// How long a function may take; more is 504.
@@ -104,28 +99,38 @@ pub struct Limits {
     pub executing: usize,
     /// Requests that run or wait to; more get 429 with `X-FUNCTION-SCALEOUT`.
     pub outstanding: usize,
-    /// How long requests under way may go on after shutdown.
-    pub drain: Duration,
     /// How far the clocks of the provider and of this machine may be apart.
     pub clock_skew: Duration,
 }
 
+/// Above the 90 s after which pooling clients drop an idle connection, so that it is theirs to
+/// close and no request meets a connection that is just being closed here.
+const IDLE: Duration = Duration::from_secs(100);
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            connections: 4096,
-            header_bytes: 64 * 1024,
+            connections: weir_serve::Limits {
+                connections: 4096,
+                // Twice the gateway's: it adds headers of its own to what a client sent.
+                header_bytes: 64 * 1024,
+                headers: 100,
+                header_timeout: IDLE,
+                idle_timeout: IDLE,
+                // Bytes that stand still this long will not move again.
+                stall_timeout: Duration::from_secs(30),
+                // One gateway may well have a single connection, and must be able to use all the
+                // places there are (`outstanding`) and to be told when it wants more.
+                streams: 256,
+                drain: Duration::from_secs(20),
+            },
             body_bytes: 1024 * 1024,
-            // Above the 90 s after which pooling clients drop an idle connection, so that it is
-            // theirs to close and no request meets a connection that is just being closed here.
-            header_time: Duration::from_secs(100),
             body_time: Duration::from_secs(30),
             // The load balancer in front of Azure Functions cuts every answer at this.
             function_time: Duration::from_secs(230),
             // The defaults of a Consumption plan.
             executing: 100,
             outstanding: 200,
-            drain: Duration::from_secs(20),
             clock_skew: Duration::from_secs(300),
         }
     }

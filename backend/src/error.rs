@@ -33,7 +33,4 @@ pub enum Error {
     /// The token validator cannot be set up.
     #[error("token validation: {0}")]
     Validator(#[from] weir_token::InvalidKey),
-    /// The operations listener failed.
-    #[error("the operations listener failed: {0}")]
-    Operations(#[source] std::io::Error),
 }

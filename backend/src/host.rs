@@ -13,7 +13,7 @@ mod refusal;
 pub(crate) mod routes;
 mod trace;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -23,6 +23,7 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument;
+use weir_serve::Peer;
 use weir_telemetry::Ops;
 use weir_token::Providers;
 
@@ -70,25 +71,6 @@ impl Host {
             },
             function_time: limits.function_time,
         })
-    }
-
-    /// Answers one request of the connection from `peer`.
-    pub(crate) async fn answer(
-        &self,
-        peer: SocketAddr,
-        request: Request<Incoming>,
-    ) -> Response<Full<Bytes>> {
-        let peer = peer.ip().to_canonical();
-        let span = trace::request_span(&request, peer);
-        let _in_flight = self.metrics.in_flight();
-        let outcome = self.handle(peer, request).instrument(span.clone()).await;
-        self.metrics.count(outcome.as_ref().err());
-        let response = outcome.unwrap_or_else(|refusal| {
-            tracing::debug!(parent: &span, %peer, %refusal, "refused");
-            refusal.into_response()
-        });
-        trace::record_status(&span, response.status());
-        response.map(Full::new)
     }
 
     async fn handle(
@@ -165,5 +147,23 @@ impl Host {
                 Err(Refusal::TookTooLong)
             }
         }
+    }
+}
+
+impl weir_serve::Service for Host {
+    type Body = Full<Bytes>;
+
+    async fn answer(&self, request: Request<Incoming>, peer: &Peer) -> Response<Full<Bytes>> {
+        let peer = peer.ip();
+        let span = trace::request_span(&request, peer);
+        let _in_flight = self.metrics.in_flight();
+        let outcome = self.handle(peer, request).instrument(span.clone()).await;
+        self.metrics.count(outcome.as_ref().err());
+        let response = outcome.unwrap_or_else(|refusal| {
+            tracing::debug!(parent: &span, %peer, %refusal, "refused");
+            refusal.into_response()
+        });
+        trace::record_status(&span, response.status());
+        response.map(Full::new)
     }
 }

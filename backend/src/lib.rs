@@ -11,7 +11,6 @@ mod error;
 mod function;
 pub mod functions;
 mod host;
-mod server;
 mod service;
 
 pub use access::{Action, HeaderFilter, Rule};

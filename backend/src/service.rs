@@ -1,22 +1,19 @@
 //! The role: its parts put together and run.
 
-use std::sync::Arc;
-
 use tokio_util::sync::CancellationToken;
-use weir_telemetry::{Listeners, Ops};
+use weir_serve::{Http, Listeners, Protocols};
+use weir_telemetry::Ops;
 use weir_token::Providers;
 
 use crate::config::Config;
 use crate::error::Error;
 use crate::host::Host;
-use crate::server;
 
 /// Serves the functions until `shutdown`, then lets requests under way end.
 ///
 /// # Errors
-/// If the configuration cannot work, or the operations listener fails. A provider that does not
-/// answer is no error: the host is not ready, and answers 503 to every token, until its keys are
-/// there.
+/// If the configuration cannot work. A provider that does not answer is no error: the host is not
+/// ready, and answers 503 to every token, until its keys are there.
 pub async fn run(
     config: Config,
     listeners: Listeners,
@@ -24,24 +21,19 @@ pub async fn run(
 ) -> Result<(), Error> {
     let ops = Ops::new("backend");
     let providers = Providers::new(config.providers.clone(), &ops)?;
-    let host = Arc::new(Host::new(&config, &providers, &ops)?);
+    let host = Host::new(&config, &providers, &ops)?;
     // After the host, which names the provider to refresh.
     providers.spawn_refresh(shutdown.clone());
     if let Some(requests) = config.refresh_keys.clone() {
         providers.refresh_when_asked(requests, shutdown.clone());
     }
     let operations = async {
-        match listeners.ops {
-            Some(listener) => ops
-                .serve(listener, shutdown.clone())
-                .await
-                .map_err(Error::Operations),
-            None => Ok(()),
+        if let Some(listener) = listeners.ops {
+            weir_serve::operations(&ops, listener, shutdown.clone()).await;
         }
     };
-    let functions = async {
-        server::serve(listeners.service, host, &config.limits, shutdown.clone()).await;
-        Ok(())
-    };
-    tokio::try_join!(functions, operations).map(|_| ())
+    let how = Http::new(Protocols::Http1AndHttp2, config.limits.connections);
+    let functions = weir_serve::http(listeners.service, how, host, shutdown.clone());
+    tokio::join!(functions, operations);
+    Ok(())
 }

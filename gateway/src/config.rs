@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use weir_policy::Configuration;
+use weir_serve::Limits;
 
 use crate::live::LiveKeys;
 use crate::openapi::{PublicUrl, RequestPath};
@@ -63,26 +64,11 @@ impl Config {
 /// Bounds on what one client, or all of them, can hold.
 #[derive(Debug, Clone)]
 pub struct ClientLimits {
-    /// Connections at once; further ones wait in the kernel's backlog.
-    pub connections: usize,
-    /// Bytes of one request's line and headers; more is refused with 431.
-    pub header_bytes: usize,
-    /// Header lines of one request; more is refused with 431.
-    pub headers: usize,
-    /// How long the headers of a request may take, and how long a connection may stay without a
-    /// first request.
-    pub header_timeout: Duration,
-    /// How long a connection may stay open without a request in progress.
-    pub idle_timeout: Duration,
-    /// How long the gateway waits for the next bytes of a request body, and for a client to take
-    /// what is sent to it.
-    pub stall_timeout: Duration,
+    /// What connections may hold. A client that sends nothing of a request's body for as long as
+    /// it may take nothing of an answer is given up too.
+    pub connections: Limits,
     /// Bytes of one request body; more is refused with 413.
     pub body_bytes: u64,
-    /// HTTP/2 requests in progress per connection.
-    pub streams: u32,
-    /// How long requests in progress may go on after a shutdown was asked for.
-    pub drain: Duration,
 }
 
 /// A socket and its buffers take some 20 KiB, so this is about 200 MiB at worst; the usual limit of
@@ -112,15 +98,17 @@ pub const DEFAULT_DRAIN: Duration = Duration::from_secs(20);
 impl Default for ClientLimits {
     fn default() -> Self {
         Self {
-            connections: DEFAULT_CONNECTIONS,
-            header_bytes: DEFAULT_HEADER_BYTES,
-            headers: DEFAULT_HEADERS,
-            header_timeout: DEFAULT_HEADER_TIMEOUT,
-            idle_timeout: DEFAULT_IDLE_TIMEOUT,
-            stall_timeout: DEFAULT_STALL_TIMEOUT,
+            connections: Limits {
+                connections: DEFAULT_CONNECTIONS,
+                header_bytes: DEFAULT_HEADER_BYTES,
+                headers: DEFAULT_HEADERS,
+                header_timeout: DEFAULT_HEADER_TIMEOUT,
+                idle_timeout: DEFAULT_IDLE_TIMEOUT,
+                stall_timeout: DEFAULT_STALL_TIMEOUT,
+                streams: DEFAULT_STREAMS,
+                drain: DEFAULT_DRAIN,
+            },
             body_bytes: DEFAULT_BODY_BYTES,
-            streams: DEFAULT_STREAMS,
-            drain: DEFAULT_DRAIN,
         }
     }
 }

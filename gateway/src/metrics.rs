@@ -20,11 +20,11 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use weir_limiter::Mode;
+use weir_serve::OpenConnections;
 
 use self::histogram::Histogram;
 pub(crate) use self::totals::Totals;
 use crate::gateway::Current;
-use crate::listener::Activity;
 
 /// Statuses 100 to 599.
 const STATUSES: usize = 500;
@@ -113,7 +113,7 @@ pub(crate) struct Lasting {
     last_mode: AtomicU8,
     faults: [AtomicU64; FAULTS.len()],
     in_flight: AtomicI64,
-    connections: AtomicI64,
+    connections: OpenConnections,
 }
 
 impl Metrics {
@@ -193,12 +193,9 @@ impl Metrics {
 }
 
 impl Lasting {
-    pub(crate) fn connection_opened(&self) {
-        self.connections.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(crate) fn connection_closed(&self) {
-        self.connections.fetch_sub(1, Ordering::Relaxed);
+    /// Counts the connections of clients that are open.
+    pub(crate) fn connections(&self) -> &OpenConnections {
+        &self.connections
     }
 }
 
@@ -218,22 +215,20 @@ pub(crate) fn fault_name(fault: UpstreamFault) -> &'static str {
         .map_or("_OTHER", |(_, name)| name)
 }
 
-/// Marks a request as in progress, for the gauge and for its connection, until it is dropped.
+/// Counts a request as in progress until it is dropped.
 #[derive(Debug)]
-pub(crate) struct InFlight(Arc<Activity>);
+pub(crate) struct InFlight(Arc<Lasting>);
 
 impl InFlight {
-    pub(crate) fn new(activity: &Arc<Activity>, version: http::Version) -> Self {
-        activity.begin(version);
-        activity.lasting().in_flight.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(activity))
+    pub(crate) fn new(lasting: &Arc<Lasting>) -> Self {
+        lasting.in_flight.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(lasting))
     }
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        self.0.lasting().in_flight.fetch_sub(1, Ordering::Relaxed);
-        self.0.end();
+        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -275,13 +270,13 @@ impl Collector for Exposition {
             &mut encoder,
             "gateway_requests_in_progress",
             "Requests in progress",
-            &lasting.in_flight,
+            lasting.in_flight.load(Ordering::Relaxed),
         )?;
         gauge(
             &mut encoder,
             "gateway_connections",
             "Open client connections",
-            &lasting.connections,
+            lasting.connections.count(),
         )
     }
 }
@@ -390,9 +385,9 @@ fn gauge(
     encoder: &mut DescriptorEncoder<'_>,
     name: &str,
     help: &str,
-    value: &AtomicI64,
+    value: i64,
 ) -> std::fmt::Result {
     encoder
         .encode_descriptor(name, help, None, MetricType::Gauge)?
-        .encode_gauge(&value.load(Ordering::Relaxed))
+        .encode_gauge(&value)
 }

@@ -3,8 +3,11 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use http::{Request, Response};
+use hyper::body::Incoming;
 use tokio_util::sync::CancellationToken;
-use weir_telemetry::{Listeners, Ops, Reloads};
+use weir_serve::{Http, Listeners, Peer, Protocols, Service};
+use weir_telemetry::{Ops, Reloads};
 
 use crate::client_address::TrustedProxies;
 use crate::config::Config;
@@ -12,6 +15,7 @@ use crate::gateway::{Current, Gateway, Parts};
 use crate::live::Live;
 use crate::metrics::Exposition;
 use crate::proxy::Proxy;
+use crate::proxy::body::ResponseBody;
 use crate::reload::Reloader;
 
 /// Why a gateway cannot start.
@@ -55,7 +59,7 @@ pub async fn run(
         limiter,
         providers: providers.clone(),
         proxy: Arc::new(Proxy::new(&config.upstream)),
-        trusted: TrustedProxies::new(config.trusted_proxies),
+        trusted: TrustedProxies::new(config.trusted_proxies.clone()),
         clients: config.clients.clone(),
         upstream: config.upstream,
         openapi_path: config.openapi_path,
@@ -89,18 +93,31 @@ pub async fn run(
         tokio::spawn(Arc::clone(&live).run(Arc::clone(&gateway), shutdown.clone()));
         let live = crate::live::routes(live, shutdown.clone());
         tokio::spawn(async move {
-            if let Err(error) = ops.serve_with(listener, live, shutdown).await {
-                tracing::error!(%error, "the operations listener failed");
-            }
+            weir_serve::operations_with(&ops, listener, live, shutdown).await;
         });
     }
-    crate::listener::serve(
-        listeners.service,
-        gateway,
-        &config.clients,
-        config.proxy_protocol,
-        shutdown,
-    )
-    .await;
+    let how = Http {
+        limits: config.clients.connections,
+        protocols: Protocols::Http1AndHttp2,
+        proxies: if config.proxy_protocol {
+            config.trusted_proxies
+        } else {
+            Vec::new()
+        },
+        open: gateway.load().counters().lasting().connections().clone(),
+    };
+    weir_serve::http(listeners.service, how, Door(gateway), shutdown).await;
     Ok(())
+}
+
+/// Each request is answered by the gateway that holds when it comes.
+struct Door(Current);
+
+impl Service for Door {
+    type Body = ResponseBody;
+
+    async fn answer(&self, request: Request<Incoming>, peer: &Peer) -> Response<ResponseBody> {
+        let gateway = self.0.load_full();
+        gateway.handle(request, peer).await
+    }
 }

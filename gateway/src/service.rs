@@ -18,12 +18,12 @@ use uuid::Uuid;
 use weir_policy::Context;
 use weir_policy::context::{Request as RequestView, Variables};
 use weir_policy::plan::Action;
+use weir_serve::Peer;
 use weir_telemetry::{propagation, semconv};
 
 use crate::cors::{self, Preflight};
 use crate::errors::Failure;
 use crate::gateway::Gateway;
-use crate::listener::Activity;
 use crate::metrics::InFlight;
 use crate::path;
 use crate::pipeline::{Answer, Exchange};
@@ -55,11 +55,11 @@ impl Gateway {
     pub(crate) async fn handle(
         &self,
         request: Request<Incoming>,
-        peer: IpAddr,
-        activity: &Arc<Activity>,
+        peer: &Peer,
     ) -> Response<ResponseBody> {
         let started = Instant::now();
-        let in_flight = InFlight::new(activity, request.version());
+        let in_flight = InFlight::new(self.counters().lasting());
+        let peer = peer.ip();
         let (mut parts, body) = request.into_parts();
         let mut headers = std::mem::take(&mut parts.headers);
         crate::forwarding::clean_request(&mut headers, self.trusted.contains(peer));

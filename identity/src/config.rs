@@ -50,7 +50,26 @@ pub struct Config {
     pub lifetimes: Lifetimes,
     /// How many wrong passwords are too many.
     pub attempts: AttemptLimits,
+    /// What connections may hold.
+    pub connections: weir_serve::Limits,
 }
+
+/// For a development provider.
+const CONNECTIONS: weir_serve::Limits = weir_serve::Limits {
+    // A browser opens six.
+    connections: 1024,
+    // Enough for the longest query with cookies.
+    header_bytes: 32 * 1024,
+    headers: 100,
+    // A person may take long over a form; a browser sends it in one piece.
+    header_timeout: Duration::from_secs(30),
+    idle_timeout: Duration::from_secs(30),
+    stall_timeout: Duration::from_secs(30),
+    // More than a page has files.
+    streams: 100,
+    // Answers take milliseconds, and hashing a password less than a second.
+    drain: Duration::from_secs(5),
+};
 
 impl Default for Config {
     fn default() -> Self {
@@ -69,6 +88,7 @@ impl Default for Config {
             backend_client_secret: SecretString::from(development::BACKEND_CLIENT_SECRET),
             lifetimes: Lifetimes::default(),
             attempts: AttemptLimits::default(),
+            connections: CONNECTIONS,
         }
     }
 }

@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::{HeaderMap, header};
 use uuid::{Builder, Uuid};
+use weir_serve::Peer;
 
 use crate::claims::Subject;
 use crate::crypto;
@@ -16,18 +17,17 @@ use crate::metrics::GrantType;
 use crate::parameters::Parameters;
 use crate::provider::{Provider, Shared, uncached};
 use crate::scopes::Granted;
-use crate::server::Peer;
 use crate::token::issue::{self, TokenResponse};
 use crate::token::{Failure, FailureCode};
 
 /// Mints an access token of the single-page application for the user that the form names.
 pub(crate) async fn post(
     State(provider): State<Shared>,
-    Extension(Peer(peer)): Extension<Peer>,
+    Extension(peer): Extension<Peer>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    if !provider.development_tokens || !peer.to_canonical().is_loopback() {
+    if !provider.development_tokens || !peer.ip().is_loopback() {
         return crate::routes::not_found();
     }
     match mint(&provider, &headers, &body) {

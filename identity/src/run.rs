@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
-use weir_telemetry::{Listeners, Ops};
+use weir_serve::{Http, Listeners, Protocols};
+use weir_telemetry::Ops;
 
 use crate::clock::Clock;
 use crate::config::Config;
@@ -11,8 +12,9 @@ use crate::development;
 use crate::error::Error;
 use crate::metrics::Metrics;
 use crate::provider::Provider;
+use crate::server::Pages;
 use crate::tenant::Endpoint;
-use crate::{routes, server, tenant};
+use crate::{routes, tenant};
 
 /// Runs the provider until `shutdown`, then lets requests under way end.
 ///
@@ -43,35 +45,26 @@ pub(crate) async fn run_with(
     let ready = ops.readiness("accounts");
     let metrics = Metrics::register(&ops);
     // Served from the start, so that an operator sees the role come up.
-    let operations = {
-        let shutdown = shutdown.clone();
-        async move {
-            match ops_listener {
-                Some(listener) => ops.serve(listener, shutdown).await,
-                None => {
-                    shutdown.cancelled().await;
-                    Ok(())
-                }
-            }
+    let operations = async {
+        match ops_listener {
+            Some(listener) => weir_serve::operations(&ops, listener, shutdown.clone()).await,
+            None => shutdown.cancelled().await,
         }
     };
     let serving = async {
         let provider = Arc::new(Provider::new(&config, metrics, clock).await?);
         announce(&config, &provider);
         ready.ready();
-        server::serve(service, routes::router(provider), shutdown.clone()).await;
+        let how = Http::new(Protocols::Http1, config.connections.clone());
+        let pages = Pages(routes::router(provider));
+        weir_serve::http(service, how, pages, shutdown.clone()).await;
         Ok::<_, Error>(())
     };
     tokio::pin!(operations, serving);
     tokio::select! {
-        served = &mut serving => {
-            // The operations listener has nothing left to report on.
-            served
-        }
-        failed = &mut operations => {
-            failed?;
-            serving.await
-        }
+        // The operations listener has nothing left to report on.
+        served = &mut serving => served,
+        () = &mut operations => serving.await,
     }
 }
 

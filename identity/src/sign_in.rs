@@ -8,6 +8,7 @@ use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
+use weir_serve::Peer;
 
 use crate::accounts::{Account, normalise_email};
 use crate::attempts::{Locked, Whom};
@@ -18,7 +19,6 @@ use crate::pages;
 use crate::pages::sign_in::{SignInPage, already_answered};
 use crate::passwords::Verified;
 use crate::provider::{Provider, Shared};
-use crate::server::Peer;
 
 /// One text for an unknown account and for a wrong password.
 const WRONG: &str = "The e-mail address or the password is not right.";
@@ -58,7 +58,7 @@ pub(crate) async fn show(
 /// Checks e-mail address and password.
 pub(crate) async fn submit(
     State(provider): State<Shared>,
-    Extension(Peer(address)): Extension<Peer>,
+    Extension(peer): Extension<Peer>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Bytes,
@@ -88,7 +88,7 @@ pub(crate) async fn submit(
             &pending.csrf,
         );
     }
-    match authenticate(&provider, email, password, address).await {
+    match authenticate(&provider, email, password, peer.ip()).await {
         Ok(account) => {
             provider.metrics.sign_in(SignIn::Right);
             tracing::info!(account = %account.id, "signed in");

@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use uuid::Uuid;
+use weir_serve::Peer;
 
 use crate::accounts::{Account, Created, normalise_email};
 use crate::consent;
@@ -16,7 +17,6 @@ use crate::pages::sign_in::already_answered;
 use crate::pages::sign_up::SignUpPage;
 use crate::parameters::Parameters;
 use crate::provider::{Provider, Shared};
-use crate::server::Peer;
 use crate::sign_in::wait;
 use crate::strength::Strength;
 
@@ -40,7 +40,7 @@ pub(crate) async fn show(
 /// Makes the account, or goes back to the application without one.
 pub(crate) async fn submit(
     State(provider): State<Shared>,
-    Extension(Peer(address)): Extension<Peer>,
+    Extension(peer): Extension<Peer>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Bytes,
@@ -62,7 +62,7 @@ pub(crate) async fn submit(
     }
     if let Err(locked) = provider
         .attempts
-        .begin_sign_up(address, provider.clock.now())
+        .begin_sign_up(peer.ip(), provider.clock.now())
     {
         provider.metrics.sign_up(SignUp::Locked);
         let text = locked.to_string();
@@ -76,7 +76,7 @@ pub(crate) async fn submit(
     }
     match create(&provider, &form).await {
         Ok((account, Created::Yes)) => {
-            provider.attempts.give_back(address, provider.clock.now());
+            provider.attempts.give_back(peer.ip(), provider.clock.now());
             provider.metrics.sign_up(SignUp::Created);
             tracing::info!(account = %account.id, "signed up");
             provider

@@ -59,9 +59,29 @@ pub struct Config {
     pub top_keys: usize,
     /// How the store's URL is read again while the limiter runs; `None`: never.
     pub reload: Option<StoreReload>,
-    /// How long calls in flight may take to end after a shutdown was asked for.
-    pub drain: Duration,
+    /// What connections may hold.
+    pub connections: weir_serve::Limits,
 }
+
+/// The bounds on gateways' connections.
+const CONNECTIONS: weir_serve::Limits = weir_serve::Limits {
+    // Gateways hold one connection each; this is room for a thousand of them.
+    connections: 1_024,
+    // gRPC metadata is a few hundred bytes; a caller with more is something else.
+    header_bytes: 16 * 1_024,
+    // HTTP/2 bounds them by their bytes.
+    headers: 100,
+    // A gateway begins to speak as soon as it is connected.
+    header_timeout: Duration::from_secs(10),
+    // Not looked at: pings tell a gateway that is idle from one that is gone, and it may be idle
+    // for ever.
+    idle_timeout: Duration::MAX,
+    // Above the time of two pings, which find a peer that is gone first.
+    stall_timeout: Duration::from_secs(30),
+    // A gateway has one connection and may have thousands of requests waiting.
+    streams: 4_096,
+    drain: DRAIN,
+};
 
 impl Default for Config {
     fn default() -> Self {
@@ -77,7 +97,7 @@ impl Default for Config {
             calls_in_flight: NonZeroUsize::new(CALLS_IN_FLIGHT).expect("the constant is not zero"),
             top_keys: DEFAULT_TOP_KEYS,
             reload: None,
-            drain: DRAIN,
+            connections: CONNECTIONS,
         }
     }
 }

@@ -1,7 +1,6 @@
 //! The limiter's role: a store and its layers, the gRPC service over them, and its operations
 //! listener.
 
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +10,8 @@ use tonic::service::Routes;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 use weir_proto::limiter::v1::limiter_server::{LimiterServer, SERVICE_NAME};
-use weir_telemetry::{Listeners, Ops, Reloads};
+use weir_serve::Listeners;
+use weir_telemetry::{Ops, Reloads};
 
 use crate::batch::{BatchConfig, Batched};
 use crate::config::{Config, StoreConfig};
@@ -51,9 +51,6 @@ pub enum Error {
         #[source]
         source: StoreError,
     },
-    /// The operations listener failed.
-    #[error("the operations listener failed")]
-    Ops(#[source] io::Error),
     /// The descriptors built into the program are damaged.
     #[error("the descriptors for gRPC reflection cannot be read: this is a defect of the build")]
     Reflection(#[source] tonic_reflection::server::Error),
@@ -65,7 +62,7 @@ pub enum Error {
 /// says so.
 ///
 /// # Errors
-/// If the store can never work as configured, or a listener fails.
+/// If the store can never work as configured.
 pub async fn run(
     config: Config,
     listeners: Listeners,
@@ -229,29 +226,25 @@ async fn serve<S: Inspect>(
 
     let ops_stopped = CancellationToken::new();
     let _stop_ops = ops_stopped.clone().drop_guard();
-    let ops_server = listeners
-        .ops
-        .map(|listener| tokio::spawn(ops.serve(listener, ops_stopped)));
+    if let Some(listener) = listeners.ops {
+        tokio::spawn(async move { weir_serve::operations(&ops, listener, ops_stopped).await });
+    }
 
     let front = Front::new(
         limiter,
         Routes::new(health).add_service(reflection).prepare(),
     );
-    let server = connections::serve(listeners.service, front, shutdown.clone());
+    let limits = &config.connections;
+    let server = connections::serve(listeners.service, limits, front, shutdown.clone());
     set_health(&reporter, ServingStatus::Serving).await;
     ready.ready();
 
-    let drained = async {
+    let leaving = async {
         shutdown.cancelled().await;
         ready.not_ready("the limiter shuts down");
         set_health(&reporter, ServingStatus::NotServing).await;
-        tokio::time::sleep(config.drain).await;
     };
-    tokio::select! {
-        () = server => {}
-        failure = failure_of(ops_server) => return Err(Error::Ops(failure)),
-        () = drained => tracing::warn!(after = ?config.drain, "calls that were still in flight are cut off"),
-    }
+    tokio::join!(server, leaving);
     tracing::info!("the limiter has stopped");
     Ok(())
 }
@@ -260,17 +253,5 @@ async fn set_health(reporter: &HealthReporter, status: ServingStatus) {
     // The empty name is the whole server's.
     for service in ["", SERVICE_NAME] {
         reporter.set_service_status(service, status).await;
-    }
-}
-
-/// The error of the operations listener. It ends only with one, or with the role.
-async fn failure_of(server: Option<tokio::task::JoinHandle<io::Result<()>>>) -> io::Error {
-    match server {
-        Some(server) => match server.await {
-            Ok(Err(error)) => error,
-            Ok(Ok(())) => std::future::pending().await,
-            Err(panic) => io::Error::other(panic),
-        },
-        None => std::future::pending().await,
     }
 }

@@ -78,7 +78,8 @@ pub(crate) async fn run(args: Args, shutdown: CancellationToken) -> Result<(), E
             localhost_url(address_of(&listeners.service))
         );
     }
-    Ok(weir_web::run(Config::new(settings), listeners, shutdown).await?)
+    weir_web::run(Config::new(settings), listeners, shutdown).await;
+    Ok(())
 }
 
 /// The settings that fit the other roles of this machine: "Call API" asks for `call`.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
-use weir_telemetry::Listeners;
+use weir_serve::Listeners;
 
 use super::addresses::Addresses;
 use super::{Args, Ports};

@@ -1,7 +1,7 @@
-//! Logs, traces, metrics and the operations listener: what lets an operator see into a role.
+//! Logs, traces, metrics and what the operations listener says: what lets an operator see into a role.
 //!
 //! A process calls [`init`] once and [`Guard::shutdown`] at its end. Each role makes one [`Ops`],
-//! registers its metrics and readiness checks there, and serves it. [`propagation`] carries W3C
+//! registers its metrics and readiness checks there; `weir_serve` serves it. [`propagation`] carries W3C
 //! trace context in and out of HTTP headers.
 //!
 //! # What it costs when nobody listens
@@ -13,7 +13,6 @@
 
 pub mod buckets;
 mod init;
-mod listeners;
 mod log;
 mod ops;
 mod otlp;
@@ -23,7 +22,6 @@ mod reloads;
 pub mod semconv;
 
 pub use init::{Guard, InitError, init};
-pub use listeners::Listeners;
 pub use ops::Ops;
 pub use ops::readiness::ReadinessHandle;
 pub use reloads::Reloads;

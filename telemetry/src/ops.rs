@@ -1,7 +1,7 @@
-//! The operations side of a role: its metrics, whether it is ready, and the listener that says so.
+//! The operations side of a role: its metrics, whether it is ready, and what says so.
 
 pub(crate) mod readiness;
-mod server;
+mod routes;
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,8 +11,6 @@ use parking_lot::Mutex;
 use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
-use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
 
 use crate::process::Process;
 use readiness::{Components, ReadinessHandle};
@@ -83,33 +81,10 @@ impl Ops {
         self.inner.components.is_ready()
     }
 
-    /// Answers `/healthz` (200 while the process runs), `/readyz` (200 or 503, with the parts as
-    /// JSON) and `/metrics` until `shutdown`. For operators: neither authenticated nor limited, so
-    /// never on a public address.
-    ///
-    /// # Errors
-    /// None at present: what fails is one connection, or passes by itself.
-    pub async fn serve(
-        self,
-        listener: TcpListener,
-        shutdown: CancellationToken,
-    ) -> std::io::Result<()> {
-        self.serve_with(listener, Router::new(), shutdown).await
-    }
-
-    /// Like [`serve`](Self::serve), with routes of the role's own beside. They must not be one of
-    /// the three, and `extra` must have no fallback.
-    ///
-    /// # Errors
-    /// None at present: what fails is one connection, or passes by itself.
-    pub async fn serve_with(
-        self,
-        listener: TcpListener,
-        extra: Router,
-        shutdown: CancellationToken,
-    ) -> std::io::Result<()> {
-        server::serve(self, listener, extra, shutdown).await;
-        Ok(())
+    /// What `/healthz`, `/readyz` and `/metrics` answer, and `extra` beside, which must not be one
+    /// of the three and must have no fallback. `weir_serve::operations` serves it.
+    pub fn routes(&self, extra: Router) -> Router {
+        routes::routes(self.clone(), extra)
     }
 }
 
@@ -121,6 +96,3 @@ impl fmt::Debug for Ops {
             .finish_non_exhaustive()
     }
 }
-
-#[cfg(test)]
-mod tests;

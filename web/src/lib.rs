@@ -8,7 +8,6 @@
 mod accept;
 mod config;
 mod content_type;
-mod error;
 mod etag;
 mod files;
 mod metrics;
@@ -18,10 +17,8 @@ mod security;
 mod server;
 mod settings;
 mod site;
-mod stall;
 
 pub use config::Config;
-pub use error::Error;
 pub use files::File;
 pub use run::run;
 pub use settings::http_url::{HttpUrl, InvalidUrl};

@@ -1,24 +1,17 @@
 //! Starting and stopping the role.
 
 use tokio_util::sync::CancellationToken;
-use weir_telemetry::{Listeners, Ops};
+use weir_serve::{Http, Listeners, Protocols};
+use weir_telemetry::Ops;
 
 use crate::config::Config;
-use crate::error::Error;
 use crate::metrics::Metrics;
-use crate::server;
+use crate::server::Pages;
 use crate::site::{NOT_BUILT, Site};
 
 /// Serves the browser app until `shutdown`, then lets answers under way end. Without built files it
 /// runs too, is not ready, and says how to build them.
-///
-/// # Errors
-/// If the operations listener fails.
-pub async fn run(
-    config: Config,
-    listeners: Listeners,
-    shutdown: CancellationToken,
-) -> Result<(), Error> {
+pub async fn run(config: Config, listeners: Listeners, shutdown: CancellationToken) {
     let ops = Ops::new("web");
     let metrics = Metrics::register(&ops);
     let site = Site::new(&config);
@@ -31,17 +24,12 @@ pub async fn run(
         files.not_ready(NOT_BUILT);
     }
     let operations = async {
-        match listeners.ops {
-            Some(listener) => ops
-                .serve(listener, shutdown.clone())
-                .await
-                .map_err(Error::Operations),
-            None => Ok(()),
+        if let Some(listener) = listeners.ops {
+            weir_serve::operations(&ops, listener, shutdown.clone()).await;
         }
     };
-    let pages = async {
-        server::serve(listeners.service, site, metrics, shutdown.clone()).await;
-        Ok(())
-    };
-    tokio::try_join!(pages, operations).map(|_| ())
+    let how = Http::new(Protocols::Http1, config.connections);
+    let pages = Pages { site, metrics };
+    let serving = weir_serve::http(listeners.service, how, pages, shutdown.clone());
+    tokio::join!(serving, operations);
 }

@@ -8,8 +8,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use weir_telemetry::Listeners;
-use weir_web::{Api, Config, Console, Error, File, Oidc, Provider, Settings};
+use weir_serve::Listeners;
+use weir_web::{Api, Config, Console, File, Oidc, Provider, Settings};
 
 /// Generous: it only costs time when a test fails.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -42,7 +42,7 @@ struct Running {
     address: SocketAddr,
     operations: SocketAddr,
     shutdown: CancellationToken,
-    task: JoinHandle<Result<(), Error>>,
+    task: JoinHandle<()>,
 }
 
 impl Running {
@@ -56,8 +56,8 @@ impl Running {
             ops: Some(ops),
         };
         let config = Config {
-            settings: settings(),
             files,
+            ..Config::new(settings())
         };
         let task = tokio::spawn(weir_web::run(config, listeners, shutdown.clone()));
         Self {
@@ -97,7 +97,6 @@ impl Running {
         self.shutdown.cancel();
         tokio::time::timeout(PATIENCE, self.task)
             .await
-            .unwrap()
             .unwrap()
             .unwrap();
     }
@@ -304,7 +303,6 @@ async fn an_answer_under_way_ends_before_the_role_does() {
     assert_eq!(answer.len() - head, LARGE.len(), "nothing is cut off");
     tokio::time::timeout(PATIENCE, server.task)
         .await
-        .unwrap()
         .unwrap()
         .unwrap();
     assert!(

@@ -81,7 +81,7 @@ async fn a_body_that_never_ends_is_408() {
 
 #[tokio::test]
 async fn a_client_that_sends_no_request_is_dropped() {
-    let host = Host::start_with(|config| config.limits.header_time = SOON).await;
+    let host = Host::start_with(|config| config.limits.connections.header_timeout = SOON).await;
     // Nothing, half a head, and half a preface of HTTP/2: each stalls another part of the server.
     for start in [
         "",

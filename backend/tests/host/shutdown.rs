@@ -6,7 +6,7 @@ use http::Method;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use weir_backend::{Config, Error};
-use weir_telemetry::Listeners;
+use weir_serve::Listeners;
 
 use crate::support::{Gate, Host, PATIENCE, client, wait_for};
 
@@ -35,7 +35,7 @@ async fn a_request_that_does_not_end_is_cut_off() {
     let gate = Gate::new();
     let host = Host::start_with(|config| {
         config.functions.push(gate.function());
-        config.limits.drain = Duration::from_millis(100);
+        config.limits.connections.drain = Duration::from_millis(100);
     })
     .await;
     let under_way = tokio::spawn(host.good(Method::GET, "/api/gate").send());

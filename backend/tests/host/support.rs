@@ -14,7 +14,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use weir_backend::{Config, Error, Function, Invocation, Level};
-use weir_telemetry::Listeners;
+use weir_serve::Listeners;
 use weir_testkit::eventually;
 
 use crate::provider::{AUDIENCE, Provider};

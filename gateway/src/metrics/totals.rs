@@ -48,7 +48,7 @@ impl Metrics {
             took,
             refusals: refusals.collect(),
             in_progress: self.lasting.in_flight.load(Ordering::Relaxed),
-            connections: self.lasting.connections.load(Ordering::Relaxed),
+            connections: self.lasting.connections.count(),
         }
     }
 

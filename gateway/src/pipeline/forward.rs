@@ -47,7 +47,7 @@ impl Exchange<'_> {
         let mut request = Request::new(RequestBody::new(
             self.body.take(),
             limits.body_bytes,
-            limits.stall_timeout,
+            limits.connections.stall_timeout,
         ));
         *request.method_mut() = self.context.request.method.clone();
         *request.uri_mut() = url;

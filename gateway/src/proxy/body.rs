@@ -1,6 +1,5 @@
 //! Bodies on their way through: counted and timed, never collected.
 
-use std::future::Future as _;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -8,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
-use tokio::time::{Instant, Sleep};
+use weir_serve::IdleTimer;
 
 use super::UpstreamBody;
 use crate::metrics::InFlight;
@@ -38,42 +37,6 @@ impl BodyError {
             current = error.source();
         }
         None
-    }
-}
-
-/// Fires when nothing moved for a while. Costs nothing as long as data is there when asked for.
-#[derive(Debug)]
-pub(crate) struct IdleTimer {
-    after: Duration,
-    sleep: Option<Pin<Box<Sleep>>>,
-    running: bool,
-}
-
-impl IdleTimer {
-    pub(crate) fn new(after: Duration) -> Self {
-        Self {
-            after,
-            sleep: None,
-            running: false,
-        }
-    }
-
-    /// Something moved.
-    pub(crate) fn progress(&mut self) {
-        self.running = false;
-    }
-
-    /// Nothing moves at the moment: ready once that has been so for too long.
-    pub(crate) fn poll_stalled(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let after = self.after;
-        let sleep = self
-            .sleep
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep(after)));
-        if !self.running {
-            sleep.as_mut().reset(Instant::now() + after);
-            self.running = true;
-        }
-        sleep.as_mut().poll(cx)
     }
 }
 
@@ -116,7 +79,7 @@ impl Body for RequestBody {
         };
         let Poll::Ready(frame) = Pin::new(inner).poll_frame(cx) else {
             ready!(this.idle.poll_stalled(cx));
-            return Poll::Ready(Some(Err(BodyError::Stalled(this.idle.after))));
+            return Poll::Ready(Some(Err(BodyError::Stalled(this.idle.after()))));
         };
         this.idle.progress();
         let Some(frame) = frame else {
@@ -196,7 +159,7 @@ impl Body for ResponseBody {
             return Poll::Ready(frame.map(|frame| frame.map_err(BodyError::Broken)));
         }
         ready!(this.idle.poll_stalled(cx));
-        Poll::Ready(Some(Err(BodyError::Stalled(this.idle.after))))
+        Poll::Ready(Some(Err(BodyError::Stalled(this.idle.after()))))
     }
 
     fn is_end_stream(&self) -> bool {

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use weir_gateway::Config;
 use weir_limiter::ClientConfig;
 use weir_policy::artifacts::{Artifacts, NamedValueOverrides};
-use weir_telemetry::Listeners;
+use weir_serve::Listeners;
 
 use crate::support::{base64_url, inbound};
 

@@ -164,8 +164,8 @@ async fn an_absolute_url_names_the_host() {
 async fn connections_without_a_request_and_idle_ones_are_ended() {
     let upstream = Upstream::start().await;
     let mut setup = Setup::new(upstream.address, inbound(""));
-    setup.clients.header_timeout = Duration::from_millis(100);
-    setup.clients.idle_timeout = Duration::from_millis(100);
+    setup.clients.connections.header_timeout = Duration::from_millis(100);
+    setup.clients.connections.idle_timeout = Duration::from_millis(100);
     let gateway = setup.start().await;
     for sent in [
         &b""[..],
@@ -192,8 +192,8 @@ async fn connections_without_a_request_and_idle_ones_are_ended() {
 async fn more_connections_than_allowed_wait_for_a_place() {
     let upstream = Upstream::start().await;
     let mut setup = Setup::new(upstream.address, inbound(""));
-    setup.clients.connections = 1;
-    setup.clients.header_timeout = PATIENCE;
+    setup.clients.connections.connections = 1;
+    setup.clients.connections.header_timeout = PATIENCE;
     let gateway = setup.start().await;
     let mut holder = TcpStream::connect(gateway.address).await.unwrap();
     let mut ask = async || {
@@ -264,7 +264,7 @@ async fn a_shutdown_finishes_what_is_in_progress() {
 async fn a_shutdown_does_not_wait_for_ever() {
     let upstream = Upstream::streaming(|_| std::future::pending()).await;
     let mut setup = Setup::new(upstream.address, inbound(""));
-    setup.clients.drain = Duration::from_millis(100);
+    setup.clients.connections.drain = Duration::from_millis(100);
     let mut gateway = setup.start().await;
     let call = tokio::spawn(gateway.get("/api/hello").send());
     let metrics = format!("http://{}/metrics", gateway.operations);

@@ -124,7 +124,7 @@ async fn a_body_over_the_limit_is_413_announced_or_not() {
 async fn a_body_that_stalls_is_408() {
     let upstream = Upstream::start().await;
     let mut setup = Setup::new(upstream.address, inbound(""));
-    setup.clients.stall_timeout = Duration::from_millis(100);
+    setup.clients.connections.stall_timeout = Duration::from_millis(100);
     let gateway = setup.start().await;
     let body = stream::iter([Ok::<_, std::io::Error>("first")]).chain(stream::pending());
     let answer = send(

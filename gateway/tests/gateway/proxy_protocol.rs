@@ -222,7 +222,7 @@ async fn http_2_behind_the_header_works_too() {
 #[tokio::test]
 async fn a_header_that_does_not_come_is_not_waited_for_for_ever() {
     let (upstream, gateway) = start(|mut setup| {
-        setup.clients.header_timeout = Duration::from_millis(200);
+        setup.clients.connections.header_timeout = Duration::from_millis(200);
         setup
     })
     .await;
@@ -239,8 +239,8 @@ async fn a_header_that_does_not_come_is_not_waited_for_for_ever() {
 #[tokio::test]
 async fn a_connection_that_says_nothing_holds_no_shutdown_up() {
     let (_upstream, mut gateway) = start(|mut setup| {
-        setup.clients.header_timeout = PATIENCE * 10;
-        setup.clients.drain = PATIENCE * 10;
+        setup.clients.connections.header_timeout = PATIENCE * 10;
+        setup.clients.connections.drain = PATIENCE * 10;
         setup
     })
     .await;

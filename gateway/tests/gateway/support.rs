@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use weir_gateway::{ClientLimits, Config, Reload, UpstreamLimits};
 use weir_limiter::{ClientConfig, FailureMode, StoreConfig};
 use weir_policy::artifacts::NamedValueOverrides;
-use weir_telemetry::Listeners;
+use weir_serve::Listeners;
 
 /// Far above what anything here takes on a loaded machine; only a failing test waits that long.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);

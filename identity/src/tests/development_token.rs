@@ -111,13 +111,13 @@ async fn they_are_off_unless_asked_for() {
 
 #[tokio::test]
 async fn who_comes_from_another_machine_finds_nothing() {
-    use std::net::IpAddr;
+    use std::net::SocketAddr;
     use std::sync::Arc;
 
     use axum::body::Body;
     use tower::ServiceExt as _;
 
-    use crate::server::Peer;
+    use weir_serve::Peer;
 
     let config = crate::Config {
         development_tokens: true,
@@ -140,7 +140,7 @@ async fn who_comes_from_another_machine_finds_nothing() {
             .unwrap();
         request
             .extensions_mut()
-            .insert(Peer(peer.parse::<IpAddr>().unwrap()));
+            .insert(Peer::from(SocketAddr::new(peer.parse().unwrap(), 1)));
         assert_eq!(
             router.clone().oneshot(request).await.unwrap().status(),
             status,

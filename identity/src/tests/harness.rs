@@ -10,7 +10,7 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use url::Url;
-use weir_telemetry::Listeners;
+use weir_serve::Listeners;
 
 use crate::clock::Clock;
 use crate::config::Config;

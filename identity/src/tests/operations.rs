@@ -2,7 +2,7 @@
 
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use weir_telemetry::Listeners;
+use weir_serve::Listeners;
 
 use crate::config::Config;
 use crate::development::TOKEN_PATH;

@@ -1,5 +1,4 @@
-//! Serving connections: a bounded number of them, and no busy loop when the machine has no room for
-//! another.
+//! Serving gRPC on accepted connections.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -10,103 +9,62 @@ use hyper::body::Incoming;
 use hyper::server::conn::http2::Builder;
 use hyper::service::Service;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::task::JoinSet;
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
+use weir_serve::{Connection, Limits};
 
 use super::calls::Calls;
-
-/// Gateways hold one connection each; this is room for a thousand of them.
-const MAX_CONNECTIONS: usize = 1_024;
-
-/// The pause after a failed accept. It fails when the process is out of file descriptors, and
-/// trying again at once only takes the time that would free one.
-const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(50);
-
-/// Calls one connection may have in flight. A gateway has one connection and may have thousands of
-/// requests waiting.
-const CALLS_PER_CONNECTION: u32 = 4_096;
-
-/// Calls a client may give up before they are looked at, without its connection being taken for an
-/// attack: after a standstill a gateway has given up all it was waiting for.
-const GIVEN_UP_CALLS: usize = CALLS_PER_CONNECTION as usize;
 
 /// A peer that does not answer a ping in this time is gone, and its connection's place is free
 /// again.
 const PING_EVERY: Duration = Duration::from_secs(20);
 const PING_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// gRPC metadata is a few hundred bytes; a caller with more is something else.
-const MAX_HEADER_BYTES: u32 = 16 * 1_024;
+/// What a client says before anything else (RFC 9113, section 3.4). Pings begin after it, so that
+/// they do not find a peer that never says it.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// Serves connections until `stop`, then those that are open until they have answered what they
-/// were asked. Dropped, it cuts them off.
-pub(crate) async fn serve<S>(listener: TcpListener, service: S, stop: CancellationToken)
-where
+/// were asked, at most as long as the limits say.
+pub(crate) async fn serve<S>(
+    listener: TcpListener,
+    limits: &Limits,
+    service: S,
+    stop: CancellationToken,
+) where
     S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible>
         + Clone
         + Send
+        + Sync
         + 'static,
     S::Future: Send + 'static,
 {
-    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    let mut open = JoinSet::new();
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => break,
-            (stream, place) = accept(&listener, &places) => {
-                let (service, stop) = (service.clone(), stop.clone());
-                open.spawn(async move {
-                    serve_one(stream, service, stop).await;
-                    drop(place);
-                });
-            }
-            Some(_) = open.join_next() => {}
-        }
-    }
-    drop(listener);
-    while open.join_next().await.is_some() {}
+    let shared = Arc::new(limits.clone());
+    let handle = move |connection| serve_one(connection, Arc::clone(&shared), service.clone());
+    weir_serve::accept(listener, limits, &[], handle, stop).await;
 }
 
-/// The next connection and its place. Without a place it waits in the kernel's backlog.
-async fn accept(
-    listener: &TcpListener,
-    places: &Arc<Semaphore>,
-) -> (TcpStream, Option<OwnedSemaphorePermit>) {
-    // It fails only if the semaphore is closed, which nobody does.
-    let place = Arc::clone(places).acquire_owned().await.ok();
-    loop {
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                // Answers are small: waiting to fill a packet would only delay them. A socket that
-                // refuses the option works all the same.
-                let _ = stream.set_nodelay(true);
-                return (stream, place);
-            }
-            Err(error) => {
-                tracing::warn!(%error, "cannot accept a connection");
-                tokio::time::sleep(PAUSE_AFTER_FAILURE).await;
-            }
-        }
-    }
-}
-
-async fn serve_one<S>(stream: TcpStream, service: S, stop: CancellationToken)
+async fn serve_one<S>(connection: Connection, limits: Arc<Limits>, service: S)
 where
     S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible>,
     S::Future: Send + 'static,
 {
     let calls = Calls::default();
+    let stop = connection.shutdown.clone();
+    let io = connection
+        .guarded(|| ())
+        .opening(PREFACE.len(), limits.header_timeout);
     let connection = Builder::new(calls.clone())
         .timer(TokioTimer::new())
-        .max_concurrent_streams(CALLS_PER_CONNECTION)
-        .max_pending_accept_reset_streams(GIVEN_UP_CALLS)
+        .max_concurrent_streams(limits.streams)
+        // Calls a client may give up before they are looked at, without its connection being taken
+        // for an attack: after a standstill a gateway has given up all it was waiting for.
+        .max_pending_accept_reset_streams(limits.streams as usize)
         .keep_alive_interval(PING_EVERY)
         .keep_alive_timeout(PING_TIMEOUT)
-        .max_header_list_size(MAX_HEADER_BYTES)
-        .serve_connection(TokioIo::new(stream), service);
+        .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
+        .serve_connection(TokioIo::new(io), service);
     if let Err(error) = calls
         .drive(connection, stop.cancelled(), |connection| {
             connection.graceful_shutdown();

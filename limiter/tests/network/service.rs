@@ -4,6 +4,8 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tonic::Code;
 use tonic_health::pb::HealthCheckRequest;
@@ -312,10 +314,8 @@ async fn the_largest_batch_fits_into_one_call() {
 
 #[tokio::test]
 async fn health_is_served_and_follows_a_shutdown() {
-    let config = Config {
-        drain: Duration::from_millis(200),
-        ..Config::default()
-    };
+    let mut config = Config::default();
+    config.connections.drain = Duration::from_millis(200);
     let limiter = Limiter::start(config).await;
     let mut health = HealthClient::new(limiter.channel().await);
     for service in ["", NAME] {
@@ -501,5 +501,22 @@ async fn more_calls_than_may_be_in_flight_are_refused_at_once() {
         .unwrap()
         .into_inner();
     assert_eq!((answer.allowed, answer.mode()), (true, v1::Mode::Exact));
+    limiter.stop().await;
+}
+
+/// Pings find a gateway that is gone, but only once it has spoken.
+#[tokio::test]
+async fn a_client_that_says_nothing_is_let_go() {
+    let mut config = Config::default();
+    config.connections.header_timeout = Duration::from_millis(100);
+    let limiter = Limiter::start(config).await;
+    for said in [&b""[..], b"PRI * HTTP/2.0\r\n\r\nSM"] {
+        let mut silent = TcpStream::connect(limiter.address).await.unwrap();
+        silent.write_all(said).await.unwrap();
+        let mut rest = Vec::new();
+        // Closed with bytes unread is closed too.
+        let closed = tokio::time::timeout(PATIENCE, silent.read_to_end(&mut rest)).await;
+        assert!(closed.is_ok(), "{said:?}");
+    }
     limiter.stop().await;
 }

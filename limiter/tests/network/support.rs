@@ -13,7 +13,7 @@ use tonic::transport::{Channel, Endpoint};
 use weir_limiter::{Check, Config, Error, Limit, StoreConfig};
 use weir_proto::limiter::v1;
 use weir_proto::limiter::v1::limiter_client::LimiterClient;
-use weir_telemetry::Listeners;
+use weir_serve::Listeners;
 use weir_testkit::Redis;
 
 /// How long anything may take before a test fails.

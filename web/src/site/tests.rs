@@ -44,8 +44,8 @@ const FILES: &[File] = &[
 
 fn site(files: &'static [File]) -> Site {
     Site::new(&Config {
-        settings: settings(),
         files,
+        ..Config::new(settings())
     })
 }
 

@@ -1,17 +1,16 @@
 //! Reads the PROXY protocol header that a trusted proxy sends before anything else.
 
 use std::io;
-use std::net::IpAddr;
+use std::time::Duration;
 
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 
-use super::connection::Connection;
 use crate::proxy_protocol::{MAX_LENGTH, Malformed, Progress, Source, parse};
 
 /// Why a proxy's connection is closed before its first request.
 #[derive(Debug, thiserror::Error)]
-enum Refused {
+pub(crate) enum Refused {
     #[error("it closed the connection within its PROXY protocol header")]
     Closed,
     #[error("its PROXY protocol header did not come in time")]
@@ -22,32 +21,16 @@ enum Refused {
     Io(#[from] io::Error),
 }
 
-impl Connection {
-    /// Finds out whose connection it is, if the peer is a proxy that has to say so. `None`: it is
-    /// to be closed.
-    pub(super) async fn identified(mut self, stream: &mut TcpStream) -> Option<Self> {
-        if !self.proxy_protocol || !self.gateway.load().trusted.contains(self.peer) {
-            return Some(self);
-        }
-        let header = tokio::time::timeout(self.limits.header_timeout, read(stream));
-        let announced = tokio::select! {
-            () = self.shutdown.cancelled() => return None,
-            announced = header => announced.unwrap_or(Err(Refused::Late)),
-        };
-        match announced {
-            Ok(None) => None,
-            Ok(Some(Source::Proxy)) => Some(self),
-            Ok(Some(Source::Client(address))) => {
-                self.peer = address;
-                Some(self)
-            }
-            Err(error) => {
-                let proxy: IpAddr = self.peer;
-                tracing::warn!(%proxy, %error, "a trusted proxy's connection was closed");
-                None
-            }
-        }
-    }
+/// Whose connection the peer of `stream` says it is. `None`: it said nothing and went away.
+///
+/// # Errors
+/// If the header is none, or not there `within` the time.
+pub(crate) async fn source(
+    stream: &mut TcpStream,
+    within: Duration,
+) -> Result<Option<Source>, Refused> {
+    let source = tokio::time::timeout(within, read(stream)).await;
+    source.unwrap_or(Err(Refused::Late))
 }
 
 /// Takes the header, and not a byte more, from the socket. `None`: the peer looked whether somebody

@@ -8,6 +8,6 @@ use tokio::net::TcpListener;
 pub struct Listeners {
     /// Where the role does its work.
     pub service: TcpListener,
-    /// Where [`Ops`](crate::Ops) answers; without it the role has no operations endpoints.
+    /// Where [`operations`](crate::operations) answers; without it the role has no operations endpoints.
     pub ops: Option<TcpListener>,
 }

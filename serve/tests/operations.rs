@@ -1,4 +1,4 @@
-//! The endpoints over a real socket.
+//! The operations endpoints over a real socket.
 
 #![allow(clippy::unwrap_used)]
 
@@ -9,14 +9,19 @@ use axum::routing::get;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::histogram::Histogram;
 use serde_json::Value;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::task::JoinHandle;
 
-use super::*;
+use axum::Router;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use weir_serve::operations_with;
+use weir_telemetry::Ops;
 
 struct Running {
     address: SocketAddr,
     shutdown: CancellationToken,
-    task: JoinHandle<std::io::Result<()>>,
+    task: JoinHandle<()>,
 }
 
 impl Running {
@@ -24,7 +29,8 @@ impl Running {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();
-        let task = tokio::spawn(ops.clone().serve_with(listener, extra, shutdown.clone()));
+        let (ops, stop) = (ops.clone(), shutdown.clone());
+        let task = tokio::spawn(async move { operations_with(&ops, listener, extra, stop).await });
         Self {
             address,
             shutdown,
@@ -91,7 +97,7 @@ async fn readiness_follows_its_parts() {
 async fn metrics_are_openmetrics() {
     let ops = Ops::new("gateway");
     let requests: Counter = Counter::default();
-    let latency = Histogram::new(crate::buckets::LATENCY_SECONDS);
+    let latency = Histogram::new(weir_telemetry::buckets::LATENCY_SECONDS);
     ops.registry(|registry| {
         registry.register("gateway_requests", "Requests", requests.clone());
         registry.register("gateway_latency_seconds", "Latency", latency.clone());
@@ -158,6 +164,24 @@ async fn shutdown_does_not_wait_for_a_silent_client() {
     tokio::time::timeout(Duration::from_secs(30), server.task)
         .await
         .unwrap()
-        .unwrap()
         .unwrap();
+}
+
+/// The clock is paused: it jumps to the next deadline as soon as nothing else is to be done.
+#[tokio::test(start_paused = true)]
+async fn a_client_that_says_nothing_is_let_go() {
+    let server = Running::start(&Ops::new("gateway"), Router::new()).await;
+    for said in ["", "GET /healthz HTT"] {
+        let mut silent = tokio::net::TcpStream::connect(server.address)
+            .await
+            .unwrap();
+        silent.write_all(said.as_bytes()).await.unwrap();
+        let begun = tokio::time::Instant::now();
+        silent.read_to_end(&mut Vec::new()).await.unwrap();
+        assert!(
+            begun.elapsed() <= Duration::from_secs(60),
+            "{said:?}: {:?}",
+            begun.elapsed()
+        );
+    }
 }
