@@ -10,6 +10,7 @@ mod endpoint;
 mod fit;
 mod grpc_store;
 mod members;
+pub(crate) mod operator;
 mod resolve;
 
 use std::sync::Arc;
@@ -18,22 +19,21 @@ use std::time::Duration;
 use bytes::Bytes;
 use weir_telemetry::Ops;
 
-use crate::batch::{BatchConfig, Batched};
+use crate::bounds::{MAX_CHECKS_PER_LIST, MAX_COST};
 use crate::check::{Check, CheckList, Mode, Outcome};
 use crate::config::FailureMode;
-use crate::degraded::{Defects, Degraded, DegradedConfig};
-use crate::memory::{MEMORY_FULL, MemoryConfig};
-use crate::metrics::{LayerMetrics, ReadGauge};
-use crate::refusal::RefusalCache;
-use crate::service::{MAX_CHECKS_PER_LIST, MAX_COST};
+use crate::gauge::ReadGauge;
+use crate::layers::batch::{BatchConfig, Batched};
+use crate::layers::degraded::{Defects, Degraded, DegradedConfig};
+use crate::layers::metrics::LayerMetrics;
+use crate::layers::refusal::RefusalCache;
 use crate::store::{Admitted, Refund, Store, StoreError};
+use crate::stores::memory::{MEMORY_FULL, MemoryConfig};
 
 use endpoint::EndpointMetrics;
 use grpc_store::GrpcStore;
 
 pub use endpoint::EndpointError;
-pub(crate) use endpoint::parse as parse_endpoint;
-pub(crate) use fit::fit_key;
 pub use resolve::{Resolve, SystemResolver};
 
 /// A limiter answers in a millisecond or two, and within its own store's time-out if that hangs;

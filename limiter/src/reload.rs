@@ -9,20 +9,16 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
-use bytes::Bytes;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use weir_telemetry::Reloads;
 
-use crate::check::{CheckList, Outcome};
 use crate::config::StoreConfig;
-use crate::degraded::describe;
-use crate::inspect::{Inspect, Inspection};
-use crate::redis::RedisStore;
-use crate::store::{LeaseAsk, Refund, Store, StoreError, Unused};
-use crate::window::Grant;
+use crate::layers::degraded::describe;
+use crate::layers::replace::Replaceable;
+use crate::store::StoreError;
+use crate::stores::redis::RedisStore;
 
 /// How long a store at a new URL may take to answer for the first time.
 const FIRST_ANSWER: Duration = Duration::from_secs(3);
@@ -42,56 +38,6 @@ pub struct StoreReload {
 impl fmt::Debug for StoreReload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StoreReload").finish_non_exhaustive()
-    }
-}
-
-/// A store that another one can take the place of. Clones are the same one.
-#[derive(Debug)]
-pub(crate) struct Replaceable<S> {
-    current: Arc<ArcSwap<S>>,
-}
-
-impl<S> Clone for Replaceable<S> {
-    fn clone(&self) -> Self {
-        Self {
-            current: Arc::clone(&self.current),
-        }
-    }
-}
-
-impl<S> Replaceable<S> {
-    pub(crate) fn new(store: S) -> Self {
-        Self {
-            current: Arc::new(ArcSwap::from_pointee(store)),
-        }
-    }
-}
-
-impl<S: Store> Store for Replaceable<S> {
-    async fn check(&self, lists: Vec<CheckList>) -> Result<Vec<Outcome>, StoreError> {
-        self.current.load_full().check(lists).await
-    }
-
-    async fn reset(&self, key: Bytes) -> Result<bool, StoreError> {
-        self.current.load_full().reset(key).await
-    }
-
-    async fn refund(&self, refund: Refund) -> Result<u64, StoreError> {
-        self.current.load_full().refund(refund).await
-    }
-
-    async fn lease(&self, ask: LeaseAsk) -> Result<Grant, StoreError> {
-        self.current.load_full().lease(ask).await
-    }
-
-    async fn give_back(&self, unused: Unused) -> Result<u64, StoreError> {
-        self.current.load_full().give_back(unused).await
-    }
-}
-
-impl<S: Inspect> Inspect for Replaceable<S> {
-    async fn inspect(&self, key: Bytes) -> Result<Inspection, StoreError> {
-        self.current.load_full().inspect(key).await
     }
 }
 
@@ -151,7 +97,7 @@ pub(crate) async fn run(
 /// Puts `new` in the place of the old store if it answers, or if the old one does not either: then
 /// nothing is lost.
 async fn replace(store: &Replaceable<RedisStore>, new: RedisStore) -> Result<(), StoreError> {
-    let old = store.current.load_full();
+    let old = store.current();
     match first_answer(&new).await {
         Err(error) if old.ping().await.is_ok() => return Err(error),
         Err(error) => tracing::warn!(
@@ -160,7 +106,7 @@ async fn replace(store: &Replaceable<RedisStore>, new: RedisStore) -> Result<(),
         ),
         Ok(()) => {}
     }
-    store.current.store(Arc::new(new));
+    store.put(new);
     Ok(())
 }
 

@@ -13,20 +13,23 @@ use tonic_health::server::HealthReporter;
 use weir_proto::limiter::v1::limiter_server::{LimiterServer, SERVICE_NAME};
 use weir_telemetry::{Listeners, Ops, Reloads};
 
-use crate::batch::{BatchConfig, Batched};
 use crate::config::{Config, StoreConfig};
-use crate::degraded::{Defects, Degraded, DegradedConfig};
+use crate::gauge::ReadGauge;
 use crate::inspect::Inspect;
-use crate::lease::{LeaseMetrics, Leased};
-use crate::memory::{MEMORY_FULL, MemoryStore};
-use crate::metrics::{LayerMetrics, ReadGauge, ServiceMetrics};
-use crate::redis::{RedisConfig, RedisStore};
-use crate::refusal::RefusalCache;
-use crate::reload::{self, Replaceable};
-use crate::service::connections;
-use crate::service::front::Front;
-use crate::service::{LimiterService, MAX_REQUEST_BYTES};
+use crate::layers::batch::{BatchConfig, Batched};
+use crate::layers::degraded::{Defects, Degraded, DegradedConfig};
+use crate::layers::lease::{LeaseMetrics, Leased};
+use crate::layers::metrics::LayerMetrics;
+use crate::layers::refusal::RefusalCache;
+use crate::layers::replace::Replaceable;
+use crate::reload;
+use crate::server::connections;
+use crate::server::front::Front;
+use crate::server::metrics::ServiceMetrics;
+use crate::server::service::{LimiterService, MAX_REQUEST_BYTES};
 use crate::store::StoreError;
+use crate::stores::memory::{MEMORY_FULL, MemoryStore};
+use crate::stores::redis::{RedisConfig, RedisStore};
 
 /// Connections to Redis. Checks are pipelined on each, so two keep a Redis busy that uses one core.
 const REDIS_CONNECTIONS: u32 = 2;

@@ -10,9 +10,9 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use crate::check::{Check, CheckList, Decision, Limit, Mode, Outcome};
-use crate::clock::ManualClock;
-use crate::memory::{MemoryConfig, MemoryStore};
 use crate::store::{LeaseAsk, Refund, Store, StoreError, Unused};
+use crate::stores::clock::ManualClock;
+use crate::stores::memory::{MemoryConfig, MemoryStore};
 use crate::window::Grant;
 
 /// How the store behaves towards the next calls.

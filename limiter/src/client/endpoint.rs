@@ -26,7 +26,7 @@ use weir_proto::limiter::v1::limiter_client::LimiterClient;
 
 use super::connection::Connections;
 use crate::circuit::{Change, Circuit, CircuitConfig};
-use crate::degraded::{describe, probe_check};
+use crate::layers::degraded::{describe, probe_check};
 use crate::rpc::{code_name, full_name};
 use crate::store::StoreError;
 use crate::wire::check_to_wire;

@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 use redis::{Cmd, Script};
 
 use super::cluster::slots::slot_of;
-use crate::key::StoredKey;
 use crate::store::{Admitted, LeaseAsk, Refund, Unused};
+use crate::stores::key::StoredKey;
 use crate::window::{EXACT_CALLS, MOST, Terms};
 
 /// A script with its text, which Redis may have to be told.

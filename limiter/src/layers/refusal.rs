@@ -35,7 +35,7 @@ use tokio::time::Instant;
 
 use crate::check::{Check, CheckList, Decision, Limit, Mode, Outcome};
 use crate::inspect::{Inspect, Inspection, KnownRefusal};
-use crate::lease::span_of;
+use crate::layers::lease::span_of;
 use crate::store::{LeaseAsk, Refund, Store, StoreError, Unused};
 use crate::window::Grant;
 

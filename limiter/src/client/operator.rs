@@ -12,9 +12,10 @@ use tonic::{Code, Response, Status};
 use weir_proto::limiter::v1;
 use weir_proto::limiter::v1::limiter_client::LimiterClient;
 
+use super::endpoint::{EndpointError, parse};
+use super::fit::fit_key;
 use crate::check::Limit;
-use crate::client::{EndpointError, fit_key, parse_endpoint};
-use crate::degraded::describe;
+use crate::layers::degraded::describe;
 use crate::wire::limit_to_wire;
 
 /// A limiter to ask.
@@ -67,7 +68,7 @@ impl Operator {
     /// # Errors
     /// If the address is of another form or its name is unknown.
     pub async fn resolve(address: &str, timeout: Duration) -> Result<Vec<Self>, OperatorError> {
-        let uri = parse_endpoint(address)?;
+        let uri = parse(address)?;
         let (host, port) = (
             uri.host().unwrap_or_default(),
             uri.port_u16().unwrap_or_default(),
@@ -90,7 +91,7 @@ impl Operator {
     }
 
     fn at(address: &str, timeout: Duration) -> Result<Self, OperatorError> {
-        let channel = Endpoint::from(parse_endpoint(address)?)
+        let channel = Endpoint::from(parse(address)?)
             .connect_timeout(timeout)
             .connect_lazy();
         Ok(Self {

@@ -20,10 +20,10 @@ use parking_lot::{Mutex, MutexGuard};
 use prometheus_client::metrics::counter::Counter;
 
 use crate::check::{Check, CheckList, Mode, Outcome};
-use crate::clock::{Clock, MonotonicClock};
 use crate::inspect::{Inspect, Inspection};
-use crate::key::StoredKey;
 use crate::store::{LeaseAsk, Refund, Store, StoreError, Unused};
+use crate::stores::clock::{Clock, MonotonicClock};
+use crate::stores::key::StoredKey;
 use crate::window::{Admitted, Grant, Snapshot, Terms};
 use shard::{Room, Shard};
 

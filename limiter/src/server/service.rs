@@ -1,10 +1,5 @@
 //! `weir.limiter.v1.Limiter` over any [`Store`].
 
-mod calls;
-pub(crate) mod connections;
-pub(crate) mod front;
-mod validate;
-
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 
@@ -17,20 +12,17 @@ use weir_proto::limiter::v1;
 use weir_proto::limiter::v1::limiter_server::Limiter;
 use weir_telemetry::propagation;
 
+use super::metrics::{Charged, ServiceMetrics};
+use super::top::TopKeys;
+use super::validate;
 use crate::check::{CheckList, Limit, Outcome};
-use crate::degraded::describe;
 use crate::inspect::{Inspect, Inspection};
-use crate::metrics::{Charged, ServiceMetrics};
+use crate::layers::degraded::describe;
 use crate::rpc::{code_name, full_name};
 use crate::store::StoreError;
 use crate::throttle::Throttle;
-use crate::top::TopKeys;
 use crate::wire::{
     decision_to_wire, inspection_to_wire, mode_to_wire, outcome_to_wire, report_to_wire,
-};
-
-pub(crate) use validate::{
-    MAX_CALLS, MAX_CHECKS_PER_LIST, MAX_COST, MAX_KEY_BYTES, MAX_LIMIT_NAME_BYTES,
 };
 
 /// The largest request the service reads: the most checks of a batch with the longest keys and

@@ -2,7 +2,7 @@
 
 use redis::Value;
 
-use crate::redis::address::Endpoint;
+use crate::stores::redis::address::Endpoint;
 
 /// Slots of a cluster.
 pub(super) const SLOTS: u16 = 16_384;

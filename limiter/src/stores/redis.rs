@@ -33,10 +33,10 @@ use futures_util::future::try_join_all;
 use tokio::time::Instant;
 
 use crate::check::{CheckList, Outcome};
-use crate::clock::Clock;
 use crate::inspect::{Inspect, Inspection};
-use crate::key::StoredKey;
 use crate::store::{LeaseAsk, Refund, Store, StoreError, Unused};
+use crate::stores::clock::Clock;
+use crate::stores::key::StoredKey;
 use crate::window::{Grant, Snapshot};
 use access::Access;
 use address::Layout;

@@ -9,24 +9,16 @@ use bytes::Bytes;
 use tonic::Status;
 use weir_proto::limiter::v1;
 
+use crate::bounds::{
+    MAX_CALLS, MAX_CHECKS_PER_LIST, MAX_COST, MAX_KEY_BYTES, MAX_LIMIT_NAME_BYTES,
+};
 use crate::check::{Check, CheckList, Limit};
 use crate::store::{Admitted, Refund};
 
-/// A list is evaluated in one go, so its length bounds how long others wait. A policy has a
-/// handful.
-pub(crate) const MAX_CHECKS_PER_LIST: usize = 64;
 /// Lists in one `CheckBatch`.
 pub(crate) const MAX_LISTS: usize = 256;
 /// Checks in one `CheckBatch`, all lists together.
 pub(crate) const MAX_CHECKS: usize = 1_024;
-/// Room for an address, a subject or a hash; a caller with more hashes it.
-pub(crate) const MAX_KEY_BYTES: usize = 1_024;
-/// Names are for people.
-pub(crate) const MAX_LIMIT_NAME_BYTES: usize = 128;
-/// The window promises its bounds up to here.
-pub(crate) const MAX_CALLS: u64 = 1_000_000_000;
-/// What costs more than any limit allows is refused whatever it costs.
-pub(crate) const MAX_COST: u64 = MAX_CALLS;
 /// Limits of an `Inspect` call.
 const MAX_LIMITS: usize = 16;
 /// Keys of each kind in a `Top` answer.

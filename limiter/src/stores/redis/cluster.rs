@@ -25,7 +25,7 @@ use super::address::Endpoint;
 use super::failure::{Failure, store_error};
 use super::node::{Node, Settings};
 use super::pool::Source;
-use crate::batch::duplicate;
+use crate::layers::batch::duplicate;
 use crate::store::StoreError;
 use slots::{Range, SLOTS};
 
@@ -243,7 +243,7 @@ impl Shared {
                 Ok(ranges) => self.learn(&ranges),
                 Err(error) => {
                     tracing::debug!(
-                        cause = crate::degraded::describe(&error),
+                        cause = crate::layers::degraded::describe(&error),
                         "no node tells the cluster's slots"
                     );
                     self.view

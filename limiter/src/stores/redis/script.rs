@@ -10,8 +10,8 @@ use foldhash::fast::RandomState;
 use redis::{Cmd, Script};
 
 use crate::check::{Check, CheckList, Decision, Mode, Outcome};
-use crate::key::StoredKey;
 use crate::store::StoreError;
+use crate::stores::key::StoredKey;
 use crate::window::{self, Terms};
 
 pub(super) const SOURCE: &str = concat!(

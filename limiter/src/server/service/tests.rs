@@ -2,9 +2,9 @@
 //! milliseconds.
 #![allow(clippy::unwrap_used)]
 
-#[path = "../../tests/support/oracle.rs"]
+#[path = "../../../tests/support/oracle.rs"]
 mod oracle;
-#[path = "../../tests/support/schedule.rs"]
+#[path = "../../../tests/support/schedule.rs"]
 mod schedule;
 
 use std::cell::Cell;
@@ -23,10 +23,10 @@ use weir_proto::limiter::v1::limiter_server::LimiterServer;
 use weir_testkit::Redis;
 
 use super::*;
-use crate::batch::{BatchConfig, Batched};
-use crate::clock::ManualClock;
-use crate::memory::{MemoryConfig, MemoryStore};
-use crate::redis::{RedisConfig, RedisStore};
+use crate::layers::batch::{BatchConfig, Batched};
+use crate::stores::clock::ManualClock;
+use crate::stores::memory::{MemoryConfig, MemoryStore};
+use crate::stores::redis::{RedisConfig, RedisStore};
 use oracle::{Answer, Rule};
 use schedule::{
     START, Schedule, Subject, any_calls, changing_schedules, few_calls, forward_schedules,

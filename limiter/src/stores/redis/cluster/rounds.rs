@@ -12,8 +12,8 @@ use futures_util::future::try_join_all;
 
 use super::slots::slot_of;
 use crate::check::{Check, CheckList, Decision, Mode, Outcome};
-use crate::key::StoredKey;
 use crate::store::StoreError;
+use crate::stores::key::StoredKey;
 
 /// Decides `lists` with as many rounds as the longest of them has runs. `ask` decides runs whose
 /// keys have one slot.
