@@ -6,3 +6,4 @@ pub(crate) mod lease;
 pub(crate) mod metrics;
 pub(crate) mod refusal;
 pub(crate) mod replace;
+pub(crate) mod stack;

@@ -6,6 +6,7 @@ mod check;
 mod circuit;
 mod client;
 mod config;
+mod error;
 mod gauge;
 mod inspect;
 mod layers;
@@ -27,17 +28,21 @@ pub use client::{Client, ClientConfig, ClientError, EndpointError, Resolve, Syst
 pub use config::{
     Config, DEFAULT_TOP_KEYS, FailureMode, FailureModeError, StoreConfig, StoreConfigError,
 };
-pub use inspect::{Inspect, Inspection, KnownRefusal};
-pub use layers::batch::{BatchConfig, Batched, QueueFull};
-pub use layers::degraded::{DENY_RETRY_AFTER, Defects, Degraded, DegradedConfig};
-pub use layers::lease::{LeaseMetrics, Leased};
-pub use layers::metrics::LayerMetrics;
-pub use layers::refusal::RefusalCache;
+pub use error::StoreError;
 pub use reload::StoreReload;
 pub use run::{Error, run};
-pub use store::{Admitted, LeaseAsk, Refund, Store, StoreError, Unused};
-pub use stores::clock::{Clock, ManualClock, MonotonicClock};
-pub use stores::memory::{MemoryConfig, MemoryStore};
-pub use stores::redis::{AddressError, RedisConfig, RedisStore};
+pub use store::Admitted;
+pub use stores::memory::MemoryConfig;
+pub use stores::redis::AddressError;
+
+/// The stores by themselves, for this crate's own tests and the benchmarks of Redis alone. Nothing
+/// else may depend on it.
 #[doc(hidden)]
-pub use stores::redis::{CHECK_SCRIPT, check_argument};
+pub mod parts {
+    pub use crate::inspect::{Inspection, KnownRefusal};
+    pub use crate::layers::degraded::DENY_RETRY_AFTER;
+    pub use crate::store::{Admin, Decide, Inspect, Lease, LeaseAsk, Refund, Store, Unused};
+    pub use crate::stores::clock::{Clock, ManualClock, MonotonicClock};
+    pub use crate::stores::memory::MemoryStore;
+    pub use crate::stores::redis::{CHECK_SCRIPT, RedisConfig, RedisStore, check_argument};
+}

@@ -9,16 +9,15 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use weir_telemetry::Reloads;
 
 use crate::config::StoreConfig;
-use crate::layers::degraded::describe;
+use crate::error::{StoreError, with_causes};
 use crate::layers::replace::Replaceable;
-use crate::store::StoreError;
-use crate::stores::redis::RedisStore;
+use crate::stores::redis::{RedisConfig, RedisStore};
 
 /// How long a store at a new URL may take to answer for the first time.
 const FIRST_ANSWER: Duration = Duration::from_secs(3);
@@ -48,43 +47,25 @@ enum ReloadError {
     Source(#[source] Box<dyn Error + Send + Sync>),
     #[error("counters cannot move to memory while the limiter runs: restart it for that")]
     Memory,
-    #[error("the store at the new URL: {}", describe(.0))]
+    #[error("the store at the new URL: {}", with_causes(.0))]
     Store(#[from] StoreError),
 }
 
-/// Reads the URL whenever asked, and opens a store there with `open`.
+/// Reads the URL whenever asked, and puts a store there in the place of the one that `config`
+/// describes.
 pub(crate) async fn run(
     reload: StoreReload,
     store: Replaceable<RedisStore>,
-    mut url: SecretString,
+    mut config: RedisConfig,
     reloads: Reloads,
-    open: impl Fn(&SecretString) -> Result<RedisStore, StoreError>,
 ) {
     let StoreReload { load, mut requests } = reload;
     while requests.changed().await.is_ok() {
         let load = Arc::clone(&load);
-        let loaded = tokio::task::spawn_blocking(move || load()).await;
-        let loaded = loaded
-            .unwrap_or_else(|panic| Err(panic.into()))
-            .map_err(ReloadError::Source);
-        let replaced = async {
-            let new = match loaded? {
-                StoreConfig::Redis(new) => new,
-                StoreConfig::Memory => return Err(ReloadError::Memory),
-            };
-            if new.expose_secret() == url.expose_secret() {
-                tracing::info!("the store's URL is as it was");
-                return Ok(());
-            }
-            replace(&store, open(&new)?).await?;
-            tracing::info!(
-                store = StoreConfig::Redis(new.clone()).describe(),
-                "the store is reached by its new URL"
-            );
-            url = new;
-            Ok(())
-        };
-        match replaced.await {
+        let loaded = tokio::task::spawn_blocking(move || load())
+            .await
+            .unwrap_or_else(|panic| Err(panic.into()));
+        match follow(loaded, &store, &mut config).await {
             Ok(()) => reloads.succeeded(),
             Err(error) => {
                 reloads.failed();
@@ -94,6 +75,32 @@ pub(crate) async fn run(
     }
 }
 
+/// Goes where the URL that was read leads.
+async fn follow(
+    loaded: Result<StoreConfig, Box<dyn Error + Send + Sync>>,
+    store: &Replaceable<RedisStore>,
+    config: &mut RedisConfig,
+) -> Result<(), ReloadError> {
+    let StoreConfig::Redis(url) = loaded.map_err(ReloadError::Source)? else {
+        return Err(ReloadError::Memory);
+    };
+    if url.expose_secret() == config.url {
+        tracing::info!("the store's URL is as it was");
+        return Ok(());
+    }
+    let new = RedisConfig {
+        url: url.expose_secret().to_owned(),
+        ..config.clone()
+    };
+    replace(store, RedisStore::new(new.clone())?).await?;
+    *config = new;
+    tracing::info!(
+        store = StoreConfig::Redis(url).describe(),
+        "the store is reached by its new URL"
+    );
+    Ok(())
+}
+
 /// Puts `new` in the place of the old store if it answers, or if the old one does not either: then
 /// nothing is lost.
 async fn replace(store: &Replaceable<RedisStore>, new: RedisStore) -> Result<(), StoreError> {
@@ -101,7 +108,7 @@ async fn replace(store: &Replaceable<RedisStore>, new: RedisStore) -> Result<(),
     match first_answer(&new).await {
         Err(error) if old.ping().await.is_ok() => return Err(error),
         Err(error) => tracing::warn!(
-            error = describe(&error),
+            error = with_causes(&error),
             "the store answers by neither URL; the new one holds"
         ),
         Ok(()) => {}

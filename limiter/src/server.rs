@@ -2,6 +2,7 @@
 
 mod calls;
 pub(crate) mod connections;
+pub(crate) mod decider;
 pub(crate) mod front;
 pub(crate) mod metrics;
 pub(crate) mod service;

@@ -23,7 +23,9 @@ use super::endpoint::{Endpoint, EndpointError, EndpointMetrics, Limits};
 use super::members::Members;
 use super::resolve::Resolve;
 use crate::check::{Check, CheckList, Outcome};
-use crate::store::{Refund, Store, StoreError};
+use crate::error::StoreError;
+use crate::rpc::{Method, limiter};
+use crate::store::{Admin, Decide, Refund};
 use crate::wire::{check_to_wire, outcome_from_wire, refund_to_wire};
 
 /// Limiters one call may be made on: when several die together, a third may be well.
@@ -78,7 +80,7 @@ impl GrpcStore {
     /// Makes a call on one limiter, or on a few in turn.
     async fn call<T, F>(
         &self,
-        method: &'static str,
+        method: Method,
         make: impl Fn(LimiterClient<Channel>) -> F,
     ) -> Result<T, StoreError>
     where
@@ -119,7 +121,7 @@ impl GrpcStore {
 
     async fn check_one(&self, list: &[Check]) -> Result<Outcome, StoreError> {
         let response = self
-            .call("Check", |mut client| async move {
+            .call(limiter::CHECK, |mut client| async move {
                 client.check(request(request_of(list))).await
             })
             .await?;
@@ -132,7 +134,7 @@ impl GrpcStore {
         };
         let batch = &batch;
         let response = self
-            .call("CheckBatch", |mut client| async move {
+            .call(limiter::CHECK_BATCH, |mut client| async move {
                 client.check_batch(request(batch())).await
             })
             .await?;
@@ -152,15 +154,17 @@ impl GrpcStore {
     }
 }
 
-impl Store for GrpcStore {
-    async fn check(&self, lists: Vec<CheckList>) -> Result<Vec<Outcome>, StoreError> {
-        match lists.as_slice() {
+impl Decide for GrpcStore {
+    async fn check(&self, lists: &[CheckList]) -> Result<Vec<Outcome>, StoreError> {
+        match lists {
             [] => Ok(Vec::new()),
             [list] => Ok(vec![self.check_one(list).await?]),
             lists => self.check_many(lists).await,
         }
     }
+}
 
+impl Admin for GrpcStore {
     /// Every limiter is told, because each remembers refusals. One that cannot be reached remembers
     /// them until their waits end; it is an error only if that is true of all.
     async fn reset(&self, key: Bytes) -> Result<bool, StoreError> {
@@ -178,11 +182,13 @@ impl Store for GrpcStore {
             };
             async move {
                 match endpoint
-                    .call("Reset", Limits::sharing(deadline), &reset)
+                    .call(limiter::RESET, Limits::sharing(deadline), &reset)
                     .await
                 {
                     Err(failure) if failure.try_another => {
-                        endpoint.call("Reset", Limits::once(deadline), &reset).await
+                        endpoint
+                            .call(limiter::RESET, Limits::once(deadline), &reset)
+                            .await
                     }
                     answer => answer,
                 }
@@ -217,7 +223,7 @@ impl Store for GrpcStore {
                 async move { client.refund(request(message)).await }
             };
             endpoint
-                .call("Refund", Limits::once(deadline), refund)
+                .call(limiter::REFUND, Limits::once(deadline), refund)
                 .await
         };
         let refunded = told(first, &message)

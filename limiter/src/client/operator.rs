@@ -15,7 +15,7 @@ use weir_proto::limiter::v1::limiter_client::LimiterClient;
 use super::endpoint::{EndpointError, parse};
 use super::fit::fit_key;
 use crate::check::Limit;
-use crate::layers::degraded::describe;
+use crate::error::with_causes;
 use crate::wire::limit_to_wire;
 
 /// A limiter to ask.
@@ -175,7 +175,7 @@ fn failure(address: String, status: &Status) -> OperatorError {
         // Whoever made it up himself has a cause: a connection that failed.
         _ if std::error::Error::source(status).is_some() => OperatorError::Unreachable {
             address,
-            why: describe(status),
+            why: with_causes(status),
         },
         _ => OperatorError::Refused { address, why },
     }

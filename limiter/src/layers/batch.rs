@@ -12,11 +12,11 @@
 
 use std::collections::VecDeque;
 use std::num::NonZeroUsize;
+use std::ops::Deref;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::future::join_all;
 use parking_lot::Mutex;
 use prometheus_client::metrics::histogram::Histogram;
@@ -24,33 +24,43 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tracing::{Instrument, Span};
 
+use super::stack::GRACE;
 use crate::check::{CheckList, Outcome};
-use crate::inspect::{Inspect, Inspection};
-use crate::store::{LeaseAsk, Refund, Store, StoreError, Unused};
-use crate::window::Grant;
+use crate::error::StoreError;
+use crate::store::{ChecksOnly, Decide};
 
 /// How much travels together.
 #[derive(Debug, Clone)]
-pub struct BatchConfig {
+pub(crate) struct BatchConfig {
     /// Round trips under way at once. Two keep the store busy while an answer is on its way back;
     /// more only make the batches smaller.
-    pub round_trips: NonZeroUsize,
+    pub(crate) round_trips: NonZeroUsize,
     /// Lists that are worth another round trip while one is under way: fewer wait for it to end,
     /// because a round trip costs as much as deciding several lists does.
-    pub worth: usize,
+    pub(crate) worth: usize,
     /// A round trip that takes longer than this does not keep those waiting who come then.
-    pub long: Duration,
+    pub(crate) long: Duration,
     /// Nor those who wait already, if it takes longer than this. It takes a timer, and timers that
     /// are often short cost more than the round trips they watch.
-    pub silent: Duration,
+    pub(crate) silent: Duration,
     /// The most lists in one round trip. What one caller brings is never split.
-    pub lists: NonZeroUsize,
+    pub(crate) lists: NonZeroUsize,
     /// The most checks in one round trip, all lists together.
-    pub checks: NonZeroUsize,
+    pub(crate) checks: NonZeroUsize,
     /// The most lists that may wait; further callers get [`StoreError::Unavailable`] at once.
-    pub waiting: usize,
+    pub(crate) waiting: usize,
     /// The most time one round trip may take.
-    pub timeout: Duration,
+    pub(crate) timeout: Duration,
+}
+
+impl BatchConfig {
+    /// In front of a store that ends by `timeout`.
+    pub(crate) fn within(timeout: Duration) -> Self {
+        Self {
+            timeout: timeout + GRACE,
+            ..Self::default()
+        }
+    }
 }
 
 impl Default for BatchConfig {
@@ -78,19 +88,25 @@ impl Default for BatchConfig {
 #[error(
     "{waiting} checks are waiting for the store already: it is slower than the checks that arrive"
 )]
-pub struct QueueFull {
+pub(crate) struct QueueFull {
     /// How many wait.
-    pub waiting: usize,
+    pub(crate) waiting: usize,
 }
+
+type Reply = oneshot::Sender<Result<Vec<Outcome>, StoreError>>;
+
+/// Only a store that panics leaves its callers without an answer.
+const NO_ANSWER: &str = "the round trip ended without an answer";
 
 /// A store whose callers share round trips.
 #[derive(Debug)]
-pub struct Batched<S> {
-    shared: Arc<Shared<S>>,
+pub(crate) struct Batched<S> {
+    dispatcher: Arc<Dispatcher<S>>,
 }
 
+/// Who makes round trips for everybody.
 #[derive(Debug)]
-struct Shared<S> {
+struct Dispatcher<S> {
     store: S,
     config: BatchConfig,
     lists_per_round_trip: Histogram,
@@ -116,14 +132,14 @@ struct Waiting {
     lists: Vec<CheckList>,
     /// The caller's span, which becomes the parent of the round trip it starts.
     span: Span,
-    answer: oneshot::Sender<Result<Vec<Outcome>, StoreError>>,
+    answer: Reply,
 }
 
-impl<S: Store> Batched<S> {
+impl<S: Decide> Batched<S> {
     /// Puts callers of `store` together. `lists_per_round_trip` observes the size of every batch.
-    pub fn new(store: S, config: BatchConfig, lists_per_round_trip: Histogram) -> Self {
+    pub(crate) fn new(store: S, config: BatchConfig, lists_per_round_trip: Histogram) -> Self {
         Self {
-            shared: Arc::new(Shared {
+            dispatcher: Arc::new(Dispatcher {
                 store,
                 config,
                 lists_per_round_trip,
@@ -133,51 +149,30 @@ impl<S: Store> Batched<S> {
     }
 }
 
-impl<S: Store> Store for Batched<S> {
-    async fn check(&self, lists: Vec<CheckList>) -> Result<Vec<Outcome>, StoreError> {
+impl<S: Decide> Decide for Batched<S> {
+    async fn check(&self, lists: &[CheckList]) -> Result<Vec<Outcome>, StoreError> {
         let (answer, answered) = oneshot::channel();
-        let starts_round_trip = {
-            let mut queue = self.shared.queue.lock();
-            if queue.lists.saturating_add(lists.len()) > self.shared.config.waiting {
-                return Err(StoreError::Unavailable(Box::new(QueueFull {
-                    waiting: queue.lists,
-                })));
-            }
-            queue.lists += lists.len();
-            queue.waiting.push_back(Waiting {
-                lists,
-                span: Span::current(),
-                answer,
-            });
-            queue.start_round_trip(&self.shared.config)
+        let waiting = Waiting {
+            // The one copy that a check needs here: the round trip may outlive its caller.
+            lists: lists.to_vec(),
+            span: Span::current(),
+            answer,
         };
-        if starts_round_trip {
-            RoundTrips::spawn(&self.shared);
+        if self.dispatcher.queue(waiting)? {
+            RoundTrips::spawn(&self.dispatcher);
         }
-        let lost = |_| StoreError::Unavailable("the round trip ended without an answer".into());
-        answered.await.map_err(lost)?
-    }
-
-    async fn reset(&self, key: Bytes) -> Result<bool, StoreError> {
-        self.shared.store.reset(key).await
-    }
-
-    async fn refund(&self, refund: Refund) -> Result<u64, StoreError> {
-        self.shared.store.refund(refund).await
-    }
-
-    async fn lease(&self, ask: LeaseAsk) -> Result<Grant, StoreError> {
-        self.shared.store.lease(ask).await
-    }
-
-    async fn give_back(&self, unused: Unused) -> Result<u64, StoreError> {
-        self.shared.store.give_back(unused).await
+        answered
+            .await
+            .unwrap_or_else(|_| Err(StoreError::Unavailable(NO_ANSWER.into())))
     }
 }
 
-impl<S: Inspect> Inspect for Batched<S> {
-    async fn inspect(&self, key: Bytes) -> Result<Inspection, StoreError> {
-        self.shared.store.inspect(key).await
+/// What is not a check does not wait for others.
+impl<S: Decide> ChecksOnly for Batched<S> {
+    type Store = S;
+
+    fn store(&self) -> impl Deref<Target = S> + Send {
+        &self.dispatcher.store
     }
 }
 
@@ -227,25 +222,25 @@ impl Queue {
 /// A task that makes round trips until nobody waits. It holds one of the queue's places for that,
 /// and gives it back also if the store panics: then its answers are dropped unsent, and the next
 /// caller starts another task.
-struct RoundTrips<S: Store> {
-    shared: Arc<Shared<S>>,
+struct RoundTrips<S: Decide> {
+    dispatcher: Arc<Dispatcher<S>>,
     holds_place: bool,
     is_late: bool,
 }
 
-impl<S: Store> Drop for RoundTrips<S> {
+impl<S: Decide> Drop for RoundTrips<S> {
     fn drop(&mut self) {
-        let mut queue = self.shared.queue.lock();
+        let mut queue = self.dispatcher.queue.lock();
         queue.round_trips -= usize::from(self.holds_place);
         queue.late -= usize::from(self.is_late);
     }
 }
 
-impl<S: Store> RoundTrips<S> {
+impl<S: Decide> RoundTrips<S> {
     /// Starts one with the place that was taken for it.
-    fn spawn(shared: &Arc<Shared<S>>) {
+    fn spawn(dispatcher: &Arc<Dispatcher<S>>) {
         let round_trips = Self {
-            shared: Arc::clone(shared),
+            dispatcher: Arc::clone(dispatcher),
             holds_place: true,
             is_late: false,
         };
@@ -254,17 +249,17 @@ impl<S: Store> RoundTrips<S> {
 
     async fn run(mut self) {
         while let Some(batch) = self.next() {
-            let shared = Arc::clone(&self.shared);
-            let mut trip = pin!(shared.make_round_trip(batch));
-            if tokio::time::timeout(shared.config.silent, &mut trip)
+            let dispatcher = Arc::clone(&self.dispatcher);
+            let mut trip = pin!(dispatcher.make_round_trip(batch));
+            if tokio::time::timeout(dispatcher.config.silent, &mut trip)
                 .await
                 .is_err()
             {
                 self.is_late = true;
-                shared.start_beside_late();
+                dispatcher.start_beside_late();
                 trip.await;
                 self.is_late = false;
-                shared.queue.lock().late -= 1;
+                dispatcher.queue.lock().late -= 1;
             }
         }
     }
@@ -272,13 +267,13 @@ impl<S: Store> RoundTrips<S> {
     /// The next batch. That there is none for this task and that it ends is one step under one
     /// lock: a caller that comes in between would wait for a task that takes nothing more.
     fn next(&mut self) -> Option<Vec<Waiting>> {
-        let mut queue = self.shared.queue.lock();
+        let mut queue = self.dispatcher.queue.lock();
         // Another one is under way, and takes what waits when it ends.
-        let is_spare = queue.round_trips > 1 && !queue.is_worth_another(&self.shared.config);
+        let is_spare = queue.round_trips > 1 && !queue.is_worth_another(&self.dispatcher.config);
         let batch = if is_spare {
             Vec::new()
         } else {
-            queue.next_batch(&self.shared.config)
+            queue.next_batch(&self.dispatcher.config)
         };
         if batch.is_empty() {
             queue.round_trips -= 1;
@@ -290,7 +285,21 @@ impl<S: Store> RoundTrips<S> {
     }
 }
 
-impl<S: Store> Shared<S> {
+impl<S: Decide> Dispatcher<S> {
+    /// Puts a caller in the queue; says whether a place was taken for another round trip, which
+    /// then has to begin.
+    fn queue(&self, waiting: Waiting) -> Result<bool, StoreError> {
+        let mut queue = self.queue.lock();
+        if queue.lists.saturating_add(waiting.lists.len()) > self.config.waiting {
+            return Err(StoreError::Unavailable(Box::new(QueueFull {
+                waiting: queue.lists,
+            })));
+        }
+        queue.lists += waiting.lists.len();
+        queue.waiting.push_back(waiting);
+        Ok(queue.start_round_trip(&self.config))
+    }
+
     /// Notes that a round trip takes long: what waits does not wait for it.
     fn start_beside_late(self: &Arc<Self>) {
         let starts = {
@@ -307,15 +316,15 @@ impl<S: Store> Shared<S> {
         let span = span_of(&batch);
         let (lists, callers) = put_together(batch);
         self.lists_per_round_trip.observe(lists.len() as f64);
-        match self.ask(lists).instrument(span.clone()).await {
+        match self.ask(&lists).instrument(span.clone()).await {
             Err(error) if callers.len() > 1 && !error.is_transient() => {
-                self.ask_apart(callers).instrument(span).await;
+                self.ask_apart(&lists, callers).instrument(span).await;
             }
             answer => share(callers, answer),
         }
     }
 
-    async fn ask(&self, lists: Vec<CheckList>) -> Result<Vec<Outcome>, StoreError> {
+    async fn ask(&self, lists: &[CheckList]) -> Result<Vec<Outcome>, StoreError> {
         let answer = tokio::time::timeout(self.config.timeout, self.store.check(lists)).await;
         answer.unwrap_or(Err(StoreError::Timeout(self.config.timeout)))
     }
@@ -323,11 +332,16 @@ impl<S: Store> Shared<S> {
     /// Asks again, for each caller by itself: what cannot be decided may be one caller's check, and
     /// must not leave the others to a degraded mode. What was charged the first time is charged
     /// twice: too much, never too little.
-    async fn ask_apart(&self, callers: Vec<Caller>) {
-        let each = callers.into_iter().map(|caller| async move {
-            let _ = caller.answer.send(self.ask(caller.kept).await);
-        });
-        join_all(each).await;
+    async fn ask_apart(&self, mut lists: &[CheckList], callers: Vec<Caller>) {
+        let mut apart = Vec::with_capacity(callers.len());
+        for caller in callers {
+            let (own, others) = lists.split_at(caller.lists);
+            lists = others;
+            apart.push(async move {
+                let _ = caller.answer.send(self.ask(own).await);
+            });
+        }
+        join_all(apart).await;
     }
 }
 
@@ -346,28 +360,24 @@ fn span_of(batch: &[Waiting]) -> Span {
 
 /// One of those whose checks left together.
 struct Caller {
+    /// How many of the lists are its own.
     lists: usize,
-    /// Its lists, in case they have to be asked for apart; empty if it is the only one.
-    kept: Vec<CheckList>,
-    answer: oneshot::Sender<Result<Vec<Outcome>, StoreError>>,
+    answer: Reply,
 }
 
 fn put_together(batch: Vec<Waiting>) -> (Vec<CheckList>, Vec<Caller>) {
-    let alone = batch.len() == 1;
     let mut lists = Vec::new();
     let mut callers = Vec::with_capacity(batch.len());
     for waiting in batch {
-        let kept = if alone {
-            Vec::new()
-        } else {
-            waiting.lists.clone()
-        };
         callers.push(Caller {
             lists: waiting.lists.len(),
-            kept,
             answer: waiting.answer,
         });
-        lists.extend(waiting.lists);
+        if lists.is_empty() {
+            lists = waiting.lists;
+        } else {
+            lists.extend(waiting.lists);
+        }
     }
     (lists, callers)
 }
@@ -385,21 +395,9 @@ fn share(callers: Vec<Caller>, answer: Result<Vec<Outcome>, StoreError>) {
         }
         Err(error) => {
             for caller in callers {
-                let _ = caller.answer.send(Err(duplicate(&error)));
+                let _ = caller.answer.send(Err(error.duplicate()));
             }
         }
-    }
-}
-
-/// The same failure for another caller: of the same kind, with its cause as text.
-pub(crate) fn duplicate(error: &StoreError) -> StoreError {
-    match error {
-        StoreError::Timeout(after) => StoreError::Timeout(*after),
-        StoreError::Unavailable(cause) => StoreError::Unavailable(cause.to_string().into()),
-        StoreError::Full => StoreError::Full,
-        StoreError::Refused(why) => StoreError::Refused(why.clone()),
-        StoreError::Protocol(what) => StoreError::Protocol(what.clone()),
-        StoreError::Config(what) => StoreError::Config(what.clone()),
     }
 }
 

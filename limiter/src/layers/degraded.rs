@@ -15,16 +15,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use prometheus_client::metrics::counter::Counter;
 use tokio::time::Instant;
 use weir_telemetry::ReadinessHandle;
 
+use super::stack::GRACE;
 use crate::check::{Check, CheckList, Decision, Mode, Outcome};
 use crate::circuit::{Change, Circuit, CircuitConfig};
 use crate::config::FailureMode;
-use crate::inspect::{Inspect, Inspection};
+use crate::error::{StoreError, with_causes};
+use crate::inspect::Inspection;
 use crate::layers::metrics::LayerMetrics;
-use crate::store::{LeaseAsk, Refund, Store, StoreError, Unused};
+use crate::store::{Admin, Decide, Inspect, Lease, LeaseAsk, Refund, Unused};
 use crate::stores::memory::{MemoryConfig, MemoryStore};
 use crate::throttle::Throttle;
 use crate::window::Grant;
@@ -39,22 +40,22 @@ const PROBE_KEY: &[u8] = b"weir:probe";
 
 /// How a store is watched, and what holds while it does not answer.
 #[derive(Debug, Clone, Copy)]
-pub struct DegradedConfig {
+pub(crate) struct DegradedConfig {
     /// Who does not answer, for logs: `store`, `limiter`.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// What holds meanwhile.
-    pub mode: FailureMode,
-    /// How long one question may take.
-    pub timeout: Duration,
+    pub(crate) mode: FailureMode,
+    /// How long a check may take.
+    pub(crate) timeout: Duration,
     /// Who learns of failures that somebody has to repair.
-    pub defects: Defects,
+    pub(crate) defects: Defects,
     /// How much mode `local` may remember.
-    pub memory: MemoryConfig,
+    pub(crate) memory: MemoryConfig,
 }
 
 /// What becomes of failures that do not pass by themselves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Defects {
+pub(crate) enum Defects {
     /// The caller gets the error.
     Report,
     /// The mode decides, and the log says so now and then: for callers that need an answer whatever
@@ -63,20 +64,20 @@ pub enum Defects {
 }
 
 /// A store that always answers, unless somebody has to repair something first.
-pub struct Degraded<S> {
+pub(crate) struct Degraded<S> {
     store: Arc<S>,
     config: DegradedConfig,
-    local: MemoryStore,
+    local: Arc<MemoryStore>,
     circuit: Circuit,
     health: Health,
     metrics: LayerMetrics,
     complaints: Throttle,
 }
 
-impl<S: Store> Degraded<S> {
+impl<S: Decide> Degraded<S> {
     /// Watches `store`. `readiness` becomes ready now, and degraded while the store does not
     /// answer.
-    pub fn new(
+    pub(crate) fn new(
         store: S,
         config: DegradedConfig,
         readiness: ReadinessHandle,
@@ -101,7 +102,7 @@ impl<S: Store> Degraded<S> {
         Self {
             store,
             config,
-            local: MemoryStore::new(&config.memory),
+            local: Arc::new(MemoryStore::new(&config.memory)),
             circuit,
             health,
             metrics,
@@ -114,45 +115,34 @@ impl<S: Store> Degraded<S> {
     ///
     /// # Errors
     /// What somebody has to repair.
-    pub async fn probe(&self) -> Result<(), StoreError> {
+    pub(crate) async fn probe(&self) -> Result<(), StoreError> {
         match probe(&*self.store, self.config.timeout).await {
             Err(error) if error.is_transient() => {
                 self.metrics.failed(&error);
-                self.circuit.open(&describe(&error));
+                self.circuit.open(&with_causes(&error));
                 Ok(())
             }
             answer => answer,
         }
     }
 
-    /// Keys counted in this process while the store did not answer.
-    pub fn local_keys(&self) -> usize {
-        self.local.len()
-    }
-
-    /// Counts what mode `local` refused for lack of room and not by a limit.
-    pub fn local_full_refusals(&self) -> &Counter {
-        self.local.full_refusals()
+    /// What this process counts while the store does not answer.
+    pub(crate) fn local(&self) -> &Arc<MemoryStore> {
+        &self.local
     }
 
     /// Decides without the store, as the mode says.
-    async fn decide_without_store(&self, lists: Vec<CheckList>) -> Vec<Outcome> {
+    async fn decide_without_store(&self, lists: &[CheckList]) -> Vec<Outcome> {
         match self.config.mode {
             FailureMode::Allow => lists.iter().map(|list| allow(list)).collect(),
             FailureMode::Deny => lists.iter().map(|list| deny(list)).collect(),
             FailureMode::Local => {
-                let outcomes = self
-                    .local
-                    .check(lists)
-                    .await
-                    .expect("the memory store never fails");
+                let local = self.local.check(lists).await;
+                let mut outcomes = local.expect("the memory store never fails");
+                for outcome in &mut outcomes {
+                    outcome.mode = Mode::Local;
+                }
                 outcomes
-                    .into_iter()
-                    .map(|outcome| Outcome {
-                        mode: Mode::Local,
-                        ..outcome
-                    })
-                    .collect()
             }
         }
     }
@@ -161,12 +151,12 @@ impl<S: Store> Degraded<S> {
     fn absorbs(&self, error: &StoreError, lists: usize) -> bool {
         let absorbs = error.is_transient() || self.config.defects == Defects::Absorb;
         if error.is_transient() && !self.circuit.is_open() {
-            self.health.unanswered(lists as u64, describe(error));
+            self.health.unanswered(lists as u64, with_causes(error));
         }
         if absorbs && !error.is_transient() && self.complaints.may_pass() {
             tracing::error!(
                 mode = self.config.mode.as_str(),
-                error = describe(error),
+                error = with_causes(error),
                 "the {} cannot decide this; the mode did",
                 self.config.name
             );
@@ -174,7 +164,7 @@ impl<S: Store> Degraded<S> {
         absorbs
     }
 
-    async fn ask(&self, lists: Vec<CheckList>) -> Result<Vec<Outcome>, StoreError> {
+    async fn ask(&self, lists: &[CheckList]) -> Result<Vec<Outcome>, StoreError> {
         let started = Instant::now();
         let answer = within(self.config.timeout, self.store.check(lists)).await;
         self.metrics
@@ -185,7 +175,7 @@ impl<S: Store> Degraded<S> {
             Err(error) => {
                 self.metrics.failed(error);
                 if error.is_transient() {
-                    self.circuit.failure(&describe(error));
+                    self.circuit.failure(&with_causes(error));
                 }
             }
         }
@@ -193,12 +183,22 @@ impl<S: Store> Degraded<S> {
     }
 }
 
-impl<S: Store> Store for Degraded<S> {
-    async fn check(&self, lists: Vec<CheckList>) -> Result<Vec<Outcome>, StoreError> {
+impl<S> Degraded<S> {
+    /// Waits for what is no check: see the rule of `layers/stack.rs`.
+    async fn await_store<T>(
+        &self,
+        work: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        within(self.config.timeout + GRACE, work).await
+    }
+}
+
+impl<S: Decide> Decide for Degraded<S> {
+    async fn check(&self, lists: &[CheckList]) -> Result<Vec<Outcome>, StoreError> {
         let outcomes = if self.circuit.is_open() {
             self.decide_without_store(lists).await
         } else {
-            match self.ask(lists.clone()).await {
+            match self.ask(lists).await {
                 Err(error) if self.absorbs(&error, lists.len()) => {
                     self.decide_without_store(lists).await
                 }
@@ -210,12 +210,14 @@ impl<S: Store> Store for Degraded<S> {
         }
         Ok(outcomes)
     }
+}
 
+impl<S: Admin> Admin for Degraded<S> {
     /// Not degraded: an operator who resets a key wants to know that it is gone, or that it may not
     /// be.
     async fn reset(&self, key: Bytes) -> Result<bool, StoreError> {
         let local = self.local.reset(key.clone()).await?;
-        let stored = within(self.config.timeout, self.store.reset(key)).await?;
+        let stored = self.await_store(self.store.reset(key)).await?;
         Ok(local || stored)
     }
 
@@ -225,26 +227,28 @@ impl<S: Store> Store for Degraded<S> {
         if self.circuit.is_open() && self.config.mode == FailureMode::Local {
             return self.local.refund(refund).await;
         }
-        within(self.config.timeout, self.store.refund(refund)).await
+        self.await_store(self.store.refund(refund)).await
     }
+}
 
+impl<S: Lease> Lease for Degraded<S> {
     /// None while the circuit is open: what is admitted then is not the store's.
     async fn lease(&self, ask: LeaseAsk) -> Result<Grant, StoreError> {
         if self.circuit.is_open() {
             return Ok(Grant::default());
         }
-        within(self.config.timeout, self.store.lease(ask)).await
+        self.await_store(self.store.lease(ask)).await
     }
 
     async fn give_back(&self, unused: Unused) -> Result<u64, StoreError> {
-        within(self.config.timeout, self.store.give_back(unused)).await
+        self.await_store(self.store.give_back(unused)).await
     }
 }
 
 impl<S: Inspect> Inspect for Degraded<S> {
     /// While the store does not answer and mode `local` holds, what this replica counted by itself.
     async fn inspect(&self, key: Bytes) -> Result<Inspection, StoreError> {
-        let answer = within(self.config.timeout, self.store.inspect(key.clone())).await;
+        let answer = self.await_store(self.store.inspect(key.clone())).await;
         match answer {
             Err(error) if error.is_transient() && self.config.mode == FailureMode::Local => {
                 let inspection = self.local.inspect(key).await?;
@@ -277,8 +281,8 @@ async fn within<T>(
 }
 
 /// Peeks at a key of its own: the whole path is walked and nothing is charged.
-async fn probe<S: Store>(store: &S, limit: Duration) -> Result<(), StoreError> {
-    within(limit, store.check(vec![vec![probe_check()]]))
+async fn probe<S: Decide>(store: &S, limit: Duration) -> Result<(), StoreError> {
+    within(limit, store.check(&[vec![probe_check()]]))
         .await
         .map(drop)
 }
@@ -296,22 +300,6 @@ pub(crate) fn probe_check() -> Check {
         limit,
         cost: 0,
     }
-}
-
-/// The error with its causes, for one line of a log.
-pub(crate) fn describe(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let message = error.to_string();
-        // Many errors repeat their cause; once is enough.
-        if !text.contains(&message) {
-            text.push_str(": ");
-            text.push_str(&message);
-        }
-        cause = error.source();
-    }
-    text
 }
 
 /// Every check is admitted; nothing is known of the counters.

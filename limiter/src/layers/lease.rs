@@ -4,8 +4,8 @@
 //! Every call of a key otherwise is a check in Redis. Where a limit has very many calls that is the
 //! whole cost of the key, and one key is one Redis: no cluster makes it faster. A limiter whose
 //! operator says so (`--lease-calls-above`) takes what it expects to need within the lease's span
-//! at once ([`Store::lease`]), hands it out without asking, and gives back what is left when the
-//! span ends ([`Store::give_back`]).
+//! at once ([`Lease::lease`]), hands it out without asking, and gives back what is left when the
+//! span ends ([`Lease::give_back`]).
 //!
 //! **Why the promise holds.** The store decides a lease at a moment `d` of its clock and records
 //! its admissions at `d + span`; [`Window`](crate::window::Window) says why no interval is over if
@@ -44,12 +44,13 @@ use quick_cache::sync::Cache;
 use tokio::time::{Instant, sleep_until};
 
 use crate::check::{Check, CheckList, Decision, Limit, Mode, Outcome};
-use crate::inspect::{Inspect, Inspection};
-use crate::store::{LeaseAsk, Refund, Store, StoreError, Unused};
-use crate::window::{EXACT_CALLS, Grant, Terms, lease_span};
+use crate::error::StoreError;
+use crate::inspect::Inspection;
+use crate::store::{Admin, Decide, Inspect, Lease, LeaseAsk, Refund, Unused};
+use crate::window::{EXACT_CALLS, Terms, lease_span};
 use held::{Held, Taken, Wanted};
 
-pub use metrics::LeaseMetrics;
+pub(crate) use metrics::LeaseMetrics;
 
 /// The part of the span in which leased calls are handed out.
 const USED: (u32, u32) = (15, 16);
@@ -71,43 +72,38 @@ pub(crate) fn span_of(limit: Limit, calls_above: u64) -> Option<Duration> {
 
 /// A store that hands out calls of hot keys from memory.
 #[derive(Debug)]
-pub struct Leased<S> {
-    shared: Arc<Shared<S>>,
+pub(crate) struct Leased<S> {
+    keys: Arc<Keys<S>>,
 }
 
+/// The keys that are watched, and whom leases are taken from.
 #[derive(Debug)]
-struct Shared<S> {
+struct Keys<S> {
     store: S,
     calls_above: u64,
-    keys: Cache<Bytes, Arc<Mutex<Held>>>,
+    held: Cache<Bytes, Arc<Mutex<Held>>>,
     metrics: LeaseMetrics,
 }
 
-impl<S: Store> Leased<S> {
+impl<S: Lease> Leased<S> {
     /// Leases keys under limits of more than `calls_above` calls, and of more than [`EXACT_CALLS`]
     /// in any case.
-    pub fn new(store: S, calls_above: u64, metrics: LeaseMetrics) -> Self {
+    pub(crate) fn new(store: S, calls_above: u64, metrics: LeaseMetrics) -> Self {
         Self {
-            shared: Arc::new(Shared {
+            keys: Arc::new(Keys {
                 store,
                 calls_above,
-                keys: Cache::new(KEYS),
+                held: Cache::new(KEYS),
                 metrics,
             }),
         }
     }
 
-    /// The store behind it.
-    pub fn store(&self) -> &S {
-        &self.shared.store
-    }
-
     /// Takes a call from what is held, or notes that the store is asked for it. Begins a new lease
     /// when it is time.
     fn take(&self, check: &Check, now: Instant) -> Option<Reserved> {
-        let shared = &self.shared;
-        let span = span_of(check.limit, shared.calls_above)?;
-        let held = shared.held(&check.key);
+        let span = span_of(check.limit, self.keys.calls_above)?;
+        let held = self.keys.held(&check.key);
         let (taken, wanted) = {
             let mut held = held.lock();
             let taken = held.take(check.limit, check.cost, now);
@@ -119,7 +115,7 @@ impl<S: Store> Leased<S> {
                 limit: check.limit,
                 wanted: wanted.units,
             };
-            tokio::spawn(Arc::clone(shared).lease(ask, wanted, Arc::clone(&held)));
+            tokio::spawn(Arc::clone(&self.keys).lease(ask, wanted, Arc::clone(&held)));
         }
         taken.map(|taken| Reserved {
             held,
@@ -129,18 +125,26 @@ impl<S: Store> Leased<S> {
     }
 }
 
-impl<S: Store> Shared<S> {
+impl<S> Keys<S> {
     /// Two callers at once may each make one; what the lost one leases is given back.
     fn held(&self, key: &Bytes) -> Arc<Mutex<Held>> {
-        self.keys.get(key).unwrap_or_else(|| {
+        self.held.get(key).unwrap_or_else(|| {
             let held = Arc::<Mutex<Held>>::default();
             // A copy: the key on hand is a slice of a whole message, which it would keep in memory.
-            self.keys
+            self.held
                 .insert(Bytes::copy_from_slice(key), Arc::clone(&held));
             held
         })
     }
 
+    fn forget(&self, key: &Bytes) {
+        if let Some(held) = self.held.get(key) {
+            held.lock().forget();
+        }
+    }
+}
+
+impl<S: Lease> Keys<S> {
     /// The life of one lease.
     async fn lease(self: Arc<Self>, ask: LeaseAsk, wanted: Wanted, held: Arc<Mutex<Held>>) {
         let (key, asked_at) = (Bytes::copy_from_slice(&ask.key), Instant::now());
@@ -162,12 +166,6 @@ impl<S: Store> Shared<S> {
             self.metrics
                 .given_back
                 .inc_by(self.store.give_back(unused).await.unwrap_or(0));
-        }
-    }
-
-    fn forget(&self, key: &Bytes) {
-        if let Some(held) = self.keys.get(key) {
-            held.lock().forget();
         }
     }
 }
@@ -202,21 +200,34 @@ struct Plan {
     asks: bool,
 }
 
-impl<S: Store> Leased<S> {
-    fn plan(&self, list: CheckList, now: Instant, asked: &mut Vec<CheckList>) -> Plan {
-        let take = |(place, check)| Some((place, self.take(check, now)?));
-        let reserved: Vec<(usize, Reserved)> = list.iter().enumerate().filter_map(take).collect();
-        let asks = reserved.is_empty() || reserved.len() < list.len();
-        if reserved.is_empty() {
-            asked.push(list);
-        } else if asks {
-            let mut places = reserved.iter().map(|(place, _)| *place).peekable();
-            let rest = list
-                .into_iter()
-                .enumerate()
-                .filter(|(place, _)| places.next_if_eq(place).is_none());
-            asked.push(rest.map(|(_, check)| check).collect());
+impl Plan {
+    /// What the store is asked of the plan's list, if anything.
+    fn left_of(&self, list: &[Check]) -> Option<CheckList> {
+        let mut held = self.reserved.iter().map(|(place, _)| *place).peekable();
+        let mut rest = Vec::new();
+        for (place, check) in list.iter().enumerate() {
+            if held.next_if_eq(&place).is_none() {
+                rest.push(check.clone());
+            }
         }
+        self.asks.then_some(rest)
+    }
+}
+
+impl<S: Decide + Lease> Leased<S> {
+    /// Whether a check of the lists is under a limit that is leased.
+    fn leases_any(&self, lists: &[CheckList]) -> bool {
+        let above = self.keys.calls_above;
+        let mut checks = lists.iter().flatten();
+        checks.any(|check| span_of(check.limit, above).is_some())
+    }
+
+    fn plan(&self, list: &[Check], now: Instant) -> Plan {
+        let mut reserved = Vec::new();
+        for (place, check) in list.iter().enumerate() {
+            reserved.extend(self.take(check, now).map(|taken| (place, taken)));
+        }
+        let asks = reserved.is_empty() || reserved.len() < list.len();
         Plan { reserved, asks }
     }
 
@@ -243,73 +254,66 @@ impl<S: Store> Leased<S> {
             {
                 return Outcome { decisions, mode };
             }
-            decisions.push(reserved.make_use_of(&self.shared.metrics));
+            decisions.push(reserved.make_use_of(&self.keys.metrics));
         }
         decisions.extend(decided);
         Outcome { decisions, mode }
     }
 }
 
-impl<S: Store> Store for Leased<S> {
-    async fn check(&self, lists: Vec<CheckList>) -> Result<Vec<Outcome>, StoreError> {
-        if lists
-            .iter()
-            .flatten()
-            .all(|check| span_of(check.limit, self.shared.calls_above).is_none())
-        {
-            return self.shared.store.check(lists).await;
+impl<S: Decide + Lease> Decide for Leased<S> {
+    async fn check(&self, lists: &[CheckList]) -> Result<Vec<Outcome>, StoreError> {
+        if !self.leases_any(lists) {
+            return self.keys.store.check(lists).await;
         }
-        let (now, mut asked) = (Instant::now(), Vec::new());
-        let plans: Vec<Plan> = lists
-            .into_iter()
-            .map(|list| self.plan(list, now, &mut asked))
+        let now = Instant::now();
+        let plans: Vec<Plan> = lists.iter().map(|list| self.plan(list, now)).collect();
+        let asked: Vec<CheckList> = lists
+            .iter()
+            .zip(&plans)
+            .filter_map(|(list, plan)| plan.left_of(list))
             .collect();
-        let count = asked.len();
         let outcomes = if asked.is_empty() {
             Vec::new()
         } else {
-            self.shared.store.check(asked).await?
+            self.keys.store.check(&asked).await?
         };
-        if outcomes.len() != count {
+        if outcomes.len() != asked.len() {
             return Err(StoreError::Protocol(format!(
-                "{} answers to {count} lists",
-                outcomes.len()
+                "{} answers to {} lists",
+                outcomes.len(),
+                asked.len()
             )));
         }
         let mut outcomes = outcomes.into_iter();
-        let complete = |plan: Plan| {
+        let mut complete = Vec::with_capacity(plans.len());
+        for plan in plans {
             let outcome = if plan.asks { outcomes.next() } else { None };
-            self.complete(plan, outcome)
-        };
-        Ok(plans.into_iter().map(complete).collect())
+            complete.push(self.complete(plan, outcome));
+        }
+        Ok(complete)
     }
+}
 
+impl<S: Admin> Admin for Leased<S> {
     /// What is held is forgotten before, so that it is not used any more, and after, in case a
     /// lease was under way.
     async fn reset(&self, key: Bytes) -> Result<bool, StoreError> {
-        self.shared.forget(&key);
-        let answer = self.shared.store.reset(key.clone()).await;
-        self.shared.forget(&key);
+        self.keys.forget(&key);
+        let answer = self.keys.store.reset(key.clone()).await;
+        self.keys.forget(&key);
         answer
     }
 
     async fn refund(&self, refund: Refund) -> Result<u64, StoreError> {
-        self.shared.store.refund(refund).await
-    }
-
-    async fn lease(&self, ask: LeaseAsk) -> Result<Grant, StoreError> {
-        self.shared.store.lease(ask).await
-    }
-
-    async fn give_back(&self, unused: Unused) -> Result<u64, StoreError> {
-        self.shared.store.give_back(unused).await
+        self.keys.store.refund(refund).await
     }
 }
 
 impl<S: Inspect> Inspect for Leased<S> {
     /// What is held counts already.
     async fn inspect(&self, key: Bytes) -> Result<Inspection, StoreError> {
-        self.shared.store.inspect(key).await
+        self.keys.store.inspect(key).await
     }
 }
 

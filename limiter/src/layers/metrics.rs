@@ -8,13 +8,13 @@ use prometheus_client::registry::Registry;
 use weir_telemetry::buckets::{BATCH_SIZE, LATENCY_SECONDS};
 
 use crate::check::Mode;
-use crate::store::StoreError;
+use crate::error::StoreError;
 
 type Label = [(&'static str, &'static str); 1];
 
 /// What the layers around a store count. Clones count together.
 #[derive(Debug, Clone)]
-pub struct LayerMetrics {
+pub(crate) struct LayerMetrics {
     pub(crate) refusal_cache_hits: Counter,
     pub(crate) store_seconds: Histogram,
     pub(crate) batch_lists: Histogram,
@@ -32,17 +32,8 @@ impl Default for LayerMetrics {
     fn default() -> Self {
         let answers = Family::<Label, Counter>::default();
         let mode = |name| answers.get_or_create_owned(&[("mode", name)]);
-        // All causes are there from the start: a rate over a series that begins at 1 misses the
-        // first failure.
         let failures = Family::<Label, Counter>::default();
-        for cause in [
-            "timeout",
-            "unavailable",
-            "full",
-            "refused",
-            "protocol",
-            "config",
-        ] {
+        for cause in StoreError::KINDS {
             failures.get_or_create_owned(&[("cause", cause)]);
         }
         Self {
@@ -62,7 +53,7 @@ impl Default for LayerMetrics {
 
 impl LayerMetrics {
     /// Registers them under the names of `docs/metrics.md`, behind the registry's prefix.
-    pub fn register(&self, registry: &mut Registry) {
+    pub(crate) fn register(&self, registry: &mut Registry) {
         registry.register(
             "refusal_cache_hits",
             "Checks refused from memory, without asking the store",
@@ -106,14 +97,8 @@ impl LayerMetrics {
     }
 
     pub(crate) fn failed(&self, error: &StoreError) {
-        let cause = match error {
-            StoreError::Timeout(_) => "timeout",
-            StoreError::Unavailable(_) => "unavailable",
-            StoreError::Full => "full",
-            StoreError::Refused(_) => "refused",
-            StoreError::Protocol(_) => "protocol",
-            StoreError::Config(_) => "config",
-        };
-        self.failures.get_or_create(&[("cause", cause)]).inc();
+        self.failures
+            .get_or_create(&[("cause", error.kind())])
+            .inc();
     }
 }

@@ -1,7 +1,7 @@
 //! Refusing from memory what the store has refused already.
 //!
 //! A refusal says when a call of its cost could be admitted at the earliest. Until then only a
-//! [`Store::reset`] or a [`Store::refund`] makes room, so the same check, or a dearer one, can be
+//! [`Admin::reset`] or a [`Admin::refund`] makes room, so the same check, or a dearer one, can be
 //! refused without asking: a flood costs the store nothing. What would be decided differently is
 //! never answered here: a smaller cost, another limit on the same key, or a call after its
 //! Retry-After asks the store.
@@ -24,6 +24,7 @@
 //! - A refusal of a dearer call than the remembered one carries the remembered wait: a lower bound.
 //!   `remaining` is as it was when the store refused.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -34,20 +35,24 @@ use quick_cache::sync::Cache;
 use tokio::time::Instant;
 
 use crate::check::{Check, CheckList, Decision, Limit, Mode, Outcome};
-use crate::inspect::{Inspect, Inspection, KnownRefusal};
+use crate::error::StoreError;
+use crate::inspect::{Inspection, KnownRefusal};
 use crate::layers::lease::span_of;
-use crate::store::{LeaseAsk, Refund, Store, StoreError, Unused};
+use crate::store::{Admin, Decide, Inspect, Lease, LeaseAsk, Refund, Unused};
 use crate::window::Grant;
 
 /// Limits remembered for one key. Policies put one or two on a key; more than these are asked for
 /// again.
 const LIMITS_PER_KEY: usize = 8;
 
+/// By key, what was refused.
+type Known = Cache<Bytes, Arc<[Refusal]>>;
+
 /// A store that answers known refusals from memory.
 #[derive(Debug)]
-pub struct RefusalCache<S> {
+pub(crate) struct RefusalCache<S> {
     store: S,
-    known: Cache<Bytes, Arc<[Refusal]>>,
+    known: Arc<Known>,
     /// Grows with every reset and refund, so that an answer that was under way meanwhile is not
     /// remembered.
     resets: AtomicU64,
@@ -74,13 +79,13 @@ enum Plan {
     AskUpTo(usize, Refusal),
 }
 
-impl<S: Store> RefusalCache<S> {
+impl<S> RefusalCache<S> {
     /// Remembers the refusals of about `capacity` keys; forgetting one early only costs a question.
     /// `hits` counts what was answered from memory.
-    pub fn new(store: S, capacity: usize, hits: Counter) -> Self {
+    pub(crate) fn new(store: S, capacity: usize, hits: Counter) -> Self {
         Self {
             store,
-            known: Cache::new(capacity),
+            known: Arc::new(Cache::new(capacity)),
             resets: AtomicU64::new(0),
             hits,
             leases_above: u64::MAX,
@@ -90,28 +95,17 @@ impl<S: Store> RefusalCache<S> {
     /// Other replicas lease limits of more than `calls`: refusals under them hold for a lease's
     /// span, and say so.
     #[must_use]
-    pub fn with_leases_above(self, calls: u64) -> Self {
+    pub(crate) fn with_leases_above(self, calls: u64) -> Self {
         Self {
             leases_above: calls,
             ..self
         }
     }
 
-    /// The store behind the cache.
-    pub fn store(&self) -> &S {
-        &self.store
-    }
-
-    /// Keys with remembered refusals, those whose wait has ended included.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.known.len()
-    }
-
-    /// Whether nothing is remembered.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.known.is_empty()
+    /// Reads how many keys have remembered refusals, those whose wait has ended included.
+    pub(crate) fn keys(&self) -> impl Fn() -> u64 + Send + Sync + 'static {
+        let known = Arc::clone(&self.known);
+        move || known.len() as u64
     }
 
     fn plan(&self, list: &[Check], now: Instant) -> Plan {
@@ -209,30 +203,37 @@ impl Refusal {
     }
 }
 
+/// What the store has to be asked of `lists`. Nothing is copied unless a refusal is known.
+fn unknown<'a>(lists: &'a [CheckList], plans: &[Plan]) -> Cow<'a, [CheckList]> {
+    if plans.iter().all(|plan| matches!(plan, Plan::Ask)) {
+        return Cow::Borrowed(lists);
+    }
+    let mut asked = Vec::new();
+    for (list, plan) in lists.iter().zip(plans) {
+        match plan {
+            Plan::Ask => asked.push(list.clone()),
+            Plan::AskUpTo(0, _) => {}
+            Plan::AskUpTo(place, _) => asked.push(list[..*place].to_vec()),
+        }
+    }
+    Cow::Owned(asked)
+}
+
 /// A peek asks about a call of cost 1.
 fn effective_cost(check: &Check) -> u64 {
     check.cost.max(1)
 }
 
-impl<S: Store> Store for RefusalCache<S> {
-    async fn check(&self, lists: Vec<CheckList>) -> Result<Vec<Outcome>, StoreError> {
+impl<S: Decide> Decide for RefusalCache<S> {
+    async fn check(&self, lists: &[CheckList]) -> Result<Vec<Outcome>, StoreError> {
         let asked_at = Instant::now();
         let resets = self.resets.load(Ordering::SeqCst);
         let plans: Vec<Plan> = lists.iter().map(|list| self.plan(list, asked_at)).collect();
-        let mut asked = lists;
-        for (list, plan) in asked.iter_mut().zip(&plans) {
-            if let Plan::AskUpTo(index, _) = plan {
-                list.truncate(*index);
-            }
-        }
-        let nothing_to_ask = |plan: &Plan| matches!(plan, Plan::AskUpTo(0, _));
-        let mut planned = plans.iter();
-        asked.retain(|_| !planned.next().is_some_and(nothing_to_ask));
-
+        let asked = unknown(lists, &plans);
         let mut outcomes = if asked.is_empty() {
             Vec::new()
         } else {
-            self.store.check(asked.clone()).await?
+            self.store.check(&asked).await?
         };
         if outcomes.len() != asked.len() {
             return Err(StoreError::Protocol(format!(
@@ -246,7 +247,9 @@ impl<S: Store> Store for RefusalCache<S> {
         }
         Ok(self.complete(plans, outcomes))
     }
+}
 
+impl<S: Admin> Admin for RefusalCache<S> {
     async fn reset(&self, key: Bytes) -> Result<bool, StoreError> {
         // Also if the caller goes away or the store fails: the counter may be gone all the same.
         let _forget = ForgetOnDrop {
@@ -263,7 +266,9 @@ impl<S: Store> Store for RefusalCache<S> {
         };
         self.store.refund(refund).await
     }
+}
 
+impl<S: Lease> Lease for RefusalCache<S> {
     /// None while a refusal is known: there is no room for a single call.
     async fn lease(&self, ask: LeaseAsk) -> Result<Grant, StoreError> {
         let now = Instant::now();
@@ -304,7 +309,7 @@ impl<S: Inspect> Inspect for RefusalCache<S> {
     }
 }
 
-impl<S: Store> RefusalCache<S> {
+impl<S> RefusalCache<S> {
     /// Puts the known refusals back where they belong.
     fn complete(&self, plans: Vec<Plan>, outcomes: Vec<Outcome>) -> Vec<Outcome> {
         let now = Instant::now();
@@ -334,12 +339,12 @@ impl<S: Store> RefusalCache<S> {
     }
 }
 
-struct ForgetOnDrop<'a, S: Store> {
+struct ForgetOnDrop<'a, S> {
     cache: &'a RefusalCache<S>,
     key: Bytes,
 }
 
-impl<S: Store> Drop for ForgetOnDrop<'_, S> {
+impl<S> Drop for ForgetOnDrop<'_, S> {
     fn drop(&mut self) {
         self.cache.forget(&self.key);
     }

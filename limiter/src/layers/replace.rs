@@ -1,14 +1,13 @@
 //! A store that another one can take the place of while it is asked.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use bytes::Bytes;
 
 use crate::check::{CheckList, Outcome};
-use crate::inspect::{Inspect, Inspection};
-use crate::store::{LeaseAsk, Refund, Store, StoreError, Unused};
-use crate::window::Grant;
+use crate::error::StoreError;
+use crate::store::{ChecksOnly, Decide};
 
 /// A store that another one can take the place of. Clones are the same one.
 #[derive(Debug)]
@@ -42,30 +41,16 @@ impl<S> Replaceable<S> {
     }
 }
 
-impl<S: Store> Store for Replaceable<S> {
-    async fn check(&self, lists: Vec<CheckList>) -> Result<Vec<Outcome>, StoreError> {
+impl<S: Decide> Decide for Replaceable<S> {
+    async fn check(&self, lists: &[CheckList]) -> Result<Vec<Outcome>, StoreError> {
         self.current().check(lists).await
-    }
-
-    async fn reset(&self, key: Bytes) -> Result<bool, StoreError> {
-        self.current().reset(key).await
-    }
-
-    async fn refund(&self, refund: Refund) -> Result<u64, StoreError> {
-        self.current().refund(refund).await
-    }
-
-    async fn lease(&self, ask: LeaseAsk) -> Result<Grant, StoreError> {
-        self.current().lease(ask).await
-    }
-
-    async fn give_back(&self, unused: Unused) -> Result<u64, StoreError> {
-        self.current().give_back(unused).await
     }
 }
 
-impl<S: Inspect> Inspect for Replaceable<S> {
-    async fn inspect(&self, key: Bytes) -> Result<Inspection, StoreError> {
-        self.current().inspect(key).await
+impl<S: Send + Sync + 'static> ChecksOnly for Replaceable<S> {
+    type Store = S;
+
+    fn store(&self) -> impl Deref<Target = S> + Send {
+        self.current()
     }
 }

@@ -9,9 +9,6 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 
-use super::top::Subject;
-use crate::check::{Check, Outcome};
-
 /// Limit names counted apart; later ones share the name `other`. Names come from configuration,
 /// where a hundred is many; the bound holds against a caller that makes names up.
 const MAX_LIMIT_NAMES: usize = 100;
@@ -83,16 +80,8 @@ impl ServiceMetrics {
         }
     }
 
-    /// Counts the decisions of one list.
-    pub(crate) fn decided(&self, names: &[Charged], outcome: &Outcome) {
-        for (charged, decision) in names.iter().zip(&outcome.decisions) {
-            if let Charged::Yes(subject) = charged {
-                self.count(&subject.limit_name, decision.allowed);
-            }
-        }
-    }
-
-    fn count(&self, name: &Arc<str>, allowed: bool) {
+    /// Counts a decision under the limit of this name.
+    pub(crate) fn decided(&self, name: &Arc<str>, allowed: bool) {
         if let Some(counters) = self.by_limit.read().get(name) {
             counters.count(allowed);
             return;
@@ -119,25 +108,6 @@ impl ServiceMetrics {
         LimitCounters {
             allowed: counter("allowed"),
             refused: counter("refused"),
-        }
-    }
-}
-
-/// Whose decision it is, if it counts.
-#[derive(Debug)]
-pub(crate) enum Charged {
-    /// A call under this limit.
-    Yes(Subject),
-    /// A peek.
-    No,
-}
-
-impl From<&Check> for Charged {
-    fn from(check: &Check) -> Self {
-        if check.cost == 0 {
-            Self::No
-        } else {
-            Self::Yes(check.into())
         }
     }
 }

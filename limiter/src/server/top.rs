@@ -33,22 +33,12 @@ pub(crate) struct TopKeys {
     started: Instant,
 }
 
-/// What a check was about, kept while it is decided.
+/// What checks were about.
 #[derive(Debug, Clone)]
 pub(crate) struct Subject {
     pub(crate) key: Bytes,
     pub(crate) limit_name: Arc<str>,
     pub(crate) limit: Limit,
-}
-
-impl From<&Check> for Subject {
-    fn from(check: &Check) -> Self {
-        Self {
-            key: check.key.clone(),
-            limit_name: Arc::clone(&check.limit_name),
-            limit: check.limit,
-        }
-    }
 }
 
 /// One key's numbers.
@@ -79,12 +69,12 @@ impl TopKeys {
         }
     }
 
-    /// A check of this subject was decided at `now`.
-    pub(crate) fn record(&self, subject: &Subject, refused: bool, now: Instant) {
-        let (hash, epoch) = (self.hasher.hash_one(&subject.key), self.epoch(now));
-        self.checks.record(hash, subject, epoch);
+    /// A check was decided at `now`.
+    pub(crate) fn record(&self, check: &Check, refused: bool, now: Instant) {
+        let (hash, epoch) = (self.hasher.hash_one(&check.key), self.epoch(now));
+        self.checks.record(hash, check, epoch);
         if refused {
-            self.refusals.record(hash, subject, epoch);
+            self.refusals.record(hash, check, epoch);
         }
     }
 
@@ -148,8 +138,8 @@ mod tests {
     use super::*;
     use crate::scripted::{check, limit};
 
-    fn subject(key: &'static str) -> Subject {
-        Subject::from(&check(key, limit(5, 60)))
+    fn of(key: &'static str) -> Check {
+        check(key, limit(5, 60))
     }
 
     #[tokio::test(start_paused = true)]
@@ -157,10 +147,10 @@ mod tests {
         let top = TopKeys::new(64);
         let now = Instant::now();
         for _ in 0..100 {
-            top.record(&subject("busy"), false, now);
+            top.record(&of("busy"), false, now);
         }
         for call in 0..8 {
-            top.record(&subject("knocks"), call >= 5, now);
+            top.record(&of("knocks"), call >= 5, now);
         }
         let report = top.report(10, now);
         let told = |keys: &[TopKey]| -> Vec<_> {
@@ -181,9 +171,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn counts_are_of_this_minute_and_the_one_before() {
         let top = TopKeys::new(64);
-        top.record(&subject("k"), true, Instant::now());
+        top.record(&of("k"), true, Instant::now());
         tokio::time::advance(Duration::from_secs(70)).await;
-        top.record(&subject("k"), true, Instant::now());
+        top.record(&of("k"), true, Instant::now());
         let report = top.report(10, Instant::now());
         assert_eq!(
             (report.window, report.busiest[0].checks.seen),

@@ -20,8 +20,9 @@ use parking_lot::{Mutex, MutexGuard};
 use prometheus_client::metrics::counter::Counter;
 
 use crate::check::{Check, CheckList, Mode, Outcome};
-use crate::inspect::{Inspect, Inspection};
-use crate::store::{LeaseAsk, Refund, Store, StoreError, Unused};
+use crate::error::StoreError;
+use crate::inspect::Inspection;
+use crate::store::{Admin, Decide, Inspect, Lease, LeaseAsk, Refund, Unused};
 use crate::stores::clock::{Clock, MonotonicClock};
 use crate::stores::key::StoredKey;
 use crate::window::{Admitted, Grant, Snapshot, Terms};
@@ -59,7 +60,7 @@ impl Default for MemoryConfig {
     }
 }
 
-/// A [`Store`] in this process.
+/// A [`Store`](crate::store::Store) in this process.
 #[derive(Debug)]
 pub struct MemoryStore<C = MonotonicClock> {
     shards: Vec<Mutex<Shard>>,
@@ -150,12 +151,14 @@ impl<C: Clock> MemoryStore<C> {
     }
 }
 
-impl<C: Clock> Store for MemoryStore<C> {
+impl<C: Clock> Decide for MemoryStore<C> {
     /// Never fails.
-    async fn check(&self, lists: Vec<CheckList>) -> Result<Vec<Outcome>, StoreError> {
+    async fn check(&self, lists: &[CheckList]) -> Result<Vec<Outcome>, StoreError> {
         Ok(lists.iter().map(|list| self.decide(list)).collect())
     }
+}
 
+impl<C: Clock> Admin for MemoryStore<C> {
     /// Never fails.
     async fn reset(&self, key: Bytes) -> Result<bool, StoreError> {
         let key = StoredKey::new(&key);
@@ -170,7 +173,9 @@ impl<C: Clock> Store for MemoryStore<C> {
         let now = self.clock.now_micros();
         Ok(shard.refund(key.as_bytes(), refund.cost, refund.admitted.at(now), now))
     }
+}
 
+impl<C: Clock> Lease for MemoryStore<C> {
     /// Never fails.
     async fn lease(&self, ask: LeaseAsk) -> Result<Grant, StoreError> {
         let key = StoredKey::new(&ask.key);

@@ -32,9 +32,10 @@ use bytes::Bytes;
 use futures_util::future::try_join_all;
 use tokio::time::Instant;
 
-use crate::check::{CheckList, Outcome};
-use crate::inspect::{Inspect, Inspection};
-use crate::store::{LeaseAsk, Refund, Store, StoreError, Unused};
+use crate::check::{Check, CheckList, Outcome};
+use crate::error::StoreError;
+use crate::inspect::Inspection;
+use crate::store::{Admin, Decide, Inspect, Lease, LeaseAsk, Refund, Unused};
 use crate::stores::clock::Clock;
 use crate::stores::key::StoredKey;
 use crate::window::{Grant, Snapshot};
@@ -115,7 +116,7 @@ impl std::fmt::Debug for RedisConfig {
     }
 }
 
-/// A [`Store`] in Redis. Clones share the connections.
+/// A [`Store`](crate::store::Store) in Redis. Clones share the connections.
 #[derive(Clone)]
 pub struct RedisStore {
     servers: Servers,
@@ -194,11 +195,11 @@ impl RedisStore {
     }
 
     /// Decides lists on one server, in one round trip.
-    async fn evaluate(
+    async fn evaluate<L: AsRef<[Check]>>(
         &self,
         node: &Node,
         asking: bool,
-        lists: &[CheckList],
+        lists: &[L],
         deadline: Instant,
     ) -> Result<Vec<Outcome>, Failure> {
         let call = Call::new(lists, self.clock.as_deref().map(Clock::now_micros));
@@ -223,7 +224,7 @@ impl RedisStore {
         &self,
         cluster: &Cluster,
         slot: u16,
-        lists: &[CheckList],
+        lists: &[&[Check]],
         deadline: Instant,
     ) -> Result<Vec<Outcome>, StoreError> {
         let answers = chunks(lists).map(|chunk| {
@@ -326,11 +327,11 @@ fn servers(address: Address, access: Access, settings: Settings) -> Result<Serve
 }
 
 /// Splits lists so that no script call runs long: Redis serves nobody else meanwhile.
-fn chunks(lists: &[CheckList]) -> impl Iterator<Item = &[CheckList]> {
+fn chunks<L: AsRef<[Check]>>(lists: &[L]) -> impl Iterator<Item = &[L]> {
     let mut checks = 0;
     lists.chunk_by(move |list, next| {
-        checks += list.len();
-        let together = checks + next.len() <= MOST_CHECKS_PER_CALL;
+        checks += list.as_ref().len();
+        let together = checks + next.as_ref().len() <= MOST_CHECKS_PER_CALL;
         if !together {
             checks = 0;
         }
@@ -338,24 +339,26 @@ fn chunks(lists: &[CheckList]) -> impl Iterator<Item = &[CheckList]> {
     })
 }
 
-impl Store for RedisStore {
-    async fn check(&self, lists: Vec<CheckList>) -> Result<Vec<Outcome>, StoreError> {
+impl Decide for RedisStore {
+    async fn check(&self, lists: &[CheckList]) -> Result<Vec<Outcome>, StoreError> {
         let deadline = self.deadline();
         match &self.servers {
             Servers::One(node) => {
                 let answers =
-                    chunks(&lists).map(|chunk| self.evaluate(node, false, chunk, deadline));
+                    chunks(lists).map(|chunk| self.evaluate(node, false, chunk, deadline));
                 Ok(try_join_all(answers).await?.into_iter().flatten().collect())
             }
             Servers::Cluster(cluster) => {
-                let ask = |slot, runs: Vec<CheckList>| async move {
+                rounds::decide(lists, |slot, runs| async move {
                     self.evaluate_slot(cluster, slot, &runs, deadline).await
-                };
-                rounds::decide(&lists, ask).await
+                })
+                .await
             }
         }
     }
+}
 
+impl Admin for RedisStore {
     async fn reset(&self, key: Bytes) -> Result<bool, StoreError> {
         let stored = StoredKey::new(&key);
         let mut delete = ::redis::cmd("DEL");
@@ -372,7 +375,9 @@ impl Store for RedisStore {
         }
         self.on_one_key(KeyCall::refund(&refund)).await
     }
+}
 
+impl Lease for RedisStore {
     async fn lease(&self, ask: LeaseAsk) -> Result<Grant, StoreError> {
         let Some(call) = KeyCall::lease(&ask) else {
             return Ok(Grant::default());

@@ -223,7 +223,10 @@ async fn batches_are_bounded_in_lists_and_in_checks_and_callers_are_not_split() 
         let batched = Arc::clone(&batched);
         tasks.spawn(async move {
             let list = vec![check("k", limit(100, 60)); checks];
-            assert_eq!(batched.check(vec![list; lists]).await.unwrap().len(), lists);
+            assert_eq!(
+                batched.check(&vec![list; lists]).await.unwrap().len(),
+                lists
+            );
         });
         settle().await;
     }
@@ -246,7 +249,7 @@ async fn a_full_queue_refuses_at_once_and_recovers() {
     let mut waiting = spawn_checks(&batched, 2);
     settle().await;
     let error = batched
-        .check(vec![vec![check("k", limit(5, 60))]])
+        .check(&[vec![check("k", limit(5, 60))]])
         .await
         .unwrap_err();
     assert!(error.is_transient());
@@ -291,11 +294,11 @@ async fn a_store_that_hangs_holds_its_place_no_longer_than_the_time_out() {
     store.behave(Behaviour::Hang);
     let list = || vec![vec![check("k", limit(5, 60))]];
     assert!(matches!(
-        batched.check(list()).await,
+        batched.check(&list()).await,
         Err(StoreError::Timeout(_))
     ));
     store.behave(Behaviour::Answer);
-    batched.check(list()).await.unwrap();
+    batched.check(&list()).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
@@ -309,7 +312,7 @@ async fn every_caller_of_a_failed_round_trip_learns_why() {
         let batched = Arc::clone(&batched);
         tasks.spawn(async move {
             batched
-                .check(vec![vec![check("k", limit(5, 60))]])
+                .check(&[vec![check("k", limit(5, 60))]])
                 .await
                 .unwrap_err()
         });
@@ -329,20 +332,12 @@ async fn every_caller_of_a_failed_round_trip_learns_why() {
 /// Cannot decide a call in which the key `bad` stands.
 struct Picky(ScriptedStore);
 
-impl Store for Picky {
-    async fn check(&self, lists: Vec<CheckList>) -> Result<Vec<Outcome>, StoreError> {
+impl Decide for Picky {
+    async fn check(&self, lists: &[CheckList]) -> Result<Vec<Outcome>, StoreError> {
         if lists.iter().flatten().any(|check| check.key == "bad") {
             return Err(StoreError::Protocol("a bad key".to_owned()));
         }
         self.0.check(lists).await
-    }
-
-    async fn reset(&self, key: Bytes) -> Result<bool, StoreError> {
-        self.0.reset(key).await
-    }
-
-    async fn refund(&self, refund: Refund) -> Result<u64, StoreError> {
-        self.0.refund(refund).await
     }
 }
 
@@ -362,7 +357,7 @@ async fn a_check_that_cannot_be_decided_takes_nobody_with_it() {
             (
                 key,
                 batched
-                    .check(vec![vec![check(key, limit(5, 60))]])
+                    .check(&[vec![check(key, limit(5, 60))]])
                     .await
                     .is_ok(),
             )
@@ -385,8 +380,8 @@ async fn a_check_that_cannot_be_decided_takes_nobody_with_it() {
 /// Panics on its first call.
 struct Panicking(AtomicUsize);
 
-impl Store for Panicking {
-    async fn check(&self, lists: Vec<CheckList>) -> Result<Vec<Outcome>, StoreError> {
+impl Decide for Panicking {
+    async fn check(&self, lists: &[CheckList]) -> Result<Vec<Outcome>, StoreError> {
         assert!(
             self.0.fetch_add(1, Ordering::SeqCst) > 0,
             "the first call panics, as this test wants"
@@ -396,14 +391,6 @@ impl Store for Panicking {
             mode: crate::check::Mode::Exact,
         };
         Ok(vec![outcome; lists.len()])
-    }
-
-    async fn reset(&self, _key: Bytes) -> Result<bool, StoreError> {
-        Ok(false)
-    }
-
-    async fn refund(&self, _refund: Refund) -> Result<u64, StoreError> {
-        Ok(0)
     }
 }
 
@@ -415,8 +402,8 @@ async fn a_panic_of_the_store_does_not_take_its_place_for_ever() {
         Histogram::new([1.0]),
     );
     assert!(matches!(
-        batched.check(vec![vec![]]).await,
+        batched.check(&[vec![]]).await,
         Err(StoreError::Unavailable(_))
     ));
-    assert_eq!(batched.check(vec![vec![]]).await.unwrap().len(), 1);
+    assert_eq!(batched.check(&[vec![]]).await.unwrap().len(), 1);
 }

@@ -5,7 +5,7 @@ use prometheus_client::registry::Registry;
 
 /// Counts leases and the calls in them. Clones count together.
 #[derive(Debug, Clone, Default)]
-pub struct LeaseMetrics {
+pub(crate) struct LeaseMetrics {
     leases: Counter,
     granted: Counter,
     pub(super) used: Counter,
@@ -14,7 +14,7 @@ pub struct LeaseMetrics {
 
 impl LeaseMetrics {
     /// Registers them under the names of `docs/metrics.md`, behind the registry's prefix.
-    pub fn register(&self, registry: &mut Registry) {
+    pub(crate) fn register(&self, registry: &mut Registry) {
         let used = "Leased calls that were handed out";
         registry.register(
             "leases",

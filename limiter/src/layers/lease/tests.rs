@@ -47,7 +47,7 @@ async fn a_hot_key_is_decided_from_memory() {
         "{} leases",
         store.leases()
     );
-    let metrics = &layer.shared.metrics;
+    let metrics = &layer.keys.metrics;
     assert_eq!(metrics.used.get(), 1_000);
 }
 
@@ -126,14 +126,14 @@ async fn in_a_list_the_order_and_the_first_refusal_count_as_ever() {
             .collect::<Vec<_>>(),
         [true; 3]
     );
-    let used = layer.shared.metrics.used.get();
+    let used = layer.keys.metrics.used.get();
     // Refused before: what was held is not used. Refused after: it is.
     let refused = ask(&layer, list()).await;
     assert_eq!(
         (
             refused.decisions.len(),
             refused.allowed(),
-            layer.shared.metrics.used.get()
+            layer.keys.metrics.used.get()
         ),
         (1, false, used)
     );
@@ -142,7 +142,7 @@ async fn in_a_list_the_order_and_the_first_refusal_count_as_ever() {
         (
             refused.decisions.len(),
             refused.allowed(),
-            layer.shared.metrics.used.get()
+            layer.keys.metrics.used.get()
         ),
         (2, false, used + 1)
     );
@@ -156,8 +156,8 @@ async fn in_a_list_the_order_and_the_first_refusal_count_as_ever() {
 async fn what_a_failed_list_reserved_goes_back() {
     let (layer, store) = holding().await;
     store.behave(Behaviour::Fail);
-    let list = || vec![check("k", wide()), check("a", limit(1, 60))];
-    layer.check(vec![list()]).await.unwrap_err();
+    let lists = [vec![check("k", wide()), check("a", limit(1, 60))]];
+    layer.check(&lists).await.unwrap_err();
     assert!(
         decide(&layer, check("k", wide())).await.allowed,
         "what is held needs no store"
@@ -165,7 +165,7 @@ async fn what_a_failed_list_reserved_goes_back() {
     store.behave(Behaviour::Hang);
     tokio::select! {
         biased;
-        _ = layer.check(vec![list()]) => unreachable!("the store hangs"),
+        _ = layer.check(&lists) => unreachable!("the store hangs"),
         () = settle() => {}
     }
     store.behave(Behaviour::Answer);

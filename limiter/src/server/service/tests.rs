@@ -19,11 +19,12 @@ use tokio::runtime::Runtime;
 use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Channel, Endpoint, Server};
 use weir_proto::limiter::v1::limiter_client::LimiterClient;
-use weir_proto::limiter::v1::limiter_server::LimiterServer;
 use weir_testkit::Redis;
 
 use super::*;
 use crate::layers::batch::{BatchConfig, Batched};
+use crate::server::metrics::ServiceMetrics;
+use crate::store::Store;
 use crate::stores::clock::ManualClock;
 use crate::stores::memory::{MemoryConfig, MemoryStore};
 use crate::stores::redis::{RedisConfig, RedisStore};
@@ -119,15 +120,11 @@ impl Subject for Counter<'_> {
 }
 
 /// Serves the store of a clock, and a client of that.
-async fn serve<S: Inspect>(store: S) -> LimiterClient<Channel> {
+async fn serve<S: Store>(store: S) -> LimiterClient<Channel> {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let service = LimiterServer::new(LimiterService::new(
-        Arc::new(store),
-        16,
-        0,
-        ServiceMetrics::default(),
-    ));
+    let metrics = ServiceMetrics::default();
+    let service = super::serve(Arc::new(Decider::new(Arc::new(store), 16, 0, metrics)));
     // Ends with the test's runtime.
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
     tokio::spawn(
@@ -145,7 +142,7 @@ async fn serve<S: Inspect>(store: S) -> LimiterClient<Channel> {
 }
 
 /// Random schedules, each on a key of its own of one service.
-fn judge<S: Inspect>(
+fn judge<S: Store>(
     open: impl FnOnce(ManualClock) -> S,
     cases: u32,
     schedules: &[BoxedStrategy<Schedule>],

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 
 use super::Subject;
-use crate::check::Limit;
+use crate::check::{Check, Limit};
 
 /// Places of a set: the hashes of one fit a cache line.
 const WAYS: usize = 8;
@@ -91,20 +91,20 @@ impl Sketch {
         }
     }
 
-    pub(super) fn record(&self, hash: u64, subject: &Subject, epoch: u64) {
+    pub(super) fn record(&self, hash: u64, check: &Check, epoch: u64) {
         let (shard, first) = self.place_of(hash);
         let mut shard = self.shards[shard].lock();
         shard.turn_to(epoch);
-        if let Some(way) = shard.find(first, hash, &subject.key) {
+        if let Some(way) = shard.find(first, hash, &check.key) {
             shard.totals[way] += 1;
             let place = &mut shard.places[way];
             place.now.seen += 1;
-            if place.limit != Some(subject.limit) {
-                place.limit = Some(subject.limit);
-                place.limit_name = Arc::clone(&subject.limit_name);
+            if place.limit != Some(check.limit) {
+                place.limit = Some(check.limit);
+                place.limit_name = Arc::clone(&check.limit_name);
             }
         } else {
-            shard.replace_least(first, hash, subject);
+            shard.replace_least(first, hash, check);
         }
     }
 
@@ -208,7 +208,7 @@ impl Shard {
         (first..first + WAYS).find(|&way| self.hashes[way] == hash && self.places[way].key == key)
     }
 
-    fn replace_least(&mut self, first: usize, hash: u64, subject: &Subject) {
+    fn replace_least(&mut self, first: usize, hash: u64, check: &Check) {
         let ways = first..first + WAYS;
         let least = ways
             .min_by_key(|&way| self.totals[way])
@@ -217,12 +217,12 @@ impl Shard {
         self.totals[least] += 1;
         let place = &mut self.places[least];
         place.key.clear();
-        place.key.extend_from_slice(&subject.key);
+        place.key.extend_from_slice(&check.key);
         // A place must not keep the largest buffer it ever had: a megabyte of long keys would stay
         // for short ones.
         place.key.shrink_to(2 * place.key.len().max(64));
-        place.limit_name = Arc::clone(&subject.limit_name);
-        place.limit = Some(subject.limit);
+        place.limit_name = Arc::clone(&check.limit_name);
+        place.limit = Some(check.limit);
         place.now = Count {
             seen: 1,
             missed: place.now.total(),
@@ -246,11 +246,12 @@ mod tests {
     use super::*;
     use crate::scripted::limit;
 
-    fn subject(key: &str) -> Subject {
-        Subject {
-            key: Bytes::copy_from_slice(key.as_bytes()),
+    fn of(key: &str) -> Check {
+        Check {
             limit_name: "test".into(),
+            key: Bytes::copy_from_slice(key.as_bytes()),
             limit: limit(5, 60),
+            cost: 1,
         }
     }
 
@@ -259,7 +260,7 @@ mod tests {
         let hasher = foldhash::fast::FixedState::with_seed(7);
         let mut truth = HashMap::new();
         for key in stream {
-            sketch.record(hasher.hash_one(&subject(&key).key), &subject(&key), 0);
+            sketch.record(hasher.hash_one(&of(&key).key), &of(&key), 0);
             *truth.entry(key).or_insert(0) += 1;
         }
         truth

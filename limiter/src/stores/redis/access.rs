@@ -13,7 +13,7 @@ use rustls::pki_types::pem::PemObject;
 
 use super::address::{Address, Credentials, Endpoint};
 use super::pool::Clients;
-use crate::store::StoreError;
+use crate::error::StoreError;
 
 /// The kernel asks for a sign of life on a connection that carries nothing: networks that forget
 /// idle connections after half a minute or more do not forget it, and one that was cut off ends

@@ -25,8 +25,7 @@ use super::address::Endpoint;
 use super::failure::{Failure, store_error};
 use super::node::{Node, Settings};
 use super::pool::Source;
-use crate::layers::batch::duplicate;
-use crate::store::StoreError;
+use crate::error::StoreError;
 use slots::{Range, SLOTS};
 
 /// Redirections one question follows. A slot that moves takes one or two.
@@ -195,9 +194,10 @@ impl Shared {
             (Some(map), _) => Ok(Arc::clone(map)),
             (None, error) => {
                 self.stale.notify_one();
-                Err(error
-                    .as_deref()
-                    .map_or_else(|| StoreError::Unavailable("no map".into()), duplicate))
+                Err(error.as_deref().map_or_else(
+                    || StoreError::Unavailable("no map".into()),
+                    StoreError::duplicate,
+                ))
             }
         }
     }
@@ -243,7 +243,7 @@ impl Shared {
                 Ok(ranges) => self.learn(&ranges),
                 Err(error) => {
                     tracing::debug!(
-                        cause = crate::layers::degraded::describe(&error),
+                        cause = crate::error::with_causes(&error),
                         "no node tells the cluster's slots"
                     );
                     self.view

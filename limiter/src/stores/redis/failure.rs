@@ -2,7 +2,7 @@
 
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
-use crate::store::StoreError;
+use crate::error::StoreError;
 
 /// Why a round trip brought no answer.
 #[derive(Debug)]
@@ -96,16 +96,4 @@ pub(super) fn did_nothing(error: &RedisError) -> bool {
         error.kind(),
         ErrorKind::Server(ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown)
     )
-}
-
-/// `error.type` of a span.
-pub(super) fn kind_of(error: &StoreError) -> &'static str {
-    match error {
-        StoreError::Timeout(_) => "timeout",
-        StoreError::Unavailable(_) => "unavailable",
-        StoreError::Full => "full",
-        StoreError::Refused(_) => "refused",
-        StoreError::Protocol(_) => "protocol",
-        StoreError::Config(_) => "config",
-    }
 }

@@ -23,7 +23,7 @@ use tracing::{Instrument, field};
 
 use super::failure::{self, Failure};
 use super::pool::{Connection, Pool, Source};
-use crate::store::StoreError;
+use crate::error::StoreError;
 
 /// What holds for every server of a store.
 #[derive(Debug, Clone, Copy)]
@@ -97,7 +97,7 @@ impl Node {
             .instrument(span.clone())
             .await;
         if let Err(Failure::Store(error)) = &answer {
-            span.record("error.type", failure::kind_of(error))
+            span.record("error.type", error.kind())
                 .record("otel.status_code", "ERROR");
         }
         answer

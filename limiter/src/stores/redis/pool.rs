@@ -26,7 +26,7 @@ use super::address::Endpoint;
 use super::failure::store_error;
 use super::node::Settings;
 use super::sentinel::Sentinels;
-use crate::store::StoreError;
+use crate::error::StoreError;
 
 /// Connecting goes on in the background when the operation that needed it has given up, so a server
 /// that is far away is reached all the same.

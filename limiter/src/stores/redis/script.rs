@@ -9,8 +9,8 @@ use bytes::Bytes;
 use foldhash::fast::RandomState;
 use redis::{Cmd, Script};
 
-use crate::check::{Check, CheckList, Decision, Mode, Outcome};
-use crate::store::StoreError;
+use crate::check::{Check, Decision, Mode, Outcome};
+use crate::error::StoreError;
 use crate::stores::key::StoredKey;
 use crate::window::{self, Terms};
 
@@ -51,8 +51,8 @@ const REFUSED: i64 = -2;
 type KeySet<'a> = HashSet<&'a Bytes, RandomState>;
 
 /// One call of the script.
-pub(super) struct Call<'a> {
-    lists: &'a [CheckList],
+pub(super) struct Call<'a, L> {
+    lists: &'a [L],
     /// One per key.
     checks: usize,
     /// The checks' references, then their kinds.
@@ -60,9 +60,9 @@ pub(super) struct Call<'a> {
     now: Option<u64>,
 }
 
-impl<'a> Call<'a> {
-    pub(super) fn new(lists: &'a [CheckList], now: Option<u64>) -> Self {
-        let checks = lists.iter().map(Vec::len).sum::<usize>();
+impl<'a, L: AsRef<[Check]>> Call<'a, L> {
+    pub(super) fn new(lists: &'a [L], now: Option<u64>) -> Self {
+        let checks = lists.iter().map(|list| list.as_ref().len()).sum();
         let mut packed = Vec::with_capacity(REFERENCE * checks + 4 * KIND);
         packed.resize(REFERENCE * checks, 0);
         let mut call = Self {
@@ -75,7 +75,7 @@ impl<'a> Call<'a> {
         let mut at = 0;
         for list in lists {
             let mut start = STARTS_LIST;
-            for check in list {
+            for check in list.as_ref() {
                 let reference = call.kind_of(check, shared.contains(&check.key)) | start;
                 call.packed[at..at + REFERENCE]
                     .copy_from_slice(&reference.to_le_bytes()[..REFERENCE]);
@@ -117,16 +117,13 @@ impl<'a> Call<'a> {
     }
 
     fn command(&self, name: &str, script: &str) -> Cmd {
-        let keys: usize = self
-            .lists
-            .iter()
-            .flatten()
+        let keys: usize = all(self.lists)
             .map(|check| check.key.len().min(StoredKey::LONGEST))
             .sum();
         let bytes = script.len() + keys + StoredKey::LONGEST + self.packed.len();
         let mut command = Cmd::with_capacity(self.checks + 5, bytes);
         command.arg(name).arg(script).arg(self.checks);
-        for check in self.lists.iter().flatten() {
+        for check in all(self.lists) {
             command.arg(StoredKey::new(&check.key).as_bytes());
         }
         command.arg(self.packed.as_slice());
@@ -137,17 +134,20 @@ impl<'a> Call<'a> {
     }
 }
 
+/// The checks of all lists.
+fn all<L: AsRef<[Check]>>(lists: &[L]) -> impl Iterator<Item = &Check> {
+    lists.iter().flat_map(AsRef::as_ref)
+}
+
 /// The keys that several checks ask for.
-fn shared_keys(lists: &[CheckList], checks: usize) -> KeySet<'_> {
+fn shared_keys<L: AsRef<[Check]>>(lists: &[L], checks: usize) -> KeySet<'_> {
     let mut shared = KeySet::default();
     if checks < 2 {
         return shared;
     }
     let mut seen = KeySet::with_capacity_and_hasher(checks, RandomState::default());
     shared.extend(
-        lists
-            .iter()
-            .flatten()
+        all(lists)
             .map(|check| &check.key)
             .filter(|key| !seen.insert(key)),
     );
@@ -166,11 +166,14 @@ fn pack(check: &Check, is_shared: bool) -> [u8; KIND] {
 }
 
 /// Reads the script's answer to `lists`.
-pub(super) fn outcomes(lists: &[CheckList], answer: &[u8]) -> Result<Vec<Outcome>, StoreError> {
+pub(super) fn outcomes<L: AsRef<[Check]>>(
+    lists: &[L],
+    answer: &[u8],
+) -> Result<Vec<Outcome>, StoreError> {
     let mut numbers = answer.chunks(NUMBER).map(number);
     let outcomes = lists
         .iter()
-        .map(|list| next_outcome(list, &mut numbers))
+        .map(|list| next_outcome(list.as_ref(), &mut numbers))
         .collect::<Option<Vec<_>>>();
     outcomes
         .filter(|_| numbers.next().is_none())

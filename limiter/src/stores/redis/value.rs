@@ -1,6 +1,6 @@
 //! Reading a counter's string, whose format stands at the top of `log.lua`.
 
-use crate::store::StoreError;
+use crate::error::StoreError;
 use crate::window::{Snapshot, Terms};
 
 /// Times are kept modulo this many microseconds.

@@ -12,14 +12,14 @@ use futures_util::future::try_join_all;
 
 use super::slots::slot_of;
 use crate::check::{Check, CheckList, Decision, Mode, Outcome};
-use crate::store::StoreError;
+use crate::error::StoreError;
 use crate::stores::key::StoredKey;
 
 /// Decides `lists` with as many rounds as the longest of them has runs. `ask` decides runs whose
 /// keys have one slot.
-pub(crate) async fn decide<F>(
-    lists: &[CheckList],
-    ask: impl Fn(u16, Vec<CheckList>) -> F,
+pub(crate) async fn decide<'a, F>(
+    lists: &'a [CheckList],
+    ask: impl Fn(u16, Vec<&'a [Check]>) -> F,
 ) -> Result<Vec<Outcome>, StoreError>
 where
     F: Future<Output = Result<Vec<Outcome>, StoreError>>,
@@ -31,7 +31,7 @@ where
             break;
         }
         let calls = round.into_iter().map(|(slot, runs)| {
-            let (indices, runs): (Vec<usize>, Vec<CheckList>) = runs.into_iter().unzip();
+            let (indices, runs): (Vec<usize>, Vec<&[Check]>) = runs.into_iter().unzip();
             let answer = ask(slot, runs);
             async move { Ok::<_, StoreError>((indices, answer.await?)) }
         });
@@ -51,21 +51,18 @@ where
 }
 
 /// By slot: the next run of every list that is not decided yet, with the list's index.
-fn next_round(
-    lists: &[CheckList],
+fn next_round<'a>(
+    lists: &'a [CheckList],
     decided: &[Vec<Decision>],
-) -> BTreeMap<u16, Vec<(usize, CheckList)>> {
-    let mut round: BTreeMap<u16, Vec<(usize, CheckList)>> = BTreeMap::new();
+) -> BTreeMap<u16, Vec<(usize, &'a [Check])>> {
+    let mut round: BTreeMap<u16, Vec<(usize, &[Check])>> = BTreeMap::new();
     for (index, (list, decisions)) in lists.iter().zip(decided).enumerate() {
         let rest = &list[decisions.len()..];
         let refused = decisions.last().is_some_and(|last| !last.allowed);
         if let Some(first) = rest.first().filter(|_| !refused) {
             let slot = slot_of_check(first);
-            let run = rest
-                .iter()
-                .take_while(|check| slot_of_check(check) == slot)
-                .cloned()
-                .collect();
+            let other = rest.iter().position(|check| slot_of_check(check) != slot);
+            let run = &rest[..other.unwrap_or(rest.len())];
             round.entry(slot).or_default().push((index, run));
         }
     }
@@ -103,7 +100,7 @@ mod tests {
     }
 
     /// Refuses keys that begin with `no`.
-    fn outcome(run: &CheckList) -> Outcome {
+    fn outcome(run: &[Check]) -> Outcome {
         let mut decisions = Vec::new();
         for check in run {
             let allowed = !check.key.starts_with(b"no");
@@ -128,13 +125,14 @@ mod tests {
 
     async fn run(lists: &[CheckList]) -> (Vec<Vec<bool>>, Vec<String>) {
         let calls = Mutex::new(Vec::new());
-        let answer = decide(lists, |slot, runs: Vec<CheckList>| {
+        let answer = decide(lists, |slot, runs: Vec<&[Check]>| {
             assert!(
                 runs.iter()
+                    .copied()
                     .flatten()
                     .all(|check| slot_of_check(check) == slot)
             );
-            let text = |run: &CheckList| {
+            let text = |run: &&[Check]| {
                 run.iter()
                     .map(|check| String::from_utf8_lossy(&check.key).into_owned())
                     .collect::<Vec<_>>()
@@ -143,7 +141,7 @@ mod tests {
             calls
                 .lock()
                 .push(runs.iter().map(text).collect::<Vec<_>>().join(" | "));
-            let outcomes = runs.iter().map(outcome).collect();
+            let outcomes = runs.iter().map(|run| outcome(run)).collect();
             async move { Ok(outcomes) }
         });
         let outcomes = answer.await.unwrap();
