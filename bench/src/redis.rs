@@ -4,7 +4,8 @@ use std::num::NonZeroU64;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use weir_limiter::{CHECK_SCRIPT, Check, CheckList, Limit, check_argument};
+use weir_limiter::parts::{CHECK_SCRIPT, check_argument};
+use weir_limiter::{Check, CheckList, Limit};
 use weir_testkit::Redis;
 
 /// The script with its packed argument as a constant, because `redis-benchmark` cannot send one

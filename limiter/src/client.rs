@@ -10,6 +10,7 @@ mod endpoint;
 mod fit;
 mod grpc_store;
 mod members;
+pub(crate) mod operator;
 mod resolve;
 
 use std::sync::Arc;
@@ -18,31 +19,29 @@ use std::time::Duration;
 use bytes::Bytes;
 use weir_telemetry::Ops;
 
-use crate::batch::{BatchConfig, Batched};
+use crate::bounds::{MAX_CHECKS_PER_LIST, MAX_COST};
 use crate::check::{Check, CheckList, Mode, Outcome};
 use crate::config::FailureMode;
-use crate::degraded::{Defects, Degraded, DegradedConfig};
-use crate::memory::{MEMORY_FULL, MemoryConfig};
-use crate::metrics::{LayerMetrics, ReadGauge};
-use crate::refusal::RefusalCache;
-use crate::service::{MAX_CHECKS_PER_LIST, MAX_COST};
-use crate::store::{Admitted, Refund, Store, StoreError};
+use crate::error::StoreError;
+use crate::layers::batch::{BatchConfig, Batched};
+use crate::layers::degraded::{Defects, Degraded, DegradedConfig};
+use crate::layers::refusal::RefusalCache;
+use crate::layers::stack::{GRACE, Stack};
+use crate::store::{Admin, Admitted, Decide, Refund};
+use crate::stores::memory::MemoryConfig;
 
 use endpoint::EndpointMetrics;
 use grpc_store::GrpcStore;
 
 pub use endpoint::EndpointError;
-pub(crate) use endpoint::parse as parse_endpoint;
-pub(crate) use fit::fit_key;
 pub use resolve::{Resolve, SystemResolver};
 
 /// A limiter answers in a millisecond or two, and within its own store's time-out if that hangs;
 /// this is above both.
 const TIMEOUT: Duration = Duration::from_millis(250);
 
-/// The store under [`Degraded`] keeps the time itself, because it has to know which limiter was
-/// slow. This much later the layer above gives up on it.
-const GRACE: Duration = Duration::from_millis(50);
+/// Begins the names of what a client counts.
+const METRICS: &str = "limiter_client";
 
 /// Refused keys remembered, as in the limiter.
 const REFUSALS: usize = 65_536;
@@ -61,10 +60,6 @@ pub struct ClientConfig {
     pub timeout: Duration,
     /// How many refusals are remembered.
     pub refusals: usize,
-    /// Whether checks that arrive while a call is under way leave together in the next one. Saves
-    /// work on both sides when thousands of checks a second are made, and costs up to a round trip
-    /// of delay.
-    pub batching: bool,
 }
 
 impl Default for ClientConfig {
@@ -75,7 +70,6 @@ impl Default for ClientConfig {
             on_failure: FailureMode::Local,
             timeout: TIMEOUT,
             refusals: REFUSALS,
-            batching: true,
         }
     }
 }
@@ -100,14 +94,9 @@ pub enum ClientError {
 /// Asks limiters. Clones share everything.
 #[derive(Debug, Clone)]
 pub struct Client {
-    layers: Arc<Layers>,
-    timeout: Duration,
-}
-
-#[derive(Debug)]
-enum Layers {
-    Direct(RefusalCache<Degraded<GrpcStore>>),
-    Batching(RefusalCache<Degraded<Batched<GrpcStore>>>),
+    limiters: Arc<RefusalCache<Degraded<Batched<GrpcStore>>>>,
+    /// The most time a refund takes on its way.
+    longest_refund: Duration,
 }
 
 impl Client {
@@ -117,43 +106,33 @@ impl Client {
     ///
     /// # Errors
     /// If there is no endpoint, or one is not of the form `http://host:port`.
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "a role hands over the part of its configuration that is the client's"
-    )]
     pub fn new(config: ClientConfig, ops: &Ops) -> Result<Self, ClientError> {
         if config.endpoints.is_empty() {
             return Err(ClientError::NoEndpoints);
         }
-        let (metrics, endpoint_metrics) = (LayerMetrics::default(), EndpointMetrics::default());
-        let resolver = Arc::clone(&config.resolver);
-        let store = GrpcStore::new(
+        let metrics = EndpointMetrics::default();
+        let limiters = GrpcStore::new(
             &config.endpoints,
             config.timeout,
-            resolver,
-            endpoint_metrics.clone(),
+            config.resolver,
+            metrics.clone(),
         )?;
-        ops.registry(|registry| {
-            let registry = registry.sub_registry_with_prefix("limiter_client");
-            metrics.register(registry);
-            endpoint_metrics.register(registry);
-        });
-        let layers = if config.batching {
-            let batches = BatchConfig {
-                timeout: config.timeout + GRACE,
-                ..BatchConfig::default()
-            };
-            let store = Batched::new(store, batches, metrics.batch_lists.clone());
-            Layers::Batching(around(store, &config, &metrics, ops))
-        } else {
-            Layers::Direct(around(store, &config, &metrics, ops))
+        ops.registry(|registry| metrics.register(registry.sub_registry_with_prefix(METRICS)));
+        let watch = DegradedConfig {
+            name: "limiter",
+            mode: config.on_failure,
+            timeout: config.timeout,
+            defects: Defects::Absorb,
+            memory: MemoryConfig::default(),
         };
-        let client = Self {
-            layers: Arc::new(layers),
-            timeout: config.timeout + GRACE,
-        };
-        client.register_gauges(ops);
-        Ok(client)
+        let stack = Stack::of(limiters, ops, METRICS)
+            .batched(BatchConfig::within(config.timeout))
+            .degraded(watch, ops.readiness("limiter"))
+            .remembering(config.refusals, None);
+        Ok(Self {
+            limiters: Arc::new(stack.into_store()),
+            longest_refund: config.timeout + GRACE,
+        })
     }
 
     /// Decides an ordered list of checks. Never fails: without a limiter, the configured mode
@@ -197,11 +176,7 @@ impl Client {
     /// If no limiter confirmed it.
     pub async fn reset(&self, key: Bytes) -> Result<bool, ClientError> {
         let key = fit::fit_key(key);
-        let answer = match &*self.layers {
-            Layers::Direct(store) => store.reset(key).await,
-            Layers::Batching(store) => store.reset(key).await,
-        };
-        answer.map_err(ClientError::Reset)
+        self.limiters.reset(key).await.map_err(ClientError::Reset)
     }
 
     /// Takes `cost` admissions of `key` back that should not count after all; says how many were.
@@ -221,18 +196,17 @@ impl Client {
     ) -> Result<u64, ClientError> {
         let admitted = match admitted {
             Admitted::Last => Admitted::Last,
-            Admitted::Within(age) => Admitted::Within(age + self.timeout),
+            Admitted::Within(age) => Admitted::Within(age + self.longest_refund),
         };
         let refund = Refund {
             key: fit::fit_key(key),
             cost: cost.min(MAX_COST),
             admitted,
         };
-        let answer = match &*self.layers {
-            Layers::Direct(store) => store.refund(refund).await,
-            Layers::Batching(store) => store.refund(refund).await,
-        };
-        answer.map_err(ClientError::Refund)
+        self.limiters
+            .refund(refund)
+            .await
+            .map_err(ClientError::Refund)
     }
 
     async fn ask(&self, list: CheckList) -> Outcome {
@@ -242,62 +216,10 @@ impl Client {
                 mode: Mode::Exact,
             };
         }
-        let answer = match &*self.layers {
-            Layers::Direct(store) => store.check(vec![list]).await,
-            Layers::Batching(store) => store.check(vec![list]).await,
-        };
+        let answer = self.limiters.check(&[list]).await;
         let outcome = answer.ok().and_then(|mut outcomes| outcomes.pop());
         outcome.expect(
             "Defects::Absorb leaves no error, and every layer answers one list with one outcome",
         )
     }
-
-    fn register_gauges(&self, ops: &Ops) {
-        let (refusals, local) = (Arc::clone(&self.layers), Arc::clone(&self.layers));
-        let refusals = move || match &*refusals {
-            Layers::Direct(store) => store.len() as u64,
-            Layers::Batching(store) => store.len() as u64,
-        };
-        let local = move || match &*local {
-            Layers::Direct(store) => store.store().local_keys() as u64,
-            Layers::Batching(store) => store.store().local_keys() as u64,
-        };
-        let full = match &*self.layers {
-            Layers::Direct(store) => store.store().local_full_refusals().clone(),
-            Layers::Batching(store) => store.store().local_full_refusals().clone(),
-        };
-        ops.registry(|registry| {
-            registry.register("limiter_client_memory_full_refusals", MEMORY_FULL, full);
-            let help = "Keys with a remembered refusal";
-            ReadGauge::register(
-                registry,
-                "limiter_client_refusal_cache_keys",
-                help,
-                refusals,
-            );
-            let help = "Keys in this process's memory, counted while no limiter answered";
-            ReadGauge::register(registry, "limiter_client_memory_keys", help, local);
-        });
-    }
-}
-
-fn around<S: Store>(
-    store: S,
-    config: &ClientConfig,
-    metrics: &LayerMetrics,
-    ops: &Ops,
-) -> RefusalCache<Degraded<S>> {
-    let watch = DegradedConfig {
-        name: "limiter",
-        mode: config.on_failure,
-        timeout: config.timeout + GRACE + GRACE,
-        defects: Defects::Absorb,
-        memory: MemoryConfig::default(),
-    };
-    let degraded = Degraded::new(store, watch, ops.readiness("limiter"), metrics.clone());
-    RefusalCache::new(
-        degraded,
-        config.refusals,
-        metrics.refusal_cache_hits.clone(),
-    )
 }

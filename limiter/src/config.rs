@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::memory::MemoryConfig;
-use crate::redis::{Address, AddressError, FORMS};
 use crate::reload::StoreReload;
+use crate::stores::memory::MemoryConfig;
+use crate::stores::redis::{Address, AddressError, FORMS};
 
 /// A store on the same network answers in about a millisecond; a hundred of them is a store in
 /// trouble, and still a wait nobody notices.

@@ -1,22 +1,9 @@
-//! Reading counters back, for operators.
+//! What is known of a key, for operators.
 
 use std::time::Duration;
 
-use bytes::Bytes;
-
 use crate::check::{Limit, Mode};
-use crate::store::{Store, StoreError};
 use crate::window::Snapshot;
-
-/// A store whose counters can be read as they stand. What decides checks need not be able to: a
-/// caller of limiters is a [`Store`] too.
-pub trait Inspect: Store {
-    /// Everything known of `key`. Charges nothing.
-    ///
-    /// # Errors
-    /// If the store did not answer.
-    fn inspect(&self, key: Bytes) -> impl Future<Output = Result<Inspection, StoreError>> + Send;
-}
 
 /// What is known of a key.
 #[derive(Debug, Clone)]

@@ -1,50 +1,48 @@
 //! The exact sliding-window limiter: the window itself, the stores that keep it, the layers around
 //! a store, the gRPC service and its client.
 
-mod batch;
+mod bounds;
 mod check;
 mod circuit;
 mod client;
-mod clock;
 mod config;
-mod degraded;
+mod error;
+mod gauge;
 mod inspect;
-mod key;
-mod lease;
-mod memory;
-mod metrics;
-mod operator;
-mod redis;
-mod refusal;
+mod layers;
 mod reload;
 mod rpc;
 mod run;
 #[cfg(test)]
 mod scripted;
-mod service;
+mod server;
 mod store;
+mod stores;
 mod throttle;
-mod top;
 pub mod window;
 mod wire;
 
-pub use batch::{BatchConfig, Batched, QueueFull};
 pub use check::{Check, CheckList, Decision, Limit, Mode, Outcome};
+pub use client::operator::{Operator, OperatorError};
 pub use client::{Client, ClientConfig, ClientError, EndpointError, Resolve, SystemResolver};
-pub use clock::{Clock, ManualClock, MonotonicClock};
 pub use config::{
     Config, DEFAULT_TOP_KEYS, FailureMode, FailureModeError, StoreConfig, StoreConfigError,
 };
-pub use degraded::{DENY_RETRY_AFTER, Defects, Degraded, DegradedConfig};
-pub use inspect::{Inspect, Inspection, KnownRefusal};
-pub use lease::{LeaseMetrics, Leased};
-pub use memory::{MemoryConfig, MemoryStore};
-pub use metrics::LayerMetrics;
-pub use operator::{Operator, OperatorError};
-pub use redis::{AddressError, RedisConfig, RedisStore};
-#[doc(hidden)]
-pub use redis::{CHECK_SCRIPT, check_argument};
-pub use refusal::RefusalCache;
+pub use error::StoreError;
 pub use reload::StoreReload;
 pub use run::{Error, run};
-pub use store::{Admitted, LeaseAsk, Refund, Store, StoreError, Unused};
+pub use store::Admitted;
+pub use stores::memory::MemoryConfig;
+pub use stores::redis::AddressError;
+
+/// The stores by themselves, for this crate's own tests and the benchmarks of Redis alone. Nothing
+/// else may depend on it.
+#[doc(hidden)]
+pub mod parts {
+    pub use crate::inspect::{Inspection, KnownRefusal};
+    pub use crate::layers::degraded::DENY_RETRY_AFTER;
+    pub use crate::store::{Admin, Decide, Inspect, Lease, LeaseAsk, Refund, Store, Unused};
+    pub use crate::stores::clock::{Clock, ManualClock, MonotonicClock};
+    pub use crate::stores::memory::MemoryStore;
+    pub use crate::stores::redis::{CHECK_SCRIPT, RedisConfig, RedisStore, check_argument};
+}

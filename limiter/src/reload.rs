@@ -9,20 +9,15 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
-use bytes::Bytes;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use weir_telemetry::Reloads;
 
-use crate::check::{CheckList, Outcome};
 use crate::config::StoreConfig;
-use crate::degraded::describe;
-use crate::inspect::{Inspect, Inspection};
-use crate::redis::RedisStore;
-use crate::store::{LeaseAsk, Refund, Store, StoreError, Unused};
-use crate::window::Grant;
+use crate::error::{StoreError, with_causes};
+use crate::layers::replace::Replaceable;
+use crate::stores::redis::{RedisConfig, RedisStore};
 
 /// How long a store at a new URL may take to answer for the first time.
 const FIRST_ANSWER: Duration = Duration::from_secs(3);
@@ -45,56 +40,6 @@ impl fmt::Debug for StoreReload {
     }
 }
 
-/// A store that another one can take the place of. Clones are the same one.
-#[derive(Debug)]
-pub(crate) struct Replaceable<S> {
-    current: Arc<ArcSwap<S>>,
-}
-
-impl<S> Clone for Replaceable<S> {
-    fn clone(&self) -> Self {
-        Self {
-            current: Arc::clone(&self.current),
-        }
-    }
-}
-
-impl<S> Replaceable<S> {
-    pub(crate) fn new(store: S) -> Self {
-        Self {
-            current: Arc::new(ArcSwap::from_pointee(store)),
-        }
-    }
-}
-
-impl<S: Store> Store for Replaceable<S> {
-    async fn check(&self, lists: Vec<CheckList>) -> Result<Vec<Outcome>, StoreError> {
-        self.current.load_full().check(lists).await
-    }
-
-    async fn reset(&self, key: Bytes) -> Result<bool, StoreError> {
-        self.current.load_full().reset(key).await
-    }
-
-    async fn refund(&self, refund: Refund) -> Result<u64, StoreError> {
-        self.current.load_full().refund(refund).await
-    }
-
-    async fn lease(&self, ask: LeaseAsk) -> Result<Grant, StoreError> {
-        self.current.load_full().lease(ask).await
-    }
-
-    async fn give_back(&self, unused: Unused) -> Result<u64, StoreError> {
-        self.current.load_full().give_back(unused).await
-    }
-}
-
-impl<S: Inspect> Inspect for Replaceable<S> {
-    async fn inspect(&self, key: Bytes) -> Result<Inspection, StoreError> {
-        self.current.load_full().inspect(key).await
-    }
-}
-
 /// Why the old URL still holds.
 #[derive(Debug, thiserror::Error)]
 enum ReloadError {
@@ -102,43 +47,25 @@ enum ReloadError {
     Source(#[source] Box<dyn Error + Send + Sync>),
     #[error("counters cannot move to memory while the limiter runs: restart it for that")]
     Memory,
-    #[error("the store at the new URL: {}", describe(.0))]
+    #[error("the store at the new URL: {}", with_causes(.0))]
     Store(#[from] StoreError),
 }
 
-/// Reads the URL whenever asked, and opens a store there with `open`.
+/// Reads the URL whenever asked, and puts a store there in the place of the one that `config`
+/// describes.
 pub(crate) async fn run(
     reload: StoreReload,
     store: Replaceable<RedisStore>,
-    mut url: SecretString,
+    mut config: RedisConfig,
     reloads: Reloads,
-    open: impl Fn(&SecretString) -> Result<RedisStore, StoreError>,
 ) {
     let StoreReload { load, mut requests } = reload;
     while requests.changed().await.is_ok() {
         let load = Arc::clone(&load);
-        let loaded = tokio::task::spawn_blocking(move || load()).await;
-        let loaded = loaded
-            .unwrap_or_else(|panic| Err(panic.into()))
-            .map_err(ReloadError::Source);
-        let replaced = async {
-            let new = match loaded? {
-                StoreConfig::Redis(new) => new,
-                StoreConfig::Memory => return Err(ReloadError::Memory),
-            };
-            if new.expose_secret() == url.expose_secret() {
-                tracing::info!("the store's URL is as it was");
-                return Ok(());
-            }
-            replace(&store, open(&new)?).await?;
-            tracing::info!(
-                store = StoreConfig::Redis(new.clone()).describe(),
-                "the store is reached by its new URL"
-            );
-            url = new;
-            Ok(())
-        };
-        match replaced.await {
+        let loaded = tokio::task::spawn_blocking(move || load())
+            .await
+            .unwrap_or_else(|panic| Err(panic.into()));
+        match follow(loaded, &store, &mut config).await {
             Ok(()) => reloads.succeeded(),
             Err(error) => {
                 reloads.failed();
@@ -148,19 +75,45 @@ pub(crate) async fn run(
     }
 }
 
+/// Goes where the URL that was read leads.
+async fn follow(
+    loaded: Result<StoreConfig, Box<dyn Error + Send + Sync>>,
+    store: &Replaceable<RedisStore>,
+    config: &mut RedisConfig,
+) -> Result<(), ReloadError> {
+    let StoreConfig::Redis(url) = loaded.map_err(ReloadError::Source)? else {
+        return Err(ReloadError::Memory);
+    };
+    if url.expose_secret() == config.url {
+        tracing::info!("the store's URL is as it was");
+        return Ok(());
+    }
+    let new = RedisConfig {
+        url: url.expose_secret().to_owned(),
+        ..config.clone()
+    };
+    replace(store, RedisStore::new(new.clone())?).await?;
+    *config = new;
+    tracing::info!(
+        store = StoreConfig::Redis(url).describe(),
+        "the store is reached by its new URL"
+    );
+    Ok(())
+}
+
 /// Puts `new` in the place of the old store if it answers, or if the old one does not either: then
 /// nothing is lost.
 async fn replace(store: &Replaceable<RedisStore>, new: RedisStore) -> Result<(), StoreError> {
-    let old = store.current.load_full();
+    let old = store.current();
     match first_answer(&new).await {
         Err(error) if old.ping().await.is_ok() => return Err(error),
         Err(error) => tracing::warn!(
-            error = describe(&error),
+            error = with_causes(&error),
             "the store answers by neither URL; the new one holds"
         ),
         Ok(()) => {}
     }
-    store.current.store(Arc::new(new));
+    store.put(new);
     Ok(())
 }
 

@@ -2,18 +2,47 @@
 
 use tonic::Code;
 
-/// A call's fully qualified name: what spans are called, and their `rpc.method`.
-pub(crate) fn full_name(method: &'static str) -> &'static str {
-    match method {
-        "Check" => "weir.limiter.v1.Limiter/Check",
-        "CheckBatch" => "weir.limiter.v1.Limiter/CheckBatch",
-        "Peek" => "weir.limiter.v1.Limiter/Peek",
-        "Reset" => "weir.limiter.v1.Limiter/Reset",
-        "Refund" => "weir.limiter.v1.Limiter/Refund",
-        "Inspect" => "weir.limiter.v1.Limiter/Inspect",
-        "Top" => "weir.limiter.v1.Limiter/Top",
-        _ => "_OTHER",
-    }
+/// A call of a gRPC service.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Method {
+    /// As metrics name it.
+    pub(crate) name: &'static str,
+    /// Fully qualified: what spans are called, and their `rpc.method`.
+    pub(crate) full_name: &'static str,
+}
+
+/// The calls of `weir.limiter.v1.Limiter`.
+pub(crate) mod limiter {
+    use super::Method;
+
+    pub(crate) const CHECK: Method = Method {
+        name: "Check",
+        full_name: "weir.limiter.v1.Limiter/Check",
+    };
+    pub(crate) const CHECK_BATCH: Method = Method {
+        name: "CheckBatch",
+        full_name: "weir.limiter.v1.Limiter/CheckBatch",
+    };
+    pub(crate) const PEEK: Method = Method {
+        name: "Peek",
+        full_name: "weir.limiter.v1.Limiter/Peek",
+    };
+    pub(crate) const RESET: Method = Method {
+        name: "Reset",
+        full_name: "weir.limiter.v1.Limiter/Reset",
+    };
+    pub(crate) const REFUND: Method = Method {
+        name: "Refund",
+        full_name: "weir.limiter.v1.Limiter/Refund",
+    };
+    pub(crate) const INSPECT: Method = Method {
+        name: "Inspect",
+        full_name: "weir.limiter.v1.Limiter/Inspect",
+    };
+    pub(crate) const TOP: Method = Method {
+        name: "Top",
+        full_name: "weir.limiter.v1.Limiter/Top",
+    };
 }
 
 /// The status as gRPC spells it.

@@ -2,31 +2,37 @@
 //! listener.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
-use weir_proto::limiter::v1::limiter_server::{LimiterServer, SERVICE_NAME};
+use weir_proto::limiter::v1::limiter_server::SERVICE_NAME;
 use weir_serve::Listeners;
 use weir_telemetry::{Ops, Reloads};
 
-use crate::batch::{BatchConfig, Batched};
 use crate::config::{Config, StoreConfig};
-use crate::degraded::{Defects, Degraded, DegradedConfig};
-use crate::inspect::Inspect;
-use crate::lease::{LeaseMetrics, Leased};
-use crate::memory::{MEMORY_FULL, MemoryStore};
-use crate::metrics::{LayerMetrics, ReadGauge, ServiceMetrics};
-use crate::redis::{RedisConfig, RedisStore};
-use crate::refusal::RefusalCache;
-use crate::reload::{self, Replaceable};
-use crate::service::connections;
-use crate::service::front::Front;
-use crate::service::{LimiterService, MAX_REQUEST_BYTES};
-use crate::store::StoreError;
+use crate::error::StoreError;
+use crate::gauge::ReadGauge;
+use crate::layers::batch::BatchConfig;
+use crate::layers::degraded::{Defects, DegradedConfig};
+use crate::layers::replace::Replaceable;
+use crate::layers::stack::Stack;
+use crate::reload;
+use crate::server::connections;
+use crate::server::decider::Decider;
+use crate::server::front::Front;
+use crate::server::metrics::ServiceMetrics;
+use crate::server::service;
+use crate::store::{Admin, Decide, Inspect};
+use crate::stores::memory::{MEMORY_FULL, MemoryStore};
+use crate::stores::redis::{RedisConfig, RedisStore};
+
+/// Begins the names of what a limiter counts.
+const METRICS: &str = "limiter";
+
+const MAX_KEYS: &str = "Keys that may be in this process's memory at once";
 
 /// Connections to Redis. Checks are pipelined on each, so two keep a Redis busy that uses one core.
 const REDIS_CONNECTIONS: u32 = 2;
@@ -34,10 +40,6 @@ const REDIS_CONNECTIONS: u32 = 2;
 /// Lists that are worth a second round trip to Redis. Calls at half load wait a tenth less than
 /// with the gateway's 32, and a busy Redis costs the same.
 const WORTH_REDIS: usize = 8;
-
-/// Redis keeps the time itself, because it has to part with a connection that was slow. This much
-/// later a round trip is given up all the same.
-const GRACE: Duration = Duration::from_millis(50);
 
 /// Why a limiter ended.
 #[derive(Debug, thiserror::Error)]
@@ -80,76 +82,56 @@ pub async fn run(
             tracing::warn!(
                 "leases save round trips to Redis: with the store in memory they change nothing"
             );
-            serve(memory(&config, &ops), &config, listeners, ops, shutdown).await
+            serve(in_memory(&config, &ops), &config, listeners, ops, shutdown).await
         }
         StoreConfig::Memory => {
-            serve(memory(&config, &ops), &config, listeners, ops, shutdown).await
+            serve(in_memory(&config, &ops), &config, listeners, ops, shutdown).await
         }
         StoreConfig::Redis(url) => {
-            let store = redis(&url, &config, &ops, &shutdown).await;
-            let store = store.map_err(|source| Error::Store {
-                store: description,
-                source,
-            })?;
+            let store = in_redis(&url, &config, &ops, &shutdown)
+                .await
+                .map_err(|source| Error::Store {
+                    store: description,
+                    source,
+                })?;
             serve(store, &config, listeners, ops, shutdown).await
         }
     }
 }
 
 /// Nothing around it: it answers faster than any cache could, and does not fail.
-fn memory(config: &Config, ops: &Ops) -> Arc<MemoryStore> {
+fn in_memory(config: &Config, ops: &Ops) -> Arc<MemoryStore> {
     let store = Arc::new(MemoryStore::new(&config.memory));
-    let (read, most) = (Arc::clone(&store), config.memory.max_keys as u64);
+    let read = Arc::clone(&store);
     ops.registry(|registry| {
-        ReadGauge::register(
-            registry,
-            "limiter_memory_keys",
-            "Keys in the memory store",
-            move || read.len() as u64,
-        );
-        ReadGauge::register(registry, "limiter_memory_max_keys", MAX_KEYS, move || most);
-        registry.register(
-            "limiter_memory_full_refusals",
-            MEMORY_FULL,
-            store.full_refusals().clone(),
-        );
+        let registry = registry.sub_registry_with_prefix(METRICS);
+        let help = "Keys in the memory store".to_owned();
+        ReadGauge::register(registry, "memory_keys", help, move || read.len() as u64);
+        let full = store.full_refusals().clone();
+        registry.register("memory_full_refusals", MEMORY_FULL, full);
     });
     store
 }
 
-const MAX_KEYS: &str = "Keys that may be in this process's memory at once";
-
-type RedisLayers = Leased<RefusalCache<Degraded<Batched<Replaceable<RedisStore>>>>>;
-
-async fn redis(
+/// Redis, and the layers that save it work and outlive it.
+async fn in_redis(
     url: &SecretString,
     config: &Config,
     ops: &Ops,
     shutdown: &CancellationToken,
-) -> Result<Arc<RedisLayers>, StoreError> {
-    let metrics = LayerMetrics::default();
-    ops.registry(|registry| metrics.register(registry.sub_registry_with_prefix("limiter")));
-    let settings = RedisConfig {
-        url: String::new(),
+) -> Result<Arc<impl Decide + Admin + Inspect>, StoreError> {
+    let redis = RedisConfig {
+        url: url.expose_secret().to_owned(),
         authorities: config.store_authorities.clone(),
         wait_replicas: config.store_wait_replicas,
         timeout: config.store_timeout,
         connections: REDIS_CONNECTIONS,
     };
-    // A store at a URL that starts to connect.
-    let open = move |url: &SecretString| {
-        RedisStore::new(RedisConfig {
-            url: url.expose_secret().to_owned(),
-            ..settings.clone()
-        })
-    };
-    let store = Replaceable::new(open(url)?);
+    let store = Replaceable::new(RedisStore::new(redis.clone())?);
     let batches = BatchConfig {
-        timeout: config.store_timeout + GRACE,
         worth: WORTH_REDIS,
-        ..BatchConfig::default()
+        ..BatchConfig::within(config.store_timeout)
     };
-    let batched = Batched::new(store.clone(), batches, metrics.batch_lists.clone());
     let watch = DegradedConfig {
         name: "store",
         mode: config.on_store_failure,
@@ -157,50 +139,24 @@ async fn redis(
         defects: Defects::Report,
         memory: config.memory,
     };
-    let degraded = Degraded::new(batched, watch, ops.readiness("store"), metrics.clone());
-    degraded.probe().await?;
+    let stack = Stack::of(store.clone(), ops, METRICS)
+        .batched(batches)
+        .degraded(watch, ops.readiness("store"))
+        .probed()
+        .await?
+        .remembering(config.refusals, config.lease_calls_above)
+        .leased(config.lease_calls_above);
     if let Some(reload) = config.reload.clone() {
         let reloads = Reloads::default();
-        ops.registry(|registry| reloads.register(registry, "limiter"));
-        let reloading = reload::run(reload, store, url.clone(), reloads, open);
+        ops.registry(|registry| reloads.register(registry, METRICS));
+        let reloading = reload::run(reload, store, redis, reloads);
         let shutdown = shutdown.clone();
         tokio::spawn(async move { shutdown.run_until_cancelled(reloading).await });
     }
-
-    let lease_calls_above = config.lease_calls_above.unwrap_or(u64::MAX);
-    let cache = RefusalCache::new(
-        degraded,
-        config.refusals,
-        metrics.refusal_cache_hits.clone(),
-    );
-    let lease_metrics = LeaseMetrics::default();
-    let cache = cache.with_leases_above(lease_calls_above);
-    let layers = Arc::new(Leased::new(cache, lease_calls_above, lease_metrics.clone()));
-    let (refusals, local, most) = (
-        Arc::clone(&layers),
-        Arc::clone(&layers),
-        config.memory.max_keys as u64,
-    );
-    ops.registry(|registry| {
-        if config.lease_calls_above.is_some() {
-            lease_metrics.register(registry.sub_registry_with_prefix("limiter"));
-        }
-        ReadGauge::register(registry, "limiter_memory_max_keys", MAX_KEYS, move || most);
-        let full = layers.store().store().local_full_refusals().clone();
-        registry.register("limiter_memory_full_refusals", MEMORY_FULL, full);
-        let help = "Keys with a remembered refusal";
-        ReadGauge::register(registry, "limiter_refusal_cache_keys", help, move || {
-            refusals.store().len() as u64
-        });
-        let help = "Keys in this replica's memory, counted while the store did not answer";
-        ReadGauge::register(registry, "limiter_memory_keys", help, move || {
-            local.store().store().local_keys() as u64
-        });
-    });
-    Ok(layers)
+    Ok(Arc::new(stack.into_store()))
 }
 
-async fn serve<S: Inspect>(
+async fn serve<S: Decide + Admin + Inspect>(
     store: Arc<S>,
     config: &Config,
     listeners: Listeners,
@@ -215,14 +171,18 @@ async fn serve<S: Inspect>(
         .build_v1()
         .map_err(Error::Reflection)?;
     let metrics = ServiceMetrics::default();
-    ops.registry(|registry| metrics.register(registry.sub_registry_with_prefix("limiter")));
-    let service = LimiterService::new(
+    ops.registry(|registry| {
+        let registry = registry.sub_registry_with_prefix(METRICS);
+        metrics.register(registry);
+        let (help, most) = (MAX_KEYS.to_owned(), config.memory.max_keys as u64);
+        ReadGauge::register(registry, "memory_max_keys", help, move || most);
+    });
+    let decider = Arc::new(Decider::new(
         store,
         config.calls_in_flight.get(),
         config.top_keys,
         metrics,
-    );
-    let limiter = LimiterServer::new(service).max_decoding_message_size(MAX_REQUEST_BYTES);
+    ));
 
     let ops_stopped = CancellationToken::new();
     let _stop_ops = ops_stopped.clone().drop_guard();
@@ -230,10 +190,8 @@ async fn serve<S: Inspect>(
         tokio::spawn(async move { weir_serve::operations(&ops, listener, ops_stopped).await });
     }
 
-    let front = Front::new(
-        limiter,
-        Routes::new(health).add_service(reflection).prepare(),
-    );
+    let looked_up = Routes::new(health).add_service(reflection).prepare();
+    let front = Front::new(looked_up).with(service::serve(decider));
     let limits = &config.connections;
     let server = connections::serve(listeners.service, limits, front, shutdown.clone());
     set_health(&reporter, ServingStatus::Serving).await;

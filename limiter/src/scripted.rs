@@ -10,9 +10,10 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use crate::check::{Check, CheckList, Decision, Limit, Mode, Outcome};
-use crate::clock::ManualClock;
-use crate::memory::{MemoryConfig, MemoryStore};
-use crate::store::{LeaseAsk, Refund, Store, StoreError, Unused};
+use crate::error::StoreError;
+use crate::store::{Admin, Decide, Lease, LeaseAsk, Refund, Unused};
+use crate::stores::clock::ManualClock;
+use crate::stores::memory::{MemoryConfig, MemoryStore};
 use crate::window::Grant;
 
 /// How the store behaves towards the next calls.
@@ -112,8 +113,8 @@ impl ScriptedStore {
     }
 }
 
-impl Store for ScriptedStore {
-    async fn check(&self, lists: Vec<CheckList>) -> Result<Vec<Outcome>, StoreError> {
+impl Decide for ScriptedStore {
+    async fn check(&self, lists: &[CheckList]) -> Result<Vec<Outcome>, StoreError> {
         self.calls.fetch_add(1, Ordering::SeqCst);
         self.sent.lock().push(lists.len());
         let mode = *self.mode.lock();
@@ -124,7 +125,9 @@ impl Store for ScriptedStore {
         })
         .await
     }
+}
 
+impl Admin for ScriptedStore {
     async fn reset(&self, key: Bytes) -> Result<bool, StoreError> {
         self.act(self.store.reset(key)).await
     }
@@ -132,7 +135,9 @@ impl Store for ScriptedStore {
     async fn refund(&self, refund: Refund) -> Result<u64, StoreError> {
         self.act(self.store.refund(refund)).await
     }
+}
 
+impl Lease for ScriptedStore {
     async fn lease(&self, ask: LeaseAsk) -> Result<Grant, StoreError> {
         self.leases.fetch_add(1, Ordering::SeqCst);
         self.act(self.store.lease(ask)).await
@@ -168,16 +173,16 @@ pub(crate) fn cost(key: &'static str, limit: Limit, cost: u64) -> Check {
 }
 
 /// Asks about one list.
-pub(crate) async fn ask(store: &impl Store, list: CheckList) -> Outcome {
+pub(crate) async fn ask(store: &impl Decide, list: CheckList) -> Outcome {
     store
-        .check(vec![list])
+        .check(&[list])
         .await
         .expect("the store answers")
         .remove(0)
 }
 
 /// Asks about one check, of which there must be one decision.
-pub(crate) async fn decide(store: &impl Store, check: Check) -> Decision {
+pub(crate) async fn decide(store: &impl Decide, check: Check) -> Decision {
     let outcome = ask(store, vec![check]).await;
     assert_eq!(outcome.decisions.len(), 1);
     outcome.decisions[0]

@@ -1,16 +1,17 @@
-//! Where counters live.
+//! What a store can be asked, and what layers around one are asked in its place.
 
-use std::error::Error;
+use std::ops::Deref;
 use std::time::Duration;
 
 use bytes::Bytes;
 
 use crate::check::{CheckList, Limit, Outcome};
+use crate::error::StoreError;
+use crate::inspect::Inspection;
 use crate::window::{self, Grant};
 
-/// Keeps counters and decides. Layers (cache, batching, degraded mode) wrap a store and are stores
-/// themselves.
-pub trait Store: Send + Sync + 'static {
+/// Decides checks. Layers (cache, batching, degraded mode) stand around a store and decide, too.
+pub trait Decide: Send + Sync + 'static {
     /// Evaluates independent lists, each atomically and in the given order. The answers are in the
     /// order of the lists.
     ///
@@ -19,9 +20,12 @@ pub trait Store: Send + Sync + 'static {
     /// is not a lost charge, so asking again can only count too much, never too little.
     fn check(
         &self,
-        lists: Vec<CheckList>,
+        lists: &[CheckList],
     ) -> impl Future<Output = Result<Vec<Outcome>, StoreError>> + Send;
+}
 
+/// Frees what is counted.
+pub trait Admin: Send + Sync + 'static {
     /// Forgets everything counted under `key`; says whether there was anything.
     ///
     /// # Errors
@@ -35,23 +39,72 @@ pub trait Store: Send + Sync + 'static {
     /// If the store did not answer; they may be taken back all the same, so asking again can take
     /// back others' too.
     fn refund(&self, refund: Refund) -> impl Future<Output = Result<u64, StoreError>> + Send;
+}
 
+/// Tells where counters stand. Apart from [`Admin`], because a caller of limiters frees what they
+/// count and cannot read it back: they tell an operator, in another form.
+pub trait Inspect: Send + Sync + 'static {
+    /// Everything known of `key`. Charges nothing.
+    ///
+    /// # Errors
+    /// If the store did not answer.
+    fn inspect(&self, key: Bytes) -> impl Future<Output = Result<Inspection, StoreError>> + Send;
+}
+
+/// Admits ahead.
+pub trait Lease: Send + Sync + 'static {
     /// Admits up to `wanted` calls ahead, to be made within
     /// [`lease_span`](crate::window::lease_span): see
-    /// [`Window::lease`](crate::window::Window::lease). A store that does not lease grants nothing.
+    /// [`Window::lease`](crate::window::Window::lease).
     ///
     /// # Errors
     /// If the store did not answer; some may count all the same.
-    fn lease(&self, _ask: LeaseAsk) -> impl Future<Output = Result<Grant, StoreError>> + Send {
-        async { Ok(Grant::default()) }
-    }
+    fn lease(&self, ask: LeaseAsk) -> impl Future<Output = Result<Grant, StoreError>> + Send;
 
     /// Takes back what was leased and not used; says how many.
     ///
     /// # Errors
     /// If the store did not answer. Then what was not given back counts as if it had been used.
-    fn give_back(&self, _unused: Unused) -> impl Future<Output = Result<u64, StoreError>> + Send {
-        async { Ok(0) }
+    fn give_back(&self, unused: Unused) -> impl Future<Output = Result<u64, StoreError>> + Send;
+}
+
+/// Who keeps counters can do all of it.
+pub trait Store: Decide + Admin + Inspect + Lease {}
+
+impl<S: Decide + Admin + Inspect + Lease> Store for S {}
+
+/// A layer that has to do with checks alone: whatever else it is asked, the store behind it is.
+pub(crate) trait ChecksOnly: Send + Sync + 'static {
+    /// The store behind it.
+    type Store;
+
+    /// The store that is asked now.
+    fn store(&self) -> impl Deref<Target = Self::Store> + Send;
+}
+
+impl<L: ChecksOnly<Store: Admin>> Admin for L {
+    async fn reset(&self, key: Bytes) -> Result<bool, StoreError> {
+        self.store().reset(key).await
+    }
+
+    async fn refund(&self, refund: Refund) -> Result<u64, StoreError> {
+        self.store().refund(refund).await
+    }
+}
+
+impl<L: ChecksOnly<Store: Inspect>> Inspect for L {
+    async fn inspect(&self, key: Bytes) -> Result<Inspection, StoreError> {
+        self.store().inspect(key).await
+    }
+}
+
+impl<L: ChecksOnly<Store: Lease>> Lease for L {
+    async fn lease(&self, ask: LeaseAsk) -> Result<Grant, StoreError> {
+        self.store().lease(ask).await
+    }
+
+    async fn give_back(&self, unused: Unused) -> Result<u64, StoreError> {
+        self.store().give_back(unused).await
     }
 }
 
@@ -110,42 +163,4 @@ pub struct Unused {
     pub units: u64,
     /// The moment their [`Grant`] says they are recorded at.
     pub recorded: u64,
-}
-
-/// Why a store did not decide.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StoreError {
-    /// No answer in time.
-    #[error(
-        "the store did not answer within {0:?}: is it overloaded or unreachable? See --store-timeout"
-    )]
-    Timeout(Duration),
-    /// No connection, or one that broke.
-    #[error("the store is unavailable: check that it runs at the configured address")]
-    Unavailable(#[source] Box<dyn Error + Send + Sync>),
-    /// No room for another counter. Redis says so when it is out of memory and may not evict.
-    #[error("the store has no room for another counter: give it more memory")]
-    Full,
-    /// The store is there but does not serve: it is loading, read-only, or does not accept the
-    /// credentials.
-    #[error("the store does not serve: {0}")]
-    Refused(String),
-    /// An answer that makes no sense: a defect, or something else writes to the same keys.
-    #[error("the store answered something unexpected: {0}")]
-    Protocol(String),
-    /// Settings with which no store can be opened.
-    #[error("the store's settings are wrong: {0}")]
-    Config(String),
-}
-
-impl StoreError {
-    /// Whether the same question may well be answered later without anybody changing anything.
-    #[must_use]
-    pub fn is_transient(&self) -> bool {
-        match self {
-            Self::Timeout(_) | Self::Unavailable(_) | Self::Full | Self::Refused(_) => true,
-            Self::Protocol(_) | Self::Config(_) => false,
-        }
-    }
 }

@@ -5,9 +5,10 @@ use std::time::Duration;
 use weir_proto::limiter::v1;
 
 use crate::check::{Check, Decision, Limit, Mode, Outcome};
+use crate::error::StoreError;
 use crate::inspect::{Inspection, KnownRefusal};
-use crate::store::{Admitted, Refund, StoreError};
-use crate::top::{Report, TopKey};
+use crate::server::top::{Report, TopKey};
+use crate::store::{Admitted, Refund};
 use crate::window::Terms;
 
 /// Whole milliseconds, rounded up: who waits as long as it says has waited long enough.

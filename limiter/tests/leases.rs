@@ -13,11 +13,11 @@ use leases::{History, Subject, histories, run};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, TestRunner};
-use weir_limiter::window::{Admitted, Grant, Terms, Window, lease_span};
-use weir_limiter::{
-    Check, Decision, LeaseAsk, Limit, ManualClock, MemoryConfig, MemoryStore, RedisConfig,
-    RedisStore, Store, Unused,
+use weir_limiter::parts::{
+    LeaseAsk, ManualClock, MemoryStore, RedisConfig, RedisStore, Store, Unused,
 };
+use weir_limiter::window::{Admitted, Grant, Terms, Window, lease_span};
+use weir_limiter::{Check, Decision, Limit, MemoryConfig};
 use weir_testkit::Redis;
 
 /// Far in the future (2096), so that Redis does not expire what this clock calls fresh.
@@ -256,7 +256,7 @@ impl<S: Store> Counter<'_, S> {
             cost,
         };
         self.runtime
-            .block_on(self.store.check(vec![vec![check]]))
+            .block_on(self.store.check(&[vec![check]]))
             .unwrap()[0]
             .decisions[0]
     }

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use proptest::prelude::*;
-use weir_limiter::{Check, Decision, Limit, ManualClock, MemoryConfig, MemoryStore, Store};
+use weir_limiter::parts::{Admin as _, Decide as _, ManualClock, MemoryStore};
+use weir_limiter::{Check, Decision, Limit, MemoryConfig};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -29,7 +30,7 @@ fn check(key: impl ToString, calls: u64, period: Duration) -> Check {
 }
 
 async fn one(store: &MemoryStore<ManualClock>, check: Check) -> Decision {
-    store.check(vec![vec![check]]).await.unwrap()[0].decisions[0]
+    store.check(&[vec![check]]).await.unwrap()[0].decisions[0]
 }
 
 #[tokio::test]
@@ -255,7 +256,7 @@ async fn lists_are_atomic_and_never_wait_for_each_other_in_a_circle() {
                     if task % 2 == 1 {
                         list.reverse();
                     }
-                    let outcome = store.check(vec![list]).await.unwrap().remove(0);
+                    let outcome = store.check(&[list]).await.unwrap().remove(0);
                     admitted.fetch_add(u64::from(outcome.allowed()), Ordering::Relaxed);
                 }
             })

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use redis::Commands as _;
-use weir_limiter::{Check, Decision, Limit, RedisConfig, RedisStore, Store, StoreError};
+use weir_limiter::parts::{Decide as _, RedisConfig, RedisStore};
+use weir_limiter::{Check, Decision, Limit, StoreError};
 use weir_testkit::{Redis, eventually};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -39,7 +40,7 @@ fn check(key: &str, calls: u64, period: Duration) -> Check {
 }
 
 async fn ask(store: &RedisStore, check: Check) -> Result<Decision, StoreError> {
-    Ok(store.check(vec![vec![check]]).await?[0].decisions[0])
+    Ok(store.check(&[vec![check]]).await?[0].decisions[0])
 }
 
 async fn one(store: &RedisStore, check: Check) -> Decision {
@@ -150,8 +151,8 @@ async fn many_lists_are_one_round_trip() {
                 check("shared", 300, MINUTE),
             ]
         })
-        .collect();
-    assert_eq!(store.check(lists).await.unwrap().len(), 50);
+        .collect::<Vec<_>>();
+    assert_eq!(store.check(&lists).await.unwrap().len(), 50);
     assert_eq!(server.calls_of("evalsha") - before, 1);
 }
 
@@ -273,13 +274,13 @@ async fn bytes_per_key(server: &Redis, store: &RedisStore, keys: usize, calls: u
     let lists = |first: usize| {
         (first..first + 64)
             .map(|n| vec![check(&key(n), calls, MINUTE * 60)])
-            .collect()
+            .collect::<Vec<_>>()
     };
-    store.check(lists(keys)).await.unwrap(); // the script and the buffers are there before it is measured
+    store.check(&lists(keys)).await.unwrap(); // the script and the buffers are there before it is measured
     let before = used();
     for first in (0..keys).step_by(64) {
         for _ in 0..calls {
-            store.check(lists(first)).await.unwrap();
+            store.check(&lists(first)).await.unwrap();
         }
     }
     (used() - before) / keys

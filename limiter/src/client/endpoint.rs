@@ -26,9 +26,9 @@ use weir_proto::limiter::v1::limiter_client::LimiterClient;
 
 use super::connection::{Connection, Connections};
 use crate::circuit::{Change, Circuit, CircuitConfig};
-use crate::degraded::{describe, probe_check};
-use crate::rpc::{code_name, full_name};
-use crate::store::StoreError;
+use crate::error::{StoreError, with_causes};
+use crate::layers::degraded::probe_check;
+use crate::rpc::{Method, code_name};
 use crate::wire::check_to_wire;
 
 /// A connection that carries nothing is pinged, so that one to a machine that is gone does not stay
@@ -204,7 +204,7 @@ impl Endpoint {
     /// Makes one call until `deadline`, as one span.
     pub(super) async fn call<T, F>(
         &self,
-        method: &'static str,
+        method: Method,
         deadline: Instant,
         make: impl FnOnce(LimiterClient<Channel>) -> F,
     ) -> Result<T, Failure>
@@ -219,7 +219,7 @@ impl Endpoint {
     /// an answer on it.
     pub(super) async fn call_afresh<T, F>(
         &self,
-        method: &'static str,
+        method: Method,
         deadline: Instant,
         make: impl FnOnce(LimiterClient<Channel>) -> F,
     ) -> Result<T, Failure>
@@ -237,7 +237,7 @@ impl Endpoint {
     async fn call_on<T, F>(
         &self,
         connection: &Arc<Connection>,
-        method: &'static str,
+        method: Method,
         deadline: Instant,
         make: impl FnOnce(LimiterClient<Channel>) -> F,
     ) -> Result<T, Failure>
@@ -278,14 +278,14 @@ impl Endpoint {
     }
 
     /// Without an exporter there is none, and this costs nothing.
-    fn span(&self, method: &'static str) -> Span {
+    fn span(&self, method: Method) -> Span {
         tracing::info_span!(
             "rpc",
-            otel.name = full_name(method),
+            otel.name = method.full_name,
             otel.kind = "client",
             otel.status_code = Empty,
             rpc.system.name = "grpc",
-            rpc.method = full_name(method),
+            rpc.method = method.full_name,
             rpc.response.status_code = Empty,
             server.address = %self.address.ip(),
             server.port = self.address.port(),
@@ -294,7 +294,7 @@ impl Endpoint {
     }
 
     fn refused(&self, status: Status) -> Failure {
-        tracing::debug!(code = ?status.code(), cause = describe(&status), "a limiter gave no answer");
+        tracing::debug!(code = ?status.code(), cause = with_causes(&status), "a limiter gave no answer");
         if is_about_the_request(status.code()) {
             self.circuit.success();
             let error = StoreError::Protocol(format!("{:?}: {}", status.code(), status.message()));
@@ -307,7 +307,7 @@ impl Endpoint {
         // told apart, and need not be. The call may have been charged: asking again can then charge
         // it twice, which refuses a little early. Not asking would leave it to the degraded mode,
         // which can admit too many.
-        self.suspect(describe(&status));
+        self.suspect(with_causes(&status));
         Failure {
             error: StoreError::Unavailable(Box::new(status)),
             try_another: true,

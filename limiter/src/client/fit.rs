@@ -11,8 +11,8 @@ use std::num::NonZeroU64;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
+use crate::bounds::{MAX_CALLS, MAX_COST, MAX_KEY_BYTES, MAX_LIMIT_NAME_BYTES};
 use crate::check::Check;
-use crate::service::{MAX_CALLS, MAX_COST, MAX_KEY_BYTES, MAX_LIMIT_NAME_BYTES};
 
 /// Begins the stand-in of a long key. No text holds these bytes, so no key taken from a header
 /// looks like one.

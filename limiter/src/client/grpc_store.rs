@@ -24,7 +24,9 @@ use super::endpoint::{Endpoint, EndpointError, EndpointMetrics, Failure};
 use super::members::Members;
 use super::resolve::Resolve;
 use crate::check::{Check, CheckList, Outcome};
-use crate::store::{Refund, Store, StoreError};
+use crate::error::StoreError;
+use crate::rpc::{Method, limiter};
+use crate::store::{Admin, Decide, Refund};
 use crate::wire::{check_to_wire, outcome_from_wire, refund_to_wire};
 
 /// Limiters one call may be made on: when several die together, a third may be well.
@@ -79,7 +81,7 @@ impl GrpcStore {
     /// Makes a call on one limiter, or on others if it brings no answer.
     async fn call<T, F>(
         &self,
-        method: &'static str,
+        method: Method,
         make: impl Fn(LimiterClient<Channel>) -> F,
     ) -> Result<T, StoreError>
     where
@@ -116,7 +118,7 @@ impl GrpcStore {
     /// broke one may have broken all.
     async fn others<T, F>(
         &self,
-        method: &'static str,
+        method: Method,
         deadline: Instant,
         failed: SocketAddr,
         make: impl Fn(LimiterClient<Channel>) -> F,
@@ -149,7 +151,7 @@ impl GrpcStore {
     async fn insist<T, F>(
         &self,
         endpoint: &Endpoint,
-        method: &'static str,
+        method: Method,
         make: impl Fn(LimiterClient<Channel>) -> F,
     ) -> Result<T, Failure>
     where
@@ -169,7 +171,7 @@ impl GrpcStore {
 
     async fn check_one(&self, list: &[Check]) -> Result<Outcome, StoreError> {
         let response = self
-            .call("Check", |mut client| async move {
+            .call(limiter::CHECK, |mut client| async move {
                 client.check(request(request_of(list))).await
             })
             .await?;
@@ -182,7 +184,7 @@ impl GrpcStore {
         };
         let batch = &batch;
         let response = self
-            .call("CheckBatch", |mut client| async move {
+            .call(limiter::CHECK_BATCH, |mut client| async move {
                 client.check_batch(request(batch())).await
             })
             .await?;
@@ -202,15 +204,17 @@ impl GrpcStore {
     }
 }
 
-impl Store for GrpcStore {
-    async fn check(&self, lists: Vec<CheckList>) -> Result<Vec<Outcome>, StoreError> {
-        match lists.as_slice() {
+impl Decide for GrpcStore {
+    async fn check(&self, lists: &[CheckList]) -> Result<Vec<Outcome>, StoreError> {
+        match lists {
             [] => Ok(Vec::new()),
             [list] => Ok(vec![self.check_one(list).await?]),
             lists => self.check_many(lists).await,
         }
     }
+}
 
+impl Admin for GrpcStore {
     /// Every limiter is told, because each remembers refusals. One that cannot be reached remembers
     /// them until their waits end; it is an error only if that is true of all.
     async fn reset(&self, key: Bytes) -> Result<bool, StoreError> {
@@ -227,7 +231,7 @@ impl Store for GrpcStore {
         };
         let resets = members
             .iter()
-            .map(|endpoint| self.insist(endpoint, "Reset", reset));
+            .map(|endpoint| self.insist(endpoint, limiter::RESET, reset));
         let answers = join_all(resets).await;
         let confirmed = answers.iter().any(Result::is_ok);
         let mut existed = false;
@@ -256,7 +260,7 @@ impl Store for GrpcStore {
                 let message = message.clone();
                 async move { client.refund(request(message)).await }
             };
-            endpoint.call("Refund", deadline, refund).await
+            endpoint.call(limiter::REFUND, deadline, refund).await
         };
         let refunded = told(first, &message)
             .await

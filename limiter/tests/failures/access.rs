@@ -1,6 +1,7 @@
 //! Who may enter: TLS with an authority of one's own, and a user with the least rights.
 
-use weir_limiter::{RedisConfig, RedisStore, Store as _, StoreError};
+use weir_limiter::StoreError;
+use weir_limiter::parts::{Admin as _, Decide as _, RedisConfig, RedisStore};
 use weir_testkit::{Certificates, Redis};
 
 use crate::load::{HOUR, admitted, check, config};
@@ -32,7 +33,7 @@ async fn tls_with_an_own_authority_is_spoken_and_any_other_is_not_believed() {
     for authorities in [None, Some(stranger.authority())] {
         let error = RedisStore::new(with(authorities))
             .unwrap()
-            .check(vec![vec![check("k", 1, HOUR)]])
+            .check(&[vec![check("k", 1, HOUR)]])
             .await
             .unwrap_err();
         let text = format!("{error:?}").to_lowercase();
@@ -43,7 +44,7 @@ async fn tls_with_an_own_authority_is_spoken_and_any_other_is_not_believed() {
     }
     let plain = RedisStore::new(config(redis.url().replace("rediss", "redis"))).unwrap();
     assert!(
-        plain.check(vec![vec![check("k", 1, HOUR)]]).await.is_err(),
+        plain.check(&[vec![check("k", 1, HOUR)]]).await.is_err(),
         "a TLS port does not speak plainly"
     );
 }
@@ -97,10 +98,7 @@ async fn a_user_with_the_least_rights_is_enough_and_one_right_less_is_not() {
     }
     store.ping().await.unwrap();
     let () = redis.run("ACL SETUSER weir -evalsha");
-    let error = store
-        .check(vec![vec![check("k", 1, HOUR)]])
-        .await
-        .unwrap_err();
+    let error = store.check(&[vec![check("k", 1, HOUR)]]).await.unwrap_err();
     assert!(
         matches!(&error, StoreError::Refused(text) if text.contains("evalsha")),
         "{error:?}"

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use weir_limiter::{CheckList, RedisConfig, RedisStore, Store as _, StoreError};
+use weir_limiter::parts::{Admin as _, Decide as _, RedisConfig, RedisStore};
+use weir_limiter::{CheckList, StoreError};
 use weir_testkit::{Certificates, Redis, RedisCluster, eventually};
 
 use crate::load::{HOUR, Load, PATIENCE, admitted, check, config, forgotten, store, until_served};
@@ -48,11 +49,11 @@ async fn lists_over_several_nodes_stop_at_the_first_refusal_and_slots_move_under
             .collect()
     };
     for number in 1..=4 {
-        let outcome = &store.check(vec![list([9, 2, 9])]).await.unwrap()[0];
+        let outcome = &store.check(&[list([9, 2, 9])]).await.unwrap()[0];
         assert_eq!(outcome.allowed(), number <= 2, "{outcome:?}");
         assert_eq!(outcome.decisions.len(), if number <= 2 { 3 } else { 2 });
     }
-    let outcome = &store.check(vec![list([9, 9, 9])]).await.unwrap()[0];
+    let outcome = &store.check(&[list([9, 9, 9])]).await.unwrap()[0];
     let remaining: Vec<u64> = outcome
         .decisions
         .iter()
@@ -193,7 +194,7 @@ async fn a_frozen_master_stops_only_its_own_keys_and_its_replica_takes_over() {
     .await;
     cluster.nodes()[0].pause();
     let error = store
-        .check(vec![vec![check(&keys[0], 1, HOUR)]])
+        .check(&[vec![check(&keys[0], 1, HOUR)]])
         .await
         .unwrap_err();
     assert!(matches!(error, StoreError::Timeout(_)), "{error:?}");
@@ -248,10 +249,7 @@ async fn tls_reaches_every_node_and_a_user_with_few_rights_is_enough() {
 async fn a_server_that_is_no_cluster_says_so_and_a_cluster_node_too() {
     let single = Redis::start();
     let error = store(single.url().replace("redis://", "redis-cluster://"));
-    let error = error
-        .check(vec![vec![check("k", 1, HOUR)]])
-        .await
-        .unwrap_err();
+    let error = error.check(&[vec![check("k", 1, HOUR)]]).await.unwrap_err();
     assert!(
         matches!(&error, StoreError::Config(text) if text.contains("use redis://")),
         "{error:?}"

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use weir_limiter::{Check, CheckList, Limit, RedisConfig, RedisStore, Store};
+use weir_limiter::parts::{Decide as _, RedisConfig, RedisStore};
+use weir_limiter::{Check, CheckList, Limit};
 use weir_testkit::eventually;
 
 /// How long anything may take before a test fails.
@@ -58,7 +59,7 @@ pub async fn until_served(store: &RedisStore, key: &str) {
         ..check(key, 1, HOUR)
     };
     eventually(PATIENCE, || async {
-        store.check(vec![vec![peek.clone()]]).await.is_ok()
+        store.check(&[vec![peek.clone()]]).await.is_ok()
     })
     .await;
 }
@@ -66,7 +67,7 @@ pub async fn until_served(store: &RedisStore, key: &str) {
 /// One call for one key: whether it was admitted, if the store said so.
 pub async fn admitted(store: &RedisStore, check: Check) -> Option<bool> {
     store
-        .check(vec![vec![check]])
+        .check(&[vec![check]])
         .await
         .ok()
         .map(|outcomes| outcomes[0].allowed())
@@ -81,10 +82,8 @@ pub async fn forgotten(store: &RedisStore, prefix: &str, report: &Report, calls:
             ..check(&format!("{prefix}{n}"), calls, HOUR)
         }]
     };
-    let outcomes = store
-        .check((0..report.by_list.len()).map(peek).collect())
-        .await
-        .unwrap();
+    let peeks: Vec<_> = (0..report.by_list.len()).map(peek).collect();
+    let outcomes = store.check(&peeks).await.unwrap();
     let counted = outcomes
         .iter()
         .map(|outcome| calls as usize - outcome.decisions[0].remaining as usize);
@@ -234,7 +233,7 @@ async fn call(
     while !stop.is_cancelled() {
         key = (key + 1) % lists.len();
         let began = Instant::now();
-        let answer = store.check(vec![lists[key].clone()]).await;
+        let answer = store.check(&[lists[key].clone()]).await;
         let ended = Instant::now();
         told.slowest = told.slowest.max(ended - began);
         match answer {

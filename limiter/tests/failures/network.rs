@@ -3,10 +3,11 @@
 
 use std::time::{Duration, Instant};
 
-use weir_limiter::{
-    Admitted, Inspect as _, LeaseAsk, RedisConfig, RedisStore, Refund, Store as _, StoreError,
+use weir_limiter::parts::{
+    Admin as _, Decide as _, Inspect as _, Lease as _, LeaseAsk, RedisConfig, RedisStore, Refund,
     Unused,
 };
+use weir_limiter::{Admitted, StoreError};
 use weir_testkit::{Network, Proxy, Redis};
 
 use crate::load::{HOUR, Load, check, config, until_served};
@@ -87,7 +88,7 @@ async fn cut(network: Network) {
     for n in 0..3 {
         let began = Instant::now();
         let error = store
-            .check(vec![vec![check("k0", 15, HOUR)]])
+            .check(&[vec![check("k0", 15, HOUR)]])
             .await
             .unwrap_err();
         assert!(
@@ -134,7 +135,7 @@ async fn a_network_that_swallows_the_greeting_delays_no_call_either() {
     })
     .unwrap();
     let began = Instant::now();
-    assert!(store.check(vec![vec![check("k", 15, HOUR)]]).await.is_err());
+    assert!(store.check(&[vec![check("k", 15, HOUR)]]).await.is_err());
     assert!(began.elapsed() < TIMEOUT + SLACK, "{:?}", began.elapsed());
     proxy.set(Network::Forward);
     until_served(&store, "k").await;

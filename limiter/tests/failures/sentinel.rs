@@ -3,7 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use weir_limiter::{RedisConfig, RedisStore, Store as _, StoreError};
+use weir_limiter::StoreError;
+use weir_limiter::parts::{Decide as _, RedisConfig, RedisStore};
 use weir_testkit::{Certificates, RedisSentinel, eventually};
 
 use crate::load::{HOUR, Load, PATIENCE, admitted, check, config, forgotten, store, until_served};
@@ -94,7 +95,7 @@ async fn what_no_replica_has_heard_of_is_lost_or_was_never_admitted() {
     }
     for _ in 0..3 {
         let error = waiting
-            .check(vec![vec![check("w", 15, HOUR)]])
+            .check(&[vec![check("w", 15, HOUR)]])
             .await
             .unwrap_err();
         assert!(
@@ -189,9 +190,6 @@ async fn tls_reaches_sentinels_and_master() {
         ..config(wrong_name)
     })
     .unwrap();
-    let error = store
-        .check(vec![vec![check("k", 1, HOUR)]])
-        .await
-        .unwrap_err();
+    let error = store.check(&[vec![check("k", 1, HOUR)]]).await.unwrap_err();
     assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
 }

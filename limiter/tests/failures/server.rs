@@ -1,6 +1,7 @@
 //! One server that forgets, loads, loses its scripts or runs out of memory.
 
-use weir_limiter::{Store as _, StoreError};
+use weir_limiter::StoreError;
+use weir_limiter::parts::Decide as _;
 use weir_testkit::{Redis, eventually};
 
 use crate::load::{HOUR, Load, PATIENCE, admitted, check, store, until_served};
@@ -55,10 +56,10 @@ async fn while_redis_loads_its_file_nothing_is_decided_and_then_nothing_is_forgo
     for first in (0..STORED).step_by(50) {
         let lists = (first..first + 50)
             .map(|n| vec![check(&format!("k{n}"), 1, HOUR)])
-            .collect();
+            .collect::<Vec<_>>();
         assert!(
             store
-                .check(lists)
+                .check(&lists)
                 .await
                 .unwrap()
                 .iter()
@@ -82,7 +83,7 @@ async fn while_redis_loads_its_file_nothing_is_decided_and_then_nothing_is_forgo
         "1024",
     ]);
     eventually(PATIENCE, || async {
-        let answer = store.check(vec![vec![check("k0", 1, HOUR)]]).await;
+        let answer = store.check(&[vec![check("k0", 1, HOUR)]]).await;
         matches!(answer, Err(StoreError::Refused(text)) if text.to_lowercase().contains("loading"))
     })
     .await;
@@ -134,14 +135,14 @@ async fn a_server_that_may_not_write_any_more_is_dialled_anew_with_each_question
             .unwrap()
     };
     eventually(PATIENCE, || async {
-        let answer = store.check(vec![vec![check("k", 2, HOUR)]]).await;
+        let answer = store.check(&[vec![check("k", 2, HOUR)]]).await;
         matches!(answer, Err(StoreError::Refused(text)) if text.contains("read only replica"))
     })
     .await;
     // Behind the same name another server may be the master now.
     let before = dialled();
     eventually(PATIENCE, || async {
-        let _ = store.check(vec![vec![check("k", 2, HOUR)]]).await;
+        let _ = store.check(&[vec![check("k", 2, HOUR)]]).await;
         dialled() > before + 4
     })
     .await;
@@ -168,7 +169,7 @@ async fn a_full_redis_that_may_not_evict_admits_nothing_new_and_forgets_nothing(
     }
     let () = redis.run("CONFIG SET maxmemory 1");
     let error = store
-        .check(vec![vec![check("new", 1, HOUR)]])
+        .check(&[vec![check("new", 1, HOUR)]])
         .await
         .unwrap_err();
     assert!(matches!(error, StoreError::Full), "{error:?}");
@@ -201,9 +202,9 @@ async fn a_redis_that_evicts_forgets_the_keys_it_evicts() {
         for first in (0..MANY).step_by(100) {
             let lists = (first..first + 100)
                 .map(|n| vec![check(&format!("k{n}"), 1, HOUR)])
-                .collect();
+                .collect::<Vec<_>>();
             admitted += store
-                .check(lists)
+                .check(&lists)
                 .await
                 .unwrap()
                 .iter()
@@ -240,7 +241,7 @@ async fn a_redis_that_evicts_forgets_the_keys_it_evicts() {
 
 /// Waits until every key has used up its limit.
 async fn until_all_refused(
-    store: &weir_limiter::RedisStore,
+    store: &weir_limiter::parts::RedisStore,
     prefix: &str,
     keys: usize,
     calls: u64,
@@ -252,7 +253,7 @@ async fn until_all_refused(
                 ..check(&format!("{prefix}{n}"), calls, HOUR)
             }]
         };
-        match store.check((0..keys).map(peek).collect()).await {
+        match store.check(&(0..keys).map(peek).collect::<Vec<_>>()).await {
             Ok(outcomes) => outcomes.iter().all(|outcome| !outcome.allowed()),
             Err(_) => false,
         }

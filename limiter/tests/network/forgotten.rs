@@ -35,7 +35,7 @@ impl Behind {
         }
     }
 
-    fn client(&self, on_failure: FailureMode, batching: bool) -> (Client, Ops) {
+    fn client(&self, on_failure: FailureMode) -> (Client, Ops) {
         let ops = Ops::new("gateway");
         let endpoints = self
             .proxies
@@ -46,7 +46,6 @@ impl Behind {
             endpoints,
             on_failure,
             timeout: TIMEOUT,
-            batching,
             ..ClientConfig::default()
         };
         (Client::new(config, &ops).unwrap(), ops)
@@ -61,10 +60,10 @@ impl Behind {
 
 /// Two calls, then every connection is forgotten, and so on, in each mode: the limiters decide all
 /// of it.
-async fn schedule(limiters: usize, how: Forgotten, batching: bool) {
+async fn schedule(limiters: usize, how: Forgotten) {
     let behind = Behind::start(limiters).await;
     let modes = [FailureMode::Local, FailureMode::Allow, FailureMode::Deny];
-    let clients = modes.map(|mode| behind.client(mode, batching));
+    let clients = modes.map(|mode| behind.client(mode));
     let mut answers = vec![Vec::new(); modes.len()];
     for round in 0..ROUNDS {
         if round > 0 {
@@ -98,27 +97,25 @@ async fn schedule(limiters: usize, how: Forgotten, batching: bool) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn connections_that_a_network_resets_cost_no_call() {
-    for batching in [true, false] {
-        schedule(1, Forgotten::Resets, batching).await;
-        schedule(3, Forgotten::Resets, batching).await;
-    }
+    schedule(1, Forgotten::Resets).await;
+    schedule(3, Forgotten::Resets).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn connections_that_a_network_swallows_cost_no_call() {
-    schedule(1, Forgotten::Swallows, true).await;
+    schedule(1, Forgotten::Swallows).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn connections_to_all_limiters_that_are_swallowed_at_once_cost_no_call() {
-    schedule(3, Forgotten::Swallows, false).await;
+    schedule(3, Forgotten::Swallows).await;
 }
 
 /// A limiter whose machine is gone: the question that finds it out is asked of another one.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_limiter_that_falls_silent_costs_no_call_while_there_is_another() {
     let behind = Behind::start(2).await;
-    let (client, ops) = behind.client(FailureMode::Deny, true);
+    let (client, ops) = behind.client(FailureMode::Deny);
     for number in 0..12 {
         if number == 4 {
             behind.proxies[0].set(Network::Swallow);
@@ -141,7 +138,7 @@ async fn a_limiter_that_falls_silent_costs_no_call_while_there_is_another() {
 async fn a_slow_answer_is_waited_for_until_the_time_is_up() {
     for limiters in [1, 3] {
         let behind = Behind::start(limiters).await;
-        let (client, _ops) = behind.client(FailureMode::Deny, true);
+        let (client, _ops) = behind.client(FailureMode::Deny);
         assert!(client.check(vec![check("warm", 1_000)]).await.allowed());
         let each_way = Network::Delay(TIMEOUT.mul_f64(0.3));
         behind.proxies.iter().for_each(|proxy| proxy.set(each_way));
@@ -167,7 +164,7 @@ async fn a_slow_answer_is_waited_for_until_the_time_is_up() {
 async fn a_reset_goes_out_again_and_a_refund_that_may_have_been_done_does_not() {
     for how in [Forgotten::Resets, Forgotten::Swallows] {
         let behind = Behind::start(1).await;
-        let (client, _ops) = behind.client(FailureMode::Deny, true);
+        let (client, _ops) = behind.client(FailureMode::Deny);
         assert!(client.check(vec![check("k", 5)]).await.allowed());
         behind.forget(how);
         assert!(client.reset("k".into()).await.unwrap(), "{how:?}");

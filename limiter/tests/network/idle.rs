@@ -5,9 +5,8 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use weir_limiter::{
-    Config, FailureMode, RedisConfig, RedisStore, Store as _, StoreConfig, StoreError,
-};
+use weir_limiter::parts::{Decide as _, RedisConfig, RedisStore};
+use weir_limiter::{Config, FailureMode, StoreConfig, StoreError};
 use weir_proto::limiter::v1;
 use weir_testkit::{
     Certificates, Forgotten, Proxy, Redis, RedisCluster, RedisSentinel, eventually,
@@ -299,7 +298,7 @@ async fn waiting_for_replicas_is_no_silence() {
     };
     // It brings the script.
     let other = RedisStore::new(config.clone()).unwrap();
-    other.check(vec![vec![check("other", 15)]]).await.unwrap();
+    other.check(&[vec![check("other", 15)]]).await.unwrap();
     drop(other);
     eventually(PATIENCE, || async { clients(&redis).is_empty() }).await;
     let store = RedisStore::new(RedisConfig {
@@ -310,7 +309,7 @@ async fn waiting_for_replicas_is_no_silence() {
     eventually(PATIENCE, || async { clients(&redis).len() == 2 }).await;
     let (before, asked) = (clients(&redis), redis.calls_of("evalsha"));
     for number in 1..=3 {
-        let error = store.check(vec![vec![check("k", 15)]]).await.unwrap_err();
+        let error = store.check(&[vec![check("k", 15)]]).await.unwrap_err();
         let unconfirmed = matches!(&error, StoreError::Refused(text) if text.contains("0 of 1"));
         assert!(unconfirmed, "{error}");
         assert_eq!(

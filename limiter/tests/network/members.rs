@@ -55,7 +55,6 @@ fn client_of(names: &Arc<Names>, timeout: Duration) -> (Client, Ops) {
         resolver: Arc::clone(names) as Arc<dyn Resolve>,
         on_failure: FailureMode::Deny,
         timeout,
-        batching: false,
         ..ClientConfig::default()
     };
     (Client::new(config, &ops).unwrap(), ops)

@@ -4,10 +4,8 @@ use std::num::NonZeroU64;
 use std::time::Duration;
 
 use bytes::Bytes;
-use weir_limiter::{
-    Check, Decision, Limit, ManualClock, MemoryConfig, MemoryStore, Mode, RedisConfig, RedisStore,
-    Store,
-};
+use weir_limiter::parts::{ManualClock, MemoryStore, RedisConfig, RedisStore, Store};
+use weir_limiter::{Check, Decision, Limit, MemoryConfig, Mode};
 use weir_testkit::Redis;
 
 use crate::schedule::START;
@@ -68,7 +66,7 @@ impl<S: Store> Fixture<S> {
     }
 
     pub async fn list(&self, checks: Vec<Check>) -> Vec<Decision> {
-        let outcome = self.store.check(vec![checks]).await.unwrap().remove(0);
+        let outcome = self.store.check(&[checks]).await.unwrap().remove(0);
         assert_eq!(outcome.mode, Mode::Exact);
         outcome.decisions
     }

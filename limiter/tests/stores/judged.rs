@@ -5,8 +5,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
+use weir_limiter::parts::{Refund, Store};
 use weir_limiter::window::Terms;
-use weir_limiter::{Admitted, Inspect, Limit, Refund};
+use weir_limiter::{Admitted, Limit};
 
 use crate::fixture::{Fixture, check, limit, memory, redis};
 use crate::oracle::{Answer, Rule};
@@ -28,7 +29,7 @@ struct Counter<'a, S> {
 /// Reading a counter back costs a round trip more, so not every check is followed by it.
 const INSPECTED: usize = 3;
 
-impl<S: Inspect> Counter<'_, S> {
+impl<S: Store> Counter<'_, S> {
     /// What is read back from the store answers like the store.
     fn inspect(&self, limit: Limit) {
         let peek = self
@@ -67,7 +68,7 @@ impl<S: Inspect> Counter<'_, S> {
     }
 }
 
-impl<S: Inspect> Subject for Counter<'_, S> {
+impl<S: Store> Subject for Counter<'_, S> {
     fn check(&mut self, rule: Rule, cost: u64, clock: u64) -> Answer {
         self.fixture.clock.set_micros(clock);
         let limit = limit(rule.calls, Duration::from_micros(rule.period));
@@ -111,7 +112,7 @@ impl<S: Inspect> Subject for Counter<'_, S> {
 }
 
 /// Random schedules, each on a key of its own of one store.
-fn judge<S: Inspect>(
+fn judge<S: Store>(
     fixture: fn() -> Fixture<S>,
     cases: u32,
     schedules: impl Strategy<Value = Schedule>,

@@ -5,7 +5,8 @@ use std::time::Duration;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use weir_limiter::{Check, CheckList, Limit, Outcome, Store};
+use weir_limiter::parts::Store;
+use weir_limiter::{Check, CheckList, Limit, Outcome};
 
 use crate::fixture::{Fixture, check, limit, memory, redis};
 
@@ -62,7 +63,7 @@ async fn both_ways<S: Store>(
     for (round, wait) in &schedule.rounds {
         let together = f
             .store
-            .check(lists(&format!("{name} together"), &schedule.limits, round))
+            .check(&lists(&format!("{name} together"), &schedule.limits, round))
             .await
             .unwrap();
         let mut apart: Vec<Outcome> = Vec::new();
@@ -70,7 +71,7 @@ async fn both_ways<S: Store>(
             // Not even the checks of a list travel together.
             let mut outcome: Option<Outcome> = None;
             for check in list {
-                let decided = f.store.check(vec![vec![check]]).await.unwrap().remove(0);
+                let decided = f.store.check(&[vec![check]]).await.unwrap().remove(0);
                 let allowed = decided.allowed();
                 match &mut outcome {
                     Some(outcome) => outcome.decisions.extend(decided.decisions),
