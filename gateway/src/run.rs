@@ -11,8 +11,8 @@ use crate::config::Config;
 use crate::gateway::{Current, Gateway, Parts};
 use crate::live::Live;
 use crate::metrics::Exposition;
-use crate::proxy::Proxy;
 use crate::reload::Reloader;
+use crate::upstream::Client;
 
 /// Why a gateway cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -54,7 +54,7 @@ pub async fn run(
     let parts = Parts {
         limiter,
         providers: providers.clone(),
-        proxy: Arc::new(Proxy::new(&config.upstream)),
+        proxy: Arc::new(Client::new(&config.upstream)),
         trusted: TrustedProxies::new(config.trusted_proxies),
         clients: config.clients.clone(),
         upstream: config.upstream,

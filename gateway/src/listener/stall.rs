@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::proxy::body::IdleTimer;
+use crate::upstream::body::IdleTimer;
 
 /// A stream whose writes fail once none of them moved for a while. `on_read` is told when bytes
 /// came.
