@@ -11,18 +11,18 @@ use weir_policy::configuration::Configuration;
 use weir_policy::context::Deployment;
 use weir_policy::plan::Action;
 
-use crate::bases::Bases;
 use crate::client_address::TrustedProxies;
 use crate::config::{ClientLimits, UpstreamLimits};
 use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::openapi::{OpenApi, PublicUrl, RequestPath};
 use crate::pipeline::jwt_check::{JwtCheck, JwtRules};
-use crate::prepared::{Prepared, all_steps};
-use crate::proxy::Proxy;
+use crate::prepared::Prepared;
 use crate::route::Route;
 use crate::router::Router;
 use crate::run::Error;
+use crate::upstream::Client;
+use crate::upstream::bases::Bases;
 
 /// The gateway that holds now.
 pub(crate) type Current = Arc<ArcSwap<Gateway>>;
@@ -39,7 +39,7 @@ pub(crate) struct Gateway {
     /// By `ValidateJwt::index`.
     pub(crate) jwt_checks: Vec<Option<JwtCheck>>,
     pub(crate) limiter: weir_limiter::Client,
-    pub(crate) proxy: Arc<Proxy>,
+    pub(crate) proxy: Arc<Client>,
     pub(crate) trusted: TrustedProxies,
     pub(crate) clients: ClientLimits,
     pub(crate) upstream: UpstreamLimits,
@@ -56,7 +56,7 @@ pub(crate) struct Parts {
     pub(crate) limiter: weir_limiter::Client,
     pub(crate) providers: weir_token::Providers,
     /// Keeps the connections to backends.
-    pub(crate) proxy: Arc<Proxy>,
+    pub(crate) proxy: Arc<Client>,
     pub(crate) trusted: TrustedProxies,
     pub(crate) clients: ClientLimits,
     pub(crate) upstream: UpstreamLimits,
@@ -87,7 +87,8 @@ impl Gateway {
         let meters = routes.iter().chain([&unmatched]);
         let meters =
             meters.map(|route| (Arc::clone(&route.api.id), Arc::clone(&route.operation.id)));
-        let limits = all_steps(configuration)
+        let limits = configuration
+            .steps()
             .into_iter()
             .filter_map(|step| match &step.action {
                 Action::RateLimitByKey(limit) => Some(Arc::clone(&limit.name)),

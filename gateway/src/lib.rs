@@ -3,7 +3,6 @@
 //! [`load`] reads a configuration folder, [`run()`] serves it. The life of a request is told in
 //! `docs/gateway.md`.
 
-mod bases;
 mod client_address;
 mod config;
 mod config_dir;
@@ -17,14 +16,13 @@ mod openapi;
 mod path;
 mod pipeline;
 mod prepared;
-mod proxy;
 mod reload;
 mod route;
 mod router;
 mod run;
 mod service;
-mod target;
 mod trace;
+mod upstream;
 
 pub use config::{
     ClientLimits, Config, DEFAULT_BODY_BYTES, DEFAULT_BODY_IDLE_TIMEOUT, DEFAULT_CONNECT_TIMEOUT,

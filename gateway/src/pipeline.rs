@@ -28,12 +28,12 @@ use weir_policy::{Context, Value};
 use crate::cors::{self, Grant};
 use crate::errors::Failure;
 use crate::gateway::Gateway;
-use crate::proxy::body::Payload;
 use crate::route::Route;
 use crate::router::Parameters;
 use crate::service::{Arrival, only};
-use crate::target::Target;
 use crate::trace::Trace;
+use crate::upstream::body::Payload;
+use crate::upstream::target::Target;
 
 /// The finished answer to a request.
 #[derive(Debug, Default)]

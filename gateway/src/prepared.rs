@@ -6,13 +6,13 @@
 //! to work.
 
 use weir_policy::configuration::Configuration;
-use weir_policy::plan::{Action, Step};
+use weir_policy::plan::Action;
 use weir_policy::{Diagnostic, Diagnostics};
 
-use crate::bases::Bases;
 use crate::pipeline::jwt_check::JwtRules;
 use crate::route::{Route, routes};
 use crate::router::Router;
+use crate::upstream::bases::Bases;
 
 /// A configuration, taken apart.
 #[derive(Debug)]
@@ -62,7 +62,7 @@ fn jwt_rules(
     let mut rules: Vec<Option<JwtRules>> = (0..configuration.validate_jwt_count)
         .map(|_| None)
         .collect();
-    for step in all_steps(configuration) {
+    for step in configuration.steps() {
         if let Action::ValidateJwt(policy) = &step.action
             && let Some(slot @ None) = rules.get_mut(policy.index)
         {
@@ -70,31 +70,4 @@ fn jwt_rules(
         }
     }
     rules
-}
-
-/// Every step of every plan, those inside `choose` included.
-pub(crate) fn all_steps(configuration: &Configuration) -> Vec<&Step> {
-    fn collect<'a>(steps: &'a [Step], into: &mut Vec<&'a Step>) {
-        for step in steps {
-            into.push(step);
-            if let Action::Choose(choose) = &step.action {
-                choose
-                    .whens
-                    .iter()
-                    .for_each(|when| collect(&when.steps, into));
-                collect(&choose.otherwise, into);
-            }
-        }
-    }
-    let mut all = Vec::new();
-    let operations = configuration.apis.iter().flat_map(|api| &api.operations);
-    for plan in operations
-        .map(|operation| &operation.plan)
-        .chain([&configuration.global])
-    {
-        for section in [&plan.inbound, &plan.backend, &plan.outbound, &plan.on_error] {
-            collect(section, &mut all);
-        }
-    }
-    all
 }

@@ -21,7 +21,6 @@ use weir_policy::{Configuration, Diagnostics};
 use weir_telemetry::Reloads;
 
 use crate::gateway::{Current, Gateway, Parts};
-use crate::prepared::all_steps;
 use crate::run::Error;
 
 /// How soon a reload that failed for what may pass by itself (a provider that did not answer) is
@@ -176,7 +175,7 @@ impl Reloader {
 }
 
 fn providers_of(configuration: &Configuration) -> BTreeSet<String> {
-    let steps = all_steps(configuration);
+    let steps = configuration.steps();
     let urls = steps.into_iter().filter_map(|step| match &step.action {
         Action::ValidateJwt(policy) => Some(policy.openid_configs.iter().cloned()),
         _ => None,

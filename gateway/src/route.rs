@@ -6,9 +6,9 @@ use weir_policy::configuration::Configuration;
 use weir_policy::context::{ApiInfo, OperationInfo};
 use weir_policy::plan::{Action, Plan, Step};
 
-use crate::bases::Bases;
 use crate::router::Router;
-use crate::target::Base;
+use crate::upstream::bases::Bases;
+use crate::upstream::target::Base;
 
 /// What a request that matches an operation runs; also what one that matches none does.
 #[derive(Debug)]

@@ -14,9 +14,9 @@ use crate::config::Config;
 use crate::gateway::{Current, Gateway, Parts};
 use crate::live::Live;
 use crate::metrics::Exposition;
-use crate::proxy::Proxy;
-use crate::proxy::body::ResponseBody;
 use crate::reload::Reloader;
+use crate::upstream::Client;
+use crate::upstream::body::ResponseBody;
 
 /// Why a gateway cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -58,7 +58,7 @@ pub async fn run(
     let parts = Parts {
         limiter,
         providers: providers.clone(),
-        proxy: Arc::new(Proxy::new(&config.upstream)),
+        proxy: Arc::new(Client::new(&config.upstream)),
         trusted: TrustedProxies::new(config.trusted_proxies.clone()),
         clients: config.clients.clone(),
         upstream: config.upstream,

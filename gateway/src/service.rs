@@ -27,11 +27,11 @@ use crate::gateway::Gateway;
 use crate::metrics::InFlight;
 use crate::path;
 use crate::pipeline::{Answer, Exchange};
-use crate::proxy::body::{Payload, ResponseBody};
 use crate::route::Route;
 use crate::router::Match;
-use crate::target::{Relative, Target};
 use crate::trace::Trace;
+use crate::upstream::body::{Payload, ResponseBody};
+use crate::upstream::target::{Relative, Target};
 
 /// The access log: one line at level debug for every answer of 400 and more. Has a target of its
 /// own, so that `WEIR_LOG=info,weir_gateway::access=debug` shows nothing else.

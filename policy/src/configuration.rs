@@ -8,7 +8,7 @@ use http::{HeaderName, HeaderValue, Uri};
 
 use crate::context::{ApiInfo, OperationInfo};
 use crate::diagnostic::Location;
-use crate::plan::Plan;
+use crate::plan::{Action, Plan, Step};
 use crate::template::UrlTemplate;
 
 /// Everything a gateway serves.
@@ -22,6 +22,37 @@ pub struct Configuration {
     pub global: Arc<Plan>,
     /// How many `validate-jwt` elements there are: their `index` runs from 0 below this.
     pub validate_jwt_count: usize,
+}
+
+impl Configuration {
+    /// Every step of every plan, those inside `choose` included. An element stands in the plan of
+    /// each operation below its scope.
+    #[must_use]
+    pub fn steps(&self) -> Vec<&Step> {
+        let operations = self.apis.iter().flat_map(|api| &api.operations);
+        let mut all = Vec::new();
+        for plan in operations
+            .map(|operation| &operation.plan)
+            .chain([&self.global])
+        {
+            for section in [&plan.inbound, &plan.backend, &plan.outbound, &plan.on_error] {
+                collect(section, &mut all);
+            }
+        }
+        all
+    }
+}
+
+fn collect<'a>(steps: &'a [Step], into: &mut Vec<&'a Step>) {
+    for step in steps {
+        into.push(step);
+        if let Action::Choose(choose) = &step.action {
+            for when in &choose.whens {
+                collect(&when.steps, into);
+            }
+            collect(&choose.otherwise, into);
+        }
+    }
 }
 
 /// One API.

@@ -14,10 +14,10 @@ use crate::cors;
 use crate::errors::{Failure, JSON};
 use crate::gateway::Gateway;
 use crate::pipeline::Answer;
-use crate::proxy::body::Payload;
 use crate::route::Route;
 use crate::service::{Arrival, only};
 use crate::trace::Trace;
+use crate::upstream::body::Payload;
 
 /// Kept by browsers, asked for again before every use: providers and configurations change.
 const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");

@@ -7,7 +7,7 @@ use weir_policy::plan::{Scope, SetBackendService};
 
 use super::{Exchange, Stop};
 use crate::errors::Failure;
-use crate::target::Base;
+use crate::upstream::target::Base;
 
 impl Exchange<'_> {
     /// A `backend-id` chosen in a broader scope can only be replaced by another `backend-id`

@@ -5,7 +5,7 @@ use http::{Method, StatusCode};
 
 use super::{Answer, Exchange, empty_response};
 use crate::cors;
-use crate::proxy::body::Payload;
+use crate::upstream::body::Payload;
 
 /// Says that the limiter did not decide alone or at all: `local`, `allow` or `deny`. Absent in the
 /// usual case.

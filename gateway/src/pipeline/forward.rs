@@ -12,7 +12,7 @@ use super::{Exchange, Stop};
 use crate::errors::Failure;
 use crate::forwarding::{self, Received};
 use crate::metrics::fault_name;
-use crate::proxy::body::{Payload, RequestBody};
+use crate::upstream::body::{Payload, RequestBody};
 
 impl Exchange<'_> {
     pub(super) async fn forward(&mut self, policy: &ForwardRequest) -> Result<(), Stop> {

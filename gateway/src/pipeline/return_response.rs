@@ -12,7 +12,7 @@ use super::check_header::status_of;
 use super::set_header::Change;
 use super::{Exchange, Stop, empty_response};
 use crate::cors;
-use crate::proxy::body::Payload;
+use crate::upstream::body::Payload;
 
 impl<'g> Exchange<'g> {
     /// Ends the request without an error. Everything is evaluated before the answer is replaced, so

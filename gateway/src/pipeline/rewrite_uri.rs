@@ -12,7 +12,7 @@ use weir_policy::plan::RewriteUri;
 use super::{Exchange, Stop};
 use crate::errors::Failure;
 use crate::path;
-use crate::target::Relative;
+use crate::upstream::target::Relative;
 
 /// Values of parameters were decoded for policies; what means something in a URL is encoded again.
 const VALUE: &AsciiSet = &NON_ALPHANUMERIC

@@ -9,8 +9,7 @@ use http::Uri;
 use weir_policy::plan::{Action, SetBackendService, Step};
 use weir_policy::{Configuration, Diagnostic, Location};
 
-use crate::prepared::all_steps;
-use crate::target::{BadBase, Base};
+use super::target::{BadBase, Base};
 
 /// The bases of one configuration.
 #[derive(Debug)]
@@ -44,7 +43,7 @@ impl Bases {
                 bases.backends.insert(Arc::clone(&backend.id), base);
             }
         }
-        for step in all_steps(configuration) {
+        for step in configuration.steps() {
             if let Some(text) = literal(step)
                 && !bases.literals.contains_key(text)
             {

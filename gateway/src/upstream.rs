@@ -7,9 +7,11 @@
 //! the same as doing it once (RFC 9110, 9.2.2) and it has no body. Dropping the call (the client
 //! went away) closes its connection, which is how a backend learns of it.
 
+pub(crate) mod bases;
 pub(crate) mod body;
 mod link;
 mod pool;
+pub(crate) mod target;
 mod upstream_body;
 
 use std::future::poll_fn;
@@ -35,7 +37,7 @@ use crate::metrics::UpstreamFault;
 
 /// The client side of the gateway.
 #[derive(Debug)]
-pub(crate) struct Proxy {
+pub(crate) struct Client {
     connector: HttpConnector,
     protocol: Builder,
     pool: Pool,
@@ -50,7 +52,7 @@ pub(crate) struct CallError {
     pub(crate) failure: Box<Failure>,
 }
 
-impl Proxy {
+impl Client {
     pub(crate) fn new(limits: &UpstreamLimits) -> Self {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
