@@ -19,7 +19,8 @@ use weir_proto::limiter::v1;
 use weir_proto::limiter::v1::limiter_client::LimiterClient;
 use weir_telemetry::propagation;
 
-use super::endpoint::{Endpoint, EndpointError, EndpointMetrics, Limits};
+use super::address::EndpointError;
+use super::endpoint::{Endpoint, EndpointMetrics, Limits};
 use super::members::Members;
 use super::resolve::Resolve;
 use crate::check::{Check, CheckList, Outcome};
