@@ -5,6 +5,7 @@
 //! limiter decides nothing by silence; and failover between several limiters in between, which may
 //! come and go. Whoever decided is in the outcome's [`Mode`](crate::Mode).
 
+mod address;
 mod connection;
 mod endpoint;
 mod fit;
@@ -33,7 +34,7 @@ use crate::stores::memory::MemoryConfig;
 use endpoint::EndpointMetrics;
 use grpc_store::GrpcStore;
 
-pub use endpoint::EndpointError;
+pub use address::EndpointError;
 pub use resolve::{Resolve, SystemResolver};
 
 /// A limiter answers in a millisecond or two, and within its own store's time-out if that hangs;

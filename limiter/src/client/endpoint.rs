@@ -40,25 +40,6 @@ const PING_TIMEOUT: Duration = Duration::from_secs(5);
 /// and when a limiter stands still for a moment all calls in flight are given up together.
 const GIVEN_UP_CALLS: usize = 4_096;
 
-/// An address that is none of a limiter.
-#[derive(Debug, thiserror::Error)]
-pub enum EndpointError {
-    /// It is not of the form that is needed.
-    #[error("{given:?} is not a limiter's address: use http://host:port")]
-    Address {
-        /// What was given.
-        given: String,
-    },
-    /// It asks for TLS.
-    #[error(
-        "{given:?}: TLS to limiters is not supported yet: use http://host:port on a private network"
-    )]
-    Tls {
-        /// What was given.
-        given: String,
-    },
-}
-
 /// Which limiters answer.
 #[derive(Debug, Clone, Default)]
 pub(super) struct EndpointMetrics {
@@ -86,14 +67,14 @@ fn label(address: SocketAddr) -> [(&'static str, Arc<str>); 1] {
 
 /// A call that brought no answer.
 #[derive(Debug)]
-pub(super) struct Failure {
+pub(super) struct CallError {
     pub(super) error: StoreError,
     /// Whether another limiter may be asked, or the same one on a fresh connection. Not when the
     /// time is up.
     pub(super) try_another: bool,
 }
 
-impl Failure {
+impl CallError {
     /// There is no limiter to ask.
     pub(super) fn nobody() -> Self {
         Self {
@@ -207,7 +188,7 @@ impl Endpoint {
         method: Method,
         deadline: Instant,
         make: impl FnOnce(LimiterClient<Channel>) -> F,
-    ) -> Result<T, Failure>
+    ) -> Result<T, CallError>
     where
         F: Future<Output = Result<Response<T>, Status>>,
     {
@@ -222,7 +203,7 @@ impl Endpoint {
         method: Method,
         deadline: Instant,
         make: impl FnOnce(LimiterClient<Channel>) -> F,
-    ) -> Result<T, Failure>
+    ) -> Result<T, CallError>
     where
         F: Future<Output = Result<Response<T>, Status>>,
     {
@@ -240,7 +221,7 @@ impl Endpoint {
         method: Method,
         deadline: Instant,
         make: impl FnOnce(LimiterClient<Channel>) -> F,
-    ) -> Result<T, Failure>
+    ) -> Result<T, CallError>
     where
         F: Future<Output = Result<Response<T>, Status>>,
     {
@@ -269,7 +250,7 @@ impl Endpoint {
                         .replace(connection, self.connections.fresh());
                 }
                 self.suspect(error.to_string());
-                Err(Failure {
+                Err(CallError {
                     error,
                     try_another: false,
                 })
@@ -293,12 +274,12 @@ impl Endpoint {
         )
     }
 
-    fn refused(&self, status: Status) -> Failure {
+    fn refused(&self, status: Status) -> CallError {
         tracing::debug!(code = ?status.code(), cause = with_causes(&status), "a limiter gave no answer");
         if is_about_the_request(status.code()) {
             self.circuit.success();
             let error = StoreError::Protocol(format!("{:?}: {}", status.code(), status.message()));
-            return Failure {
+            return CallError {
                 error,
                 try_another: false,
             };
@@ -308,7 +289,7 @@ impl Endpoint {
         // it twice, which refuses a little early. Not asking would leave it to the degraded mode,
         // which can admit too many.
         self.suspect(with_causes(&status));
-        Failure {
+        CallError {
             error: StoreError::Unavailable(Box::new(status)),
             try_another: true,
         }
@@ -381,34 +362,6 @@ async fn gives_sign(connection: &Connection) -> bool {
     answered
 }
 
-/// The address of a limiter, if `given` is of the one form it may have.
-pub(crate) fn parse(given: &str) -> Result<Uri, EndpointError> {
-    let wrong = || EndpointError::Address {
-        given: given.to_owned(),
-    };
-    let uri: Uri = given.trim().parse().map_err(|_| wrong())?;
-    match uri.scheme_str() {
-        Some("https") => {
-            return Err(EndpointError::Tls {
-                given: given.to_owned(),
-            });
-        }
-        Some("http") => {}
-        _ => return Err(wrong()),
-    }
-    let bare = matches!(uri.path(), "" | "/") && uri.query().is_none();
-    let authority = uri
-        .authority()
-        .filter(|authority| !authority.as_str().contains('@'));
-    let complete = authority
-        .is_some_and(|authority| authority.port_u16().is_some() && !authority.host().is_empty());
-    if bare && complete {
-        Ok(uri)
-    } else {
-        Err(wrong())
-    }
-}
-
 /// Counts a call until it ends, however it ends.
 struct InFlight<'a>(&'a AtomicUsize);
 
@@ -422,40 +375,5 @@ impl<'a> InFlight<'a> {
 impl Drop for InFlight<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses_are_of_one_form() {
-        for good in [
-            "http://127.0.0.1:8081",
-            "http://limiter-1:8081/",
-            "http://[::1]:8081",
-            " http://a:1 ",
-        ] {
-            assert!(parse(good).is_ok(), "{good}");
-        }
-        for bad in [
-            "",
-            "limiter:8081",
-            "http://limiter",
-            "http://:80",
-            "http://a:1/path",
-            "http://u:p@a:1",
-            "ftp://a:1",
-            "http://a:1?q",
-        ] {
-            let error = parse(bad).map(drop);
-            assert!(
-                matches!(error, Err(EndpointError::Address { .. })),
-                "{bad}: {error:?}"
-            );
-        }
-        let error = parse("https://limiter:8081").map(drop);
-        assert!(matches!(error, Err(EndpointError::Tls { .. })), "{error:?}");
     }
 }

@@ -20,7 +20,8 @@ use weir_proto::limiter::v1;
 use weir_proto::limiter::v1::limiter_client::LimiterClient;
 use weir_telemetry::propagation;
 
-use super::endpoint::{Endpoint, EndpointError, EndpointMetrics, Failure};
+use super::address::EndpointError;
+use super::endpoint::{CallError, Endpoint, EndpointMetrics};
 use super::members::Members;
 use super::resolve::Resolve;
 use crate::check::{Check, CheckList, Outcome};
@@ -122,7 +123,7 @@ impl GrpcStore {
         deadline: Instant,
         failed: SocketAddr,
         make: impl Fn(LimiterClient<Channel>) -> F,
-    ) -> Result<T, Failure>
+    ) -> Result<T, CallError>
     where
         F: Future<Output = Result<Response<T>, Status>>,
     {
@@ -131,7 +132,7 @@ impl GrpcStore {
             // Anew each time: the limiters may have changed because one failed.
             let members = self.members.known(deadline).await;
             let Some(endpoint) = self.choose(&members, &tried) else {
-                return Err(Failure::nobody());
+                return Err(CallError::nobody());
             };
             // A single limiter is asked twice: its connection may have ended while it was idle.
             let is_last = tried.len() + 1 >= members.len().clamp(2, MOST_TRIES);
@@ -153,7 +154,7 @@ impl GrpcStore {
         endpoint: &Endpoint,
         method: Method,
         make: impl Fn(LimiterClient<Channel>) -> F,
-    ) -> Result<T, Failure>
+    ) -> Result<T, CallError>
     where
         F: Future<Output = Result<Response<T>, Status>>,
     {
@@ -280,9 +281,9 @@ impl Admin for GrpcStore {
 
 /// The answer that comes first. Whoever fails leaves it to the other, until its time is up.
 async fn first_answer<T>(
-    mut first: Pin<&mut impl Future<Output = Result<T, Failure>>>,
-    second: impl Future<Output = Result<T, Failure>>,
-) -> Result<T, Failure> {
+    mut first: Pin<&mut impl Future<Output = Result<T, CallError>>>,
+    second: impl Future<Output = Result<T, CallError>>,
+) -> Result<T, CallError> {
     let mut second = pin!(second);
     tokio::select! {
         biased;

@@ -16,7 +16,8 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::transport::Uri;
 
-use super::endpoint::{Endpoint, EndpointError, EndpointMetrics, parse};
+use super::address::{EndpointError, parse};
+use super::endpoint::{Endpoint, EndpointMetrics};
 use super::resolve::Resolve;
 
 /// How soon a new replica gets calls, at the latest.

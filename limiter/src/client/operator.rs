@@ -12,7 +12,7 @@ use tonic::{Code, Response, Status};
 use weir_proto::limiter::v1;
 use weir_proto::limiter::v1::limiter_client::LimiterClient;
 
-use super::endpoint::{EndpointError, parse};
+use super::address::{EndpointError, parse};
 use super::fit::fit_key;
 use crate::check::Limit;
 use crate::error::with_causes;

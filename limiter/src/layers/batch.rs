@@ -10,7 +10,8 @@
 //! Everything is bounded: round trips under way, lists in one of them, lists that wait, and the
 //! time a round trip may take.
 
-use std::collections::VecDeque;
+mod queue;
+
 use std::num::NonZeroUsize;
 use std::ops::Deref;
 use std::pin::pin;
@@ -28,6 +29,7 @@ use super::stack::GRACE;
 use crate::check::{CheckList, Outcome};
 use crate::error::StoreError;
 use crate::store::{ChecksOnly, Decide};
+use queue::{Queue, Reply, Waiting};
 
 /// How much travels together.
 #[derive(Debug, Clone)]
@@ -65,16 +67,15 @@ impl BatchConfig {
 
 impl Default for BatchConfig {
     fn default() -> Self {
-        let constant = |value| NonZeroUsize::new(value).expect("the constant is not zero");
         Self {
-            round_trips: constant(2),
+            round_trips: const { NonZeroUsize::new(2).expect("it is not zero") },
             worth: 32,
             long: Duration::from_millis(1),
             silent: Duration::from_millis(10),
             // The most that `CheckBatch` takes, and few enough that a batch does not keep the store
             // from others for long.
-            lists: constant(256),
-            checks: constant(1_024),
+            lists: const { NonZeroUsize::new(256).expect("it is not zero") },
+            checks: const { NonZeroUsize::new(1_024).expect("it is not zero") },
             // What two round trips of this size a millisecond, which any store manages, answer
             // within the time-out.
             waiting: 16_384,
@@ -93,8 +94,6 @@ pub(crate) struct QueueFull {
     pub(crate) waiting: usize,
 }
 
-type Reply = oneshot::Sender<Result<Vec<Outcome>, StoreError>>;
-
 /// Only a store that panics leaves its callers without an answer.
 const NO_ANSWER: &str = "the round trip ended without an answer";
 
@@ -112,27 +111,6 @@ struct Dispatcher<S> {
     lists_per_round_trip: Histogram,
     /// Locked for a few instructions at a time and never across an await.
     queue: Mutex<Queue>,
-}
-
-#[derive(Debug, Default)]
-struct Queue {
-    waiting: VecDeque<Waiting>,
-    /// Lists in `waiting`.
-    lists: usize,
-    round_trips: usize,
-    /// When the last round trip began.
-    began: Option<Instant>,
-    /// Round trips under way that are silent.
-    late: usize,
-}
-
-/// What one caller asked.
-#[derive(Debug)]
-struct Waiting {
-    lists: Vec<CheckList>,
-    /// The caller's span, which becomes the parent of the round trip it starts.
-    span: Span,
-    answer: Reply,
 }
 
 impl<S: Decide> Batched<S> {
@@ -173,49 +151,6 @@ impl<S: Decide> ChecksOnly for Batched<S> {
 
     fn store(&self) -> impl Deref<Target = S> + Send {
         &self.dispatcher.store
-    }
-}
-
-impl Queue {
-    /// Takes a place for another round trip, if there is one and it is worth it.
-    fn start_round_trip(&mut self, config: &BatchConfig) -> bool {
-        let starts = self.round_trips < config.round_trips.get()
-            && (self.round_trips == 0 || self.is_worth_another(config));
-        self.round_trips += usize::from(starts);
-        starts
-    }
-
-    /// Whether what waits is worth a round trip beside the one under way.
-    fn is_worth_another(&self, config: &BatchConfig) -> bool {
-        let takes_long = || {
-            self.began
-                .is_some_and(|began| began.elapsed() >= config.long)
-        };
-        self.lists >= config.worth || self.late > 0 || takes_long()
-    }
-
-    /// Takes what leaves together, oldest first, without what nobody waits for any more.
-    fn next_batch(&mut self, config: &BatchConfig) -> Vec<Waiting> {
-        let mut batch = Vec::new();
-        let (mut lists, mut checks) = (0, 0);
-        while let Some(next) = self.waiting.front() {
-            if !next.answer.is_closed() {
-                lists += next.lists.len();
-                checks += next.lists.iter().map(Vec::len).sum::<usize>();
-                if !batch.is_empty() && (lists > config.lists.get() || checks > config.checks.get())
-                {
-                    break;
-                }
-            }
-            let Some(next) = self.waiting.pop_front() else {
-                break;
-            };
-            self.lists -= next.lists.len();
-            if !next.answer.is_closed() {
-                batch.push(next);
-            }
-        }
-        batch
     }
 }
 

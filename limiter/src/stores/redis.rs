@@ -16,6 +16,7 @@
 mod access;
 mod address;
 mod cluster;
+mod config;
 mod failure;
 mod node;
 mod one_key;
@@ -51,30 +52,7 @@ use sentinel::Sentinels;
 
 pub use address::AddressError;
 pub(crate) use address::{Address, FORMS};
-
-/// How to reach Redis.
-#[derive(Clone)]
-pub struct RedisConfig {
-    /// `redis://[user:password@]host[:port][/database]`, `redis-cluster://…` or
-    /// `redis-sentinel://…`; with TLS `rediss…://`. Redis 7 or newer.
-    pub url: String,
-    /// With TLS, the authorities that are believed, in PEM; without, those of the machine.
-    pub authorities: Option<Vec<u8>>,
-    /// Replicas that must have a write before it is answered. With fewer the operation fails,
-    /// though the master has counted it.
-    pub wait_replicas: u32,
-    /// The most time one operation may take, connecting included.
-    pub timeout: Duration,
-    /// Connections to each server, each shared by any number of operations under way.
-    pub connections: u32,
-}
-
-/// Long enough for a network hiccup, short enough that a caller need not notice an outage.
-const DEFAULT_TIMEOUT: Duration = Duration::from_millis(100);
-
-/// Commands of many callers share a connection; a few keep one large answer from delaying
-/// everything else.
-const DEFAULT_CONNECTIONS: u32 = 4;
+pub use config::RedisConfig;
 
 /// Asked for too seldom for Redis to remember it.
 const INSPECT: &str = include_str!("redis/inspect.lua");
@@ -92,29 +70,6 @@ pub fn check_argument(lists: &[CheckList]) -> Vec<u8> {
 
 /// About a millisecond of Redis's time.
 const MOST_CHECKS_PER_CALL: usize = 128;
-
-impl Default for RedisConfig {
-    fn default() -> Self {
-        Self {
-            url: "redis://127.0.0.1:6379".to_owned(),
-            authorities: None,
-            wait_replicas: 0,
-            timeout: DEFAULT_TIMEOUT,
-            connections: DEFAULT_CONNECTIONS,
-        }
-    }
-}
-
-impl std::fmt::Debug for RedisConfig {
-    /// Without the URL: it may hold a password.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RedisConfig")
-            .field("timeout", &self.timeout)
-            .field("connections", &self.connections)
-            .field("wait_replicas", &self.wait_replicas)
-            .finish_non_exhaustive()
-    }
-}
 
 /// A [`Store`](crate::store::Store) in Redis. Clones share the connections.
 #[derive(Clone)]
