@@ -4,6 +4,7 @@
 //! exit status. Each role's flags are in [`roles`]; `weir up` ([`up`]) runs all of them in one
 //! process.
 
+mod backend_tls;
 mod cli;
 mod development;
 mod error;
