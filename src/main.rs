@@ -8,6 +8,7 @@
 //! a laptop: `up`, the provider, the function host, the pages and `token`. A build for production
 //! leaves it out, and with it SQLite, password hashing and everything else that no gateway needs.
 
+mod backend_tls;
 mod cli;
 mod development;
 mod error;

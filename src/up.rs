@@ -14,7 +14,7 @@ use std::path::Path;
 use secrecy::ExposeSecret;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use weir_gateway::Reload;
+use weir_gateway::{BackendTls, Reload};
 use weir_limiter::{ClientConfig, StoreConfig};
 use weir_policy::Configuration;
 use weir_policy::artifacts::NamedValueOverrides;
@@ -43,11 +43,12 @@ pub(crate) async fn run(args: Args, shutdown: CancellationToken) -> Result<(), E
     let load = {
         let (directory, named_values) = (args.config.clone(), args.named_values.clone());
         let (gateway, addresses) = (address_of(&ports.gateway.service), addresses.clone());
-        move || load(&directory, &named_values, gateway, &addresses)
+        let backend_tls = args.backend_tls.files();
+        move || load(&directory, &named_values, &backend_tls, gateway, &addresses)
     };
     let watched = args
         .watch
-        .then(|| watched(&args.config, &args.named_values));
+        .then(|| watched(&args.config, &args.named_values, &args.backend_tls));
     let requests = reload::requests(watched, &shutdown);
     let configuration = load()?;
 
@@ -73,6 +74,7 @@ pub(crate) async fn run(args: Args, shutdown: CancellationToken) -> Result<(), E
     };
     let gateway = weir_gateway::Config {
         providers,
+        backend_tls: args.backend_tls.files(),
         reload: Some(Reload {
             load: reloading(load),
             requests,
@@ -98,13 +100,14 @@ pub(crate) async fn run(args: Args, shutdown: CancellationToken) -> Result<(), E
 fn load(
     directory: &Path,
     named_values: &NamedValueArgs,
+    backend_tls: &BackendTls,
     gateway: SocketAddr,
     addresses: &Addresses,
 ) -> Result<Configuration, Error> {
     let mut overrides = named_values.overrides()?;
     fill_function_key(&mut overrides, gateway);
     fill_addresses(&mut overrides, addresses);
-    weir_gateway::load(directory, &overrides).map_err(Error::Configuration)
+    weir_gateway::load_with(directory, &overrides, backend_tls).map_err(Error::Configuration)
 }
 
 type Ended = Option<Result<Result<(), Error>, tokio::task::JoinError>>;

@@ -9,6 +9,7 @@ use weir_serve::Limits;
 use crate::live::LiveKeys;
 use crate::openapi::{PublicUrl, RequestPath};
 use crate::reload::Reload;
+use crate::upstream::tls::BackendTls;
 
 /// Everything [`crate::run()`] needs besides its sockets.
 #[derive(Debug)]
@@ -29,6 +30,8 @@ pub struct Config {
     pub clients: ClientLimits,
     /// How backends are called.
     pub upstream: UpstreamLimits,
+    /// What TLS to backends needs.
+    pub backend_tls: BackendTls,
     /// Where the OpenAPI document of all APIs is served, `/openapi.json` by default; `None`:
     /// nowhere. An operation with that path goes before it.
     pub openapi_path: Option<RequestPath>,
@@ -53,6 +56,7 @@ impl Config {
             proxy_protocol: false,
             clients: ClientLimits::default(),
             upstream: UpstreamLimits::default(),
+            backend_tls: BackendTls::default(),
             openapi_path: Some(RequestPath::of_openapi()),
             public_url: None,
             live_keys: LiveKeys::default(),
@@ -117,11 +121,11 @@ impl Default for ClientLimits {
 /// `timeout`.
 #[derive(Debug, Clone)]
 pub struct UpstreamLimits {
-    /// How long a TCP connection may take, all addresses together.
+    /// How long a connection may take, all addresses together and TLS included.
     pub connect_timeout: Duration,
     /// How long the gateway waits for the next bytes of a response body.
     pub body_idle_timeout: Duration,
-    /// Idle connections kept per backend.
+    /// Idle connections kept per backend. Over HTTP/2 there are as few as its requests need.
     pub idle_connections: usize,
     /// How long an idle connection is kept.
     pub idle_timeout: Duration,

@@ -16,6 +16,7 @@ use weir_policy::artifacts::{Artifacts, NamedValueOverrides};
 use weir_policy::{Configuration, Diagnostic, Diagnostics};
 
 use crate::prepared::Prepared;
+use crate::upstream::tls::BackendTls;
 
 pub use fingerprint::fingerprint;
 
@@ -38,6 +39,18 @@ const ENDINGS: [&str; 4] = ["xml", "json", "yaml", "yml"];
 /// # Errors
 /// Everything that is wrong with it, with file, place and what would work.
 pub fn load(dir: &Path, overrides: &NamedValueOverrides) -> Result<Configuration, Diagnostics> {
+    load_with(dir, overrides, &BackendTls::default())
+}
+
+/// The same for a gateway with certificates to show to backends.
+///
+/// # Errors
+/// The same, and what is wrong with those files.
+pub fn load_with(
+    dir: &Path,
+    overrides: &NamedValueOverrides,
+    backend_tls: &BackendTls,
+) -> Result<Configuration, Diagnostics> {
     let mut walk = Walk {
         artifacts: Artifacts::new(),
         files: 0,
@@ -53,7 +66,7 @@ pub fn load(dir: &Path, overrides: &NamedValueOverrides) -> Result<Configuration
         return Err(Diagnostics(walk.problems));
     }
     let configuration = walk.artifacts.compile(overrides)?;
-    Prepared::new(&configuration)?;
+    Prepared::new(&configuration, &backend_tls.read()?)?;
     Ok(configuration)
 }
 

@@ -23,6 +23,7 @@ use crate::router::Router;
 use crate::run::Error;
 use crate::upstream::Client;
 use crate::upstream::bases::Bases;
+use crate::upstream::tls::{BackendTls, TlsFiles};
 
 /// The gateway that holds now.
 pub(crate) type Current = Arc<ArcSwap<Gateway>>;
@@ -39,7 +40,9 @@ pub(crate) struct Gateway {
     /// By `ValidateJwt::index`.
     pub(crate) jwt_checks: Vec<Option<JwtCheck>>,
     pub(crate) limiter: weir_limiter::Client,
-    pub(crate) proxy: Arc<Client>,
+    /// Calls backends.
+    pub(crate) client: Arc<Client>,
+    pub(crate) tls_files: TlsFiles,
     pub(crate) trusted: TrustedProxies,
     pub(crate) clients: ClientLimits,
     pub(crate) upstream: UpstreamLimits,
@@ -56,7 +59,9 @@ pub(crate) struct Parts {
     pub(crate) limiter: weir_limiter::Client,
     pub(crate) providers: weir_token::Providers,
     /// Keeps the connections to backends.
-    pub(crate) proxy: Arc<Client>,
+    pub(crate) client: Arc<Client>,
+    /// What TLS to them needs.
+    pub(crate) backend_tls: BackendTls,
     pub(crate) trusted: TrustedProxies,
     pub(crate) clients: ClientLimits,
     pub(crate) upstream: UpstreamLimits,
@@ -74,6 +79,7 @@ impl Gateway {
     /// What [`Prepared::new`] finds, and it has found the same when the configuration was loaded.
     pub(crate) fn new(
         configuration: &Configuration,
+        tls_files: TlsFiles,
         parts: &Parts,
         previous: Option<&Self>,
     ) -> Result<Self, Error> {
@@ -83,7 +89,8 @@ impl Gateway {
             unmatched,
             bases,
             jwt_rules,
-        } = Prepared::new(configuration)?;
+        } = Prepared::new(configuration, &tls_files)?;
+        warn_of_unchecked(configuration);
         let meters = routes.iter().chain([&unmatched]);
         let meters =
             meters.map(|route| (Arc::clone(&route.api.id), Arc::clone(&route.operation.id)));
@@ -111,7 +118,8 @@ impl Gateway {
                 .into_iter()
                 .map(connect)
                 .collect::<Result<_, _>>()?,
-            proxy: Arc::clone(&parts.proxy),
+            client: Arc::clone(&parts.client),
+            tls_files,
             limiter: parts.limiter.clone(),
             trusted: parts.trusted.clone(),
             clients: parts.clients.clone(),
@@ -136,6 +144,19 @@ impl Gateway {
     /// The same without sharing it.
     pub(crate) fn counters(&self) -> &Metrics {
         &self.metrics
+    }
+}
+
+/// Says loudly which backends could be anybody.
+fn warn_of_unchecked(configuration: &Configuration) {
+    for backend in configuration.backends.values() {
+        for check in backend.unchecked() {
+            tracing::warn!(
+                backend = %backend.id, url = %backend.url,
+                "`{check}: false`: this backend's certificate is not checked, so anybody on the way can be it; name its \
+                 authority with --backend-ca instead"
+            );
+        }
     }
 }
 

@@ -31,8 +31,9 @@ pub use config::{
     DEFAULT_RESPONSE_HEADERS, DEFAULT_STALL_TIMEOUT, DEFAULT_STREAMS, DEFAULT_UPSTREAM_IDLE,
     UpstreamLimits,
 };
-pub use config_dir::{fingerprint, load};
+pub use config_dir::{fingerprint, load, load_with};
 pub use live::{LiveKeys, UnknownLiveKeys};
 pub use openapi::{BadPublicUrl, BadRequestPath, PublicUrl, RequestPath};
 pub use reload::{Load, Reload, ReloadError};
 pub use run::{Error, run};
+pub use upstream::tls::BackendTls;

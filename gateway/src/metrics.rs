@@ -37,6 +37,18 @@ const REFUSING: [&str; 4] = ["validate-jwt", "ip-filter", "check-header", "cors"
 pub(crate) enum UpstreamFault {
     /// No connection.
     Connect,
+    /// The backend's certificate is self-signed.
+    SelfSigned,
+    /// It is from an authority that is not believed.
+    UnknownAuthority,
+    /// It has expired, or is not valid yet.
+    Expired,
+    /// It is for another name.
+    WrongName,
+    /// Something else is wrong with it.
+    Certificate,
+    /// TLS failed for another reason: the backend wants a certificate, or has nothing in common.
+    Tls,
     /// No response in time.
     Timeout,
     /// The connection broke, or what came was no HTTP response.
@@ -45,8 +57,17 @@ pub(crate) enum UpstreamFault {
     Client,
 }
 
-const FAULTS: [(UpstreamFault, &str); 4] = [
+const FAULTS: [(UpstreamFault, &str); 10] = [
     (UpstreamFault::Connect, "connect"),
+    (UpstreamFault::SelfSigned, "certificate_self_signed"),
+    (
+        UpstreamFault::UnknownAuthority,
+        "certificate_unknown_authority",
+    ),
+    (UpstreamFault::Expired, "certificate_expired"),
+    (UpstreamFault::WrongName, "certificate_wrong_name"),
+    (UpstreamFault::Certificate, "certificate_other"),
+    (UpstreamFault::Tls, "tls"),
     (UpstreamFault::Timeout, "timeout"),
     (UpstreamFault::Broken, "broken"),
     (UpstreamFault::Client, "client"),

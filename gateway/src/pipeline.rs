@@ -17,6 +17,8 @@ mod set_header;
 mod span;
 mod validate_jwt;
 
+use std::sync::Arc;
+
 use http::header::{HOST, ORIGIN};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use hyper::body::Incoming;
@@ -34,13 +36,14 @@ use crate::service::{Arrival, only};
 use crate::trace::Trace;
 use crate::upstream::body::Payload;
 use crate::upstream::target::Target;
+use crate::upstream::tls::ClientCertificate;
 
 /// The finished answer to a request.
 #[derive(Debug, Default)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     /// The reason phrase a policy chose.
-    pub(crate) reason: Option<std::sync::Arc<str>>,
+    pub(crate) reason: Option<Arc<str>>,
     pub(crate) headers: HeaderMap,
     pub(crate) payload: Payload,
 }
@@ -79,6 +82,8 @@ pub(crate) struct Exchange<'g> {
     peer: std::net::IpAddr,
     /// The host that was asked for.
     host: Option<HeaderValue>,
+    /// The certificate a policy chose to show to the backend.
+    certificate: Option<Arc<ClientCertificate>>,
     /// The `Host` a policy chose for the backend.
     backend_host: Option<HeaderValue>,
     origin: Option<HeaderValue>,
@@ -119,6 +124,7 @@ impl<'g> Exchange<'g> {
             target,
             peer: arrival.peer,
             host,
+            certificate: None,
             backend_host: None,
             origin,
             grant: None,
@@ -282,6 +288,7 @@ impl<'g> Exchange<'g> {
                 self.context.variables.set(&policy.name, value);
             }
             Action::SetBackendService(policy) => self.set_backend_service(policy, at.scope)?,
+            Action::AuthenticationCertificate(policy) => self.authentication_certificate(policy)?,
             Action::RewriteUri(policy) => self.rewrite_uri(policy)?,
             Action::ReturnResponse(policy) => return self.return_response(policy),
             Action::Choose(_)

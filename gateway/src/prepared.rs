@@ -13,6 +13,7 @@ use crate::pipeline::jwt_check::JwtRules;
 use crate::route::{Route, routes};
 use crate::router::Router;
 use crate::upstream::bases::Bases;
+use crate::upstream::tls::TlsFiles;
 
 /// A configuration, taken apart.
 #[derive(Debug)]
@@ -32,9 +33,12 @@ impl Prepared {
     ///
     /// # Errors
     /// Everything that cannot be put to work.
-    pub(crate) fn new(configuration: &Configuration) -> Result<Self, Diagnostics> {
+    pub(crate) fn new(
+        configuration: &Configuration,
+        files: &TlsFiles,
+    ) -> Result<Self, Diagnostics> {
         let mut problems = Vec::new();
-        let bases = Bases::new(configuration, &mut problems);
+        let bases = Bases::new(configuration, files, &mut problems);
         let (router, routes) = routes(configuration, &bases);
         let unmatched = Route::unmatched(configuration, routes.len());
         let jwt_rules = jwt_rules(configuration, &mut problems);

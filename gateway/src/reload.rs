@@ -22,6 +22,7 @@ use weir_telemetry::Reloads;
 
 use crate::gateway::{Current, Gateway, Parts};
 use crate::run::Error;
+use crate::upstream::tls::TlsFiles;
 
 /// How soon a reload that failed for what may pass by itself (a provider that did not answer) is
 /// tried again.
@@ -138,10 +139,14 @@ impl Reloader {
     }
 
     async fn reload(&mut self, load: Load) -> Result<(), ReloadError> {
-        let loaded = tokio::task::spawn_blocking(move || load()).await;
-        let configuration = loaded.map_err(|panic| ReloadError::Source(panic.into()))??;
+        let named = self.parts.backend_tls.clone();
+        let read =
+            tokio::task::spawn_blocking(move || Ok::<_, ReloadError>((load()?, named.read()?)));
+        let (configuration, tls_files) = read
+            .await
+            .map_err(|panic| ReloadError::Source(panic.into()))??;
         let providers = providers_of(&configuration);
-        let built = self.build(&configuration, &providers).await;
+        let built = self.build(&configuration, tls_files, &providers).await;
         if built.is_ok() {
             self.providers = providers;
         }
@@ -156,6 +161,7 @@ impl Reloader {
     async fn build(
         &self,
         configuration: &Configuration,
+        tls_files: TlsFiles,
         providers: &BTreeSet<String>,
     ) -> Result<Gateway, ReloadError> {
         for url in providers.difference(&self.providers) {
@@ -170,7 +176,12 @@ impl Reloader {
             }
         }
         let previous = self.gateway.load_full();
-        Ok(Gateway::new(configuration, &self.parts, Some(&previous))?)
+        Ok(Gateway::new(
+            configuration,
+            tls_files,
+            &self.parts,
+            Some(&previous),
+        )?)
     }
 }
 

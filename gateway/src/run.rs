@@ -58,7 +58,8 @@ pub async fn run(
     let parts = Parts {
         limiter,
         providers: providers.clone(),
-        proxy: Arc::new(Client::new(&config.upstream)),
+        client: Arc::new(Client::new(&config.upstream)),
+        backend_tls: config.backend_tls,
         trusted: TrustedProxies::new(config.trusted_proxies.clone()),
         clients: config.clients.clone(),
         upstream: config.upstream,
@@ -68,6 +69,7 @@ pub async fn run(
     };
     let gateway: Current = Arc::new(ArcSwap::from_pointee(Gateway::new(
         &config.configuration,
+        parts.backend_tls.read()?,
         &parts,
         None,
     )?));

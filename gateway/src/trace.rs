@@ -109,6 +109,8 @@ impl Trace {
         }
         let host = url.host().unwrap_or_default();
         let authority = url.authority().map_or(host, |authority| authority.as_str());
+        let scheme = url.scheme_str().unwrap_or("http");
+        let default_port = if scheme == "https" { 443 } else { 80 };
         tracing::info_span!(
             "forward",
             otel.name = semconv::http_span_name(method),
@@ -116,9 +118,9 @@ impl Trace {
             otel.status_code = Empty,
             http.request.method = semconv::http_method(method),
             http.response.status_code = Empty,
-            url.full = %format_args!("http://{authority}{}", url.path()),
+            url.full = %format_args!("{scheme}://{authority}{}", url.path()),
             server.address = host,
-            server.port = url.port_u16().unwrap_or(80),
+            server.port = url.port_u16().unwrap_or(default_port),
             network.protocol.version = "1.1",
             error.type = Empty,
         )

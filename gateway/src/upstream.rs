@@ -1,82 +1,99 @@
-//! Calls backends: pooled connections, streamed bodies, a time for every phase.
+//! Calls backends: kept connections, plain or in TLS, HTTP/1.1 or HTTP/2; streamed bodies, a time
+//! for every phase.
 //!
-//! A request is sent once, unless a pooled connection turns out to have ended. One that was closed
+//! A request is sent once, unless a kept connection turns out to have ended. One that was closed
 //! before a byte of the request was written gives it back untouched, and it goes out on another
 //! one. One that ends before a byte of the answer came may have been closed, or forgotten by a
 //! network, just then: the request goes out once more, on a fresh connection, if doing it twice is
-//! the same as doing it once (RFC 9110, 9.2.2) and it has no body. Dropping the call (the client
-//! went away) closes its connection, which is how a backend learns of it.
+//! the same as doing it once (RFC 9110, 9.2.2) and it has no body. So does, without a body, what
+//! an HTTP/2 backend says it has not looked at (RFC 9113, 8.7). Dropping the call (the client went
+//! away) closes its connection, or its stream in HTTP/2, which is how a backend learns of it.
 
 pub(crate) mod bases;
 pub(crate) mod body;
+mod connect;
+mod destination;
+mod error;
 mod link;
-mod pool;
+mod shared;
+mod stream;
 pub(crate) mod target;
+pub(crate) mod tls;
 mod upstream_body;
 
 use std::future::poll_fn;
-use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::Duration;
 
 use http::uri::{Authority, PathAndQuery};
 use http::{Request, Response, Uri};
 use http_body::Body as _;
-use hyper::body::Incoming;
-use hyper::client::conn::http1::Builder;
 use hyper_util::client::legacy::connect::HttpConnector;
-use tower::Service as _;
+use hyper_util::rt::TokioExecutor;
 
-use self::body::{BodyError, RequestBody};
+use self::body::RequestBody;
+pub(crate) use self::destination::Destination;
+use self::destination::Destinations;
+pub(crate) use self::error::CallError;
+use self::error::{Unanswered, broken, timed_out};
 use self::link::Link;
-use self::pool::Pool;
+use self::shared::Place;
+use self::tls::{Terms, TlsFiles};
 pub(crate) use self::upstream_body::UpstreamBody;
 use crate::config::UpstreamLimits;
-use crate::errors::Failure;
-use crate::metrics::UpstreamFault;
 
 /// The client side of the gateway.
 #[derive(Debug)]
 pub(crate) struct Client {
     connector: HttpConnector,
-    protocol: Builder,
-    pool: Pool,
+    http1: hyper::client::conn::http1::Builder,
+    http2: hyper::client::conn::http2::Builder<TokioExecutor>,
+    connect_timeout: Duration,
+    /// Header lines of one response.
+    headers: usize,
+    destinations: Destinations,
 }
 
-/// Why a call brought no response.
-#[derive(Debug)]
-pub(crate) struct CallError {
-    /// Whose fault it is, for the metrics.
-    pub(crate) fault: UpstreamFault,
-    /// What the client gets.
-    pub(crate) failure: Box<Failure>,
+/// A connection that a request can be sent on.
+enum Connection {
+    /// For this request alone.
+    Exclusive(Box<Link>),
+    /// Others use it too.
+    Shared(Place),
 }
 
 impl Client {
     pub(crate) fn new(limits: &UpstreamLimits) -> Self {
-        let mut connector = HttpConnector::new();
-        connector.set_nodelay(true);
-        connector.set_connect_timeout(Some(limits.connect_timeout));
-        connector.set_keepalive(Some(Duration::from_secs(60)));
-        let mut protocol = Builder::new();
-        // hyper refuses a smaller buffer.
-        protocol
-            .max_headers(limits.headers)
-            .max_buf_size(limits.header_bytes.max(8 * 1024));
         Self {
-            connector,
-            protocol,
-            pool: Pool::new(limits.idle_connections, limits.idle_timeout),
+            connector: connect::connector(limits),
+            http1: connect::http1(limits),
+            http2: connect::http2(limits),
+            connect_timeout: limits.connect_timeout,
+            headers: limits.headers,
+            destinations: Destinations::new(limits.idle_connections, limits.idle_timeout),
         }
+    }
+
+    /// Where requests to `authority` go: in TLS if there are `terms`.
+    pub(crate) fn destination(
+        &self,
+        authority: &Authority,
+        terms: Option<&Terms>,
+        files: &TlsFiles,
+    ) -> Arc<Destination> {
+        self.destinations.get(authority, terms, files)
     }
 
     /// Sends `request`; `timeout` is the time until the headers of the response.
     pub(crate) async fn call(
         &self,
+        to: &Arc<Destination>,
         request: Request<RequestBody>,
         timeout: Duration,
     ) -> Result<Response<UpstreamBody>, CallError> {
-        match tokio::time::timeout(timeout, self.send(request)).await {
+        match tokio::time::timeout(timeout, self.send(to, request)).await {
             // A 101 would make the connection something else than HTTP; nobody asked for that.
             Ok(Ok(response)) if response.status().is_informational() => {
                 Err(broken("the backend answered with an informational status"))
@@ -88,73 +105,97 @@ impl Client {
 
     async fn send(
         &self,
+        to: &Arc<Destination>,
         mut request: Request<RequestBody>,
     ) -> Result<Response<UpstreamBody>, CallError> {
-        let url = to_origin_form(&mut request);
-        let Some(authority) = url.authority() else {
-            return Err(broken("the URL names no host"));
-        };
         let has_upload = !request.body().is_end_stream();
-        let mut use_pool = true;
+        let mut use_kept = true;
         loop {
-            let pooled = poll_fn(|cx| {
-                Poll::Ready(if use_pool {
-                    self.pool.take(authority, cx)
-                } else {
-                    None
-                })
-            })
-            .await;
-            let is_pooled = pooled.is_some();
-            let copy = (is_pooled && !has_upload && request.method().is_idempotent())
-                .then(|| copy_of(&request));
-            let mut link = match pooled {
-                Some(link) => link,
-                None => Box::new(self.connect(&url).await?),
+            let kept = if use_kept { kept(to).await } else { None };
+            let is_kept = kept.is_some();
+            let connection = match kept {
+                Some(connection) => connection,
+                None => Box::pin(self.connect(to, use_kept)).await?,
             };
-            let mut error = match link.send(request).await {
-                Ok(response) => {
-                    return Ok(response.map(|body| self.body(body, link, has_upload, authority)));
-                }
-                Err(error) => error,
+            let is_shared = matches!(connection, Connection::Shared(_));
+            let may_repeat = is_shared || request.method().is_idempotent();
+            let copy = (is_kept && !has_upload && may_repeat).then(|| copy_of(&request));
+            let upload = (is_shared && has_upload).then(|| request.body_mut().witness());
+            let sent = match connection {
+                Connection::Exclusive(link) => exclusive(to, link, request, has_upload).await,
+                Connection::Shared(place) => self.shared(place, request).await,
             };
-            match (error.take_message(), copy) {
-                (Some(untouched), _) if is_pooled => request = untouched,
-                (None, Some(copy)) if went_unanswered(error.error()) => {
-                    tracing::debug!(backend = %authority, "a pooled connection had ended: asked again on a fresh one");
-                    (request, use_pool) = (copy, false);
+            let unanswered = match sent {
+                // HTTP/1.1 has seen to that while it read.
+                Ok(response) if response.headers().len() > self.headers => {
+                    return Err(broken("the response has too many headers"));
                 }
-                _ => return Err(CallError::from(error.into_error())),
+                Ok(response) => return Ok(response),
+                Err(unanswered) => unanswered,
+            };
+            match (unanswered, copy) {
+                (
+                    Unanswered {
+                        request: Some(untouched),
+                        ..
+                    },
+                    _,
+                ) if is_kept => request = untouched,
+                (unanswered @ Unanswered { request: None, .. }, Some(copy))
+                    if unanswered.was_refused()
+                        || copy.method().is_idempotent() && unanswered.connection_ended() =>
+                {
+                    tracing::debug!(backend = %to.url, "a kept connection had ended: asked again on a fresh one");
+                    (request, use_kept) = (copy, false);
+                }
+                (unanswered, _) => {
+                    let upload = upload.and_then(|upload| upload.get().copied());
+                    return Err(unanswered.into_call_error(&to.url, upload));
+                }
             }
         }
     }
 
-    fn body(
+    async fn shared(
         &self,
-        body: Incoming,
-        link: Box<Link>,
-        has_upload: bool,
-        authority: &Authority,
-    ) -> UpstreamBody {
-        UpstreamBody::new(body, link, has_upload, self.pool.clone(), authority.clone())
-    }
-
-    async fn connect(&self, url: &Uri) -> Result<Link, CallError> {
-        // Connectors are cheap to clone: what they know is shared.
-        let stream = self.connector.clone().call(url.clone()).await;
-        let stream = stream.map_err(|error| CallError::connecting(&error))?;
-        Ok(Link::new(&self.protocol, stream).await?)
+        place: Place,
+        request: Request<RequestBody>,
+    ) -> Result<Response<UpstreamBody>, Unanswered> {
+        let response = place.send(request).await?;
+        Ok(response.map(|body| UpstreamBody::shared(body, place)))
     }
 }
 
-/// Leaves path and query in the request, as a server expects them, and gives its whole URL.
-fn to_origin_form(request: &mut Request<RequestBody>) -> Uri {
+/// A kept connection to `to`.
+async fn kept(to: &Arc<Destination>) -> Option<Connection> {
+    if !to.is_exclusive.load(Ordering::Relaxed)
+        && let Some(place) = to.enter()
+    {
+        return Some(Connection::Shared(place));
+    }
+    let link = poll_fn(|cx| Poll::Ready(to.take(cx))).await?;
+    Some(Connection::Exclusive(link))
+}
+
+async fn exclusive(
+    to: &Arc<Destination>,
+    mut link: Box<Link>,
+    mut request: Request<RequestBody>,
+    has_upload: bool,
+) -> Result<Response<UpstreamBody>, Unanswered> {
+    to_origin_form(&mut request);
+    let response = link.send(request).await?;
+    Ok(response.map(|body| UpstreamBody::exclusive(body, link, has_upload, Arc::clone(to))))
+}
+
+/// Leaves path and query in the request, as a server expects them.
+fn to_origin_form(request: &mut Request<RequestBody>) {
     let path = request
         .uri()
         .path_and_query()
         .cloned()
         .unwrap_or_else(|| PathAndQuery::from_static("/"));
-    std::mem::replace(request.uri_mut(), Uri::from(path))
+    *request.uri_mut() = Uri::from(path);
 }
 
 /// The head of a request without a body, to send it again.
@@ -164,105 +205,4 @@ fn copy_of(request: &Request<RequestBody>) -> Request<RequestBody> {
     *copy.uri_mut() = request.uri().clone();
     *copy.headers_mut() = request.headers().clone();
     copy
-}
-
-/// Whether the connection ended, and not with an answer that makes no sense.
-fn went_unanswered(error: &hyper::Error) -> bool {
-    let broke = std::error::Error::source(error).is_some_and(|cause| cause.is::<io::Error>());
-    error.is_incomplete_message() || error.is_canceled() || broke
-}
-
-impl From<hyper::Error> for CallError {
-    fn from(error: hyper::Error) -> Self {
-        let detail = chain(&error);
-        match BodyError::behind(&error) {
-            Some(BodyError::TooLarge) => client_fault(Failure::body_too_large()),
-            Some(BodyError::Stalled(_)) => {
-                let message = "The request body did not arrive in time.";
-                let failure = Failure::new(
-                    http::StatusCode::REQUEST_TIMEOUT,
-                    "ClientConnectionFailure",
-                    message,
-                );
-                client_fault(failure)
-            }
-            Some(BodyError::Broken(_)) => {
-                let failure = Failure::bad_request(detail).telling("The request body ended early.");
-                client_fault(failure)
-            }
-            None => broken(detail),
-        }
-    }
-}
-
-impl CallError {
-    /// There is no connection.
-    fn connecting(error: &(dyn std::error::Error + 'static)) -> Self {
-        let detail = chain(error);
-        if has_timed_out(error) {
-            return timed_out(detail);
-        }
-        Self {
-            fault: UpstreamFault::Connect,
-            failure: Failure::new(
-                http::StatusCode::BAD_GATEWAY,
-                "BackendConnectionFailure",
-                detail,
-            )
-            .telling("The backend could not be reached."),
-        }
-    }
-}
-
-fn client_fault(failure: Box<Failure>) -> CallError {
-    CallError {
-        fault: UpstreamFault::Client,
-        failure,
-    }
-}
-
-fn broken(detail: impl Into<std::borrow::Cow<'static, str>>) -> CallError {
-    CallError {
-        fault: UpstreamFault::Broken,
-        failure: Failure::new(
-            http::StatusCode::BAD_GATEWAY,
-            "BackendConnectionFailure",
-            detail,
-        )
-        .telling("The backend did not answer properly."),
-    }
-}
-
-fn timed_out(detail: String) -> CallError {
-    CallError {
-        fault: UpstreamFault::Timeout,
-        failure: Failure::new(http::StatusCode::GATEWAY_TIMEOUT, "Timeout", detail)
-            .telling("The backend did not answer in time."),
-    }
-}
-
-fn has_timed_out(error: &(dyn std::error::Error + 'static)) -> bool {
-    let mut current = Some(error);
-    while let Some(error) = current {
-        if error
-            .downcast_ref::<io::Error>()
-            .is_some_and(|e| e.kind() == io::ErrorKind::TimedOut)
-        {
-            return true;
-        }
-        current = error.source();
-    }
-    false
-}
-
-/// The whole story of an error: hyper's own texts leave the cause to its sources.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        source = error.source();
-    }
-    text
 }

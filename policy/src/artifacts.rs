@@ -23,7 +23,7 @@ use secrecy::SecretString;
 use crate::configuration::Configuration;
 use crate::diagnostic::Diagnostics;
 
-pub(crate) use backend::{check_base_url, has_credentials};
+pub(crate) use backend::{check_base_url, has_credentials, is_thumbprint};
 pub(crate) use named_values::NamedValues;
 
 /// The text files of one configuration folder, by relative path with forward slashes.

@@ -279,6 +279,7 @@ fn built_in(section: Section) -> Vec<Step> {
     let forward = ForwardRequest {
         timeout: Setting::Literal(policies::DEFAULT_TIMEOUT),
         follow_redirects: false,
+        only_http1: false,
         fail_on_error_status: false,
     };
     let origin = Origin {

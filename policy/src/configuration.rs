@@ -8,7 +8,7 @@ use http::{HeaderName, HeaderValue, Uri};
 
 use crate::context::{ApiInfo, OperationInfo};
 use crate::diagnostic::Location;
-use crate::plan::{Action, Plan, Step};
+use crate::plan::{Action, CertificateName, Plan, Step};
 use crate::template::UrlTemplate;
 
 /// Everything a gateway serves.
@@ -96,6 +96,32 @@ pub struct Backend {
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// `credentials.query`: appended to every request to it. Secret: not shown by `Debug`.
     pub query: Vec<(String, secrecy::SecretString)>,
+    /// `credentials.certificate` or `credentials.certificateIds`: the certificate to show it, and
+    /// where it is named.
+    pub certificate: Option<(CertificateName, Location)>,
+    /// `tls.validateCertificateChain`: whether its certificate must come from an authority that is
+    /// believed, and be valid now. Default true.
+    pub validate_certificate_chain: bool,
+    /// `tls.validateCertificateName`: whether its certificate must be for the host in `url`. Default
+    /// true.
+    pub validate_certificate_name: bool,
+}
+
+impl Backend {
+    /// The checks of its certificate that are switched off; none if it has no TLS.
+    #[must_use]
+    pub fn unchecked(&self) -> Vec<&'static str> {
+        let checks = [
+            (self.validate_certificate_chain, "validateCertificateChain"),
+            (self.validate_certificate_name, "validateCertificateName"),
+        ];
+        let is_off = |(holds, _): &(bool, &str)| !holds && self.url.scheme_str() == Some("https");
+        checks
+            .into_iter()
+            .filter(is_off)
+            .map(|(_, name)| name)
+            .collect()
+    }
 }
 
 impl std::fmt::Debug for Backend {

@@ -148,6 +148,8 @@ pub enum Action {
     SetVariable(Box<SetVariable>),
     /// `set-backend-service`
     SetBackendService(Box<SetBackendService>),
+    /// `authentication-certificate`
+    AuthenticationCertificate(Box<AuthenticationCertificate>),
     /// `rewrite-uri`
     RewriteUri(Box<RewriteUri>),
     /// `choose`

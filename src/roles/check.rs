@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use clap::Args as ClapArgs;
 use secrecy::SecretString;
 
+use crate::backend_tls::BackendTlsArgs;
 use crate::development::{FUNCTION_KEY, FUNCTION_KEY_NAME};
 use crate::error::Error;
 use crate::named_values::NamedValueArgs;
@@ -25,6 +26,8 @@ pub(crate) struct Args {
     directory: PathBuf,
     #[command(flatten)]
     named_values: NamedValueArgs,
+    #[command(flatten)]
+    backend_tls: BackendTlsArgs,
 }
 
 /// Prints what was loaded, or fails with every error.
@@ -35,10 +38,11 @@ pub(crate) fn run(args: &Args) -> Result<(), Error> {
     if overrides.get(FUNCTION_KEY_NAME).is_none() {
         overrides.insert(FUNCTION_KEY_NAME, SecretString::from(FUNCTION_KEY));
     }
-    let configuration =
-        weir_gateway::load(&args.directory, &overrides).map_err(Error::Configuration)?;
+    let files = args.backend_tls.files();
+    let load = |overrides| weir_gateway::load_with(&args.directory, overrides, &files);
+    let configuration = load(&overrides).map_err(Error::Configuration)?;
     println!("{} is valid.", args.directory.display());
-    if weir_gateway::load(&args.directory, &given).is_err() {
+    if load(&given).is_err() {
         println!(
             "  {FUNCTION_KEY_NAME} was not given: the development key stood in for it, as it does for a gateway on \
              loopback.\n  Any other gateway needs --named-value-file {FUNCTION_KEY_NAME}=FILE to start."
@@ -57,6 +61,13 @@ pub(crate) fn run(args: &Args) -> Result<(), Error> {
     }
     for backend in configuration.backends.values() {
         println!("  backend {} at {}", backend.id, backend.url);
+        let unchecked = backend.unchecked();
+        if !unchecked.is_empty() {
+            println!(
+                "    Its certificate is not fully checked ({} is false): anybody on the way can be it.",
+                unchecked.join(" and ")
+            );
+        }
     }
     Ok(())
 }

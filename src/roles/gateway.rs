@@ -9,11 +9,12 @@ use clap::Args as ClapArgs;
 use ipnet::IpNet;
 use secrecy::{ExposeSecret, SecretString};
 use tokio_util::sync::CancellationToken;
-use weir_gateway::{Config, LiveKeys, PublicUrl, Reload, ReloadError};
+use weir_gateway::{BackendTls, Config, LiveKeys, PublicUrl, Reload, ReloadError};
 use weir_limiter::{ClientConfig, FailureMode};
 use weir_policy::Configuration;
 use weir_policy::artifacts::NamedValueOverrides;
 
+use crate::backend_tls::BackendTlsArgs;
 use crate::development::{self, FUNCTION_KEY, FUNCTION_KEY_NAME, address};
 use crate::error::Error;
 use crate::listen::{Address, announce, bind_both};
@@ -104,16 +105,20 @@ pub(crate) struct Args {
     watch: bool,
     #[command(flatten)]
     named_values: NamedValueArgs,
+    #[command(flatten)]
+    backend_tls: BackendTlsArgs,
 }
 
 /// Runs the role until `shutdown`.
 pub(crate) async fn run(args: Args, shutdown: CancellationToken) -> Result<(), Error> {
     let watched = args
         .watch
-        .then(|| watched(&args.config, &args.named_values));
+        .then(|| watched(&args.config, &args.named_values, &args.backend_tls));
     let requests = reload::requests(watched, &shutdown);
     let (directory, named_values, listen) = (args.config, args.named_values, args.listen);
-    let load = move || load(&directory, &named_values, listen);
+    let backend_tls = args.backend_tls.files();
+    let files = backend_tls.clone();
+    let load = move || load(&directory, &named_values, &files, listen);
     let configuration = load()?;
     let limiter = ClientConfig {
         endpoints: args.limiter,
@@ -127,6 +132,7 @@ pub(crate) async fn run(args: Args, shutdown: CancellationToken) -> Result<(), E
         proxy_protocol: args.proxy_protocol,
         public_url: args.public_url,
         live_keys: args.live_keys,
+        backend_tls,
         reload: Some(Reload {
             load: reloading(load),
             requests,
@@ -154,6 +160,7 @@ pub(crate) async fn run(args: Args, shutdown: CancellationToken) -> Result<(), E
 fn load(
     directory: &Path,
     named_values: &NamedValueArgs,
+    backend_tls: &BackendTls,
     listen: SocketAddr,
 ) -> Result<Configuration, Error> {
     let mut overrides = named_values.overrides()?;
@@ -164,14 +171,19 @@ fn load(
         &secrets,
         "--named-value-file function-key=FILE",
     )?;
-    weir_gateway::load(directory, &overrides).map_err(Error::Configuration)
+    weir_gateway::load_with(directory, &overrides, backend_tls).map_err(Error::Configuration)
 }
 
 /// What `--watch` looks at.
-pub(crate) fn watched(directory: &Path, named_values: &NamedValueArgs) -> Vec<PathBuf> {
+pub(crate) fn watched(
+    directory: &Path,
+    named_values: &NamedValueArgs,
+    backend_tls: &BackendTlsArgs,
+) -> Vec<PathBuf> {
     [directory.to_owned()]
         .into_iter()
         .chain(named_values.paths())
+        .chain(backend_tls.paths())
         .collect()
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::Args as ClapArgs;
 use secrecy::SecretString;
 
+use crate::backend_tls::BackendTlsArgs;
 use crate::development::address;
 use crate::named_values::NamedValueArgs;
 use crate::roles::{duration, jwks_interval};
@@ -59,6 +60,8 @@ pub(crate) struct Args {
     pub(crate) watch: bool,
     #[command(flatten)]
     pub(crate) named_values: NamedValueArgs,
+    #[command(flatten)]
+    pub(crate) backend_tls: BackendTlsArgs,
 
     /// Where the gateway serves the APIs
     #[arg(long, value_name = "ADDRESS:PORT", env = "WEIR_UP_GATEWAY_LISTEN", default_value = address::GATEWAY)]

@@ -77,15 +77,27 @@ pub enum InitError {
         /// Its argument.
         given: String,
     },
-    /// The collector speaks TLS, this exporter does not.
-    #[error(
-        "OTEL_EXPORTER_OTLP_ENDPOINT={given:?}: spans leave in plain text only; use http:// and a collector on this \
-         machine or a private network, and let that one speak TLS"
-    )]
-    Tls {
-        /// The endpoint.
-        given: String,
+    /// A file for TLS to the collector cannot be used.
+    #[error("{variable}={path:?} cannot be used: {why}; name a PEM file")]
+    File {
+        /// The environment variable.
+        variable: &'static str,
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        why: String,
     },
+    /// A certificate needs its key.
+    #[error(
+        "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and OTEL_EXPORTER_OTLP_CLIENT_KEY belong together; set both or none"
+    )]
+    HalfIdentity,
+    /// TLS to the collector cannot be set up.
+    #[error(
+        "TLS to the collector cannot be set up ({0}); name its authority with OTEL_EXPORTER_OTLP_CERTIFICATE, and a key \
+         that belongs to OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE"
+    )]
+    Tls(#[from] tonic::transport::Error),
     /// The exporter refused its settings.
     #[error("the OTEL_EXPORTER_OTLP_* settings were refused: {0}")]
     Exporter(#[from] opentelemetry_otlp::ExporterBuildError),
@@ -127,7 +139,9 @@ impl Guard {
 /// `OTEL_TRACES_EXPORTER=otlp`) over gRPC, in batches. The other standard variables hold:
 /// `OTEL_SERVICE_NAME` (default `service_name`), `OTEL_RESOURCE_ATTRIBUTES`, `OTEL_TRACES_SAMPLER`
 /// with `_ARG`, `OTEL_BSP_*`, `OTEL_SPAN_*_COUNT_LIMIT`, `OTEL_EXPORTER_OTLP_HEADERS`, `_TIMEOUT`,
-/// `OTEL_SDK_DISABLED`, `OTEL_TRACES_EXPORTER=none`.
+/// `OTEL_SDK_DISABLED`, `OTEL_TRACES_EXPORTER=none`. An `https://` endpoint is believed if the
+/// machine's authorities sign for it, or those in `OTEL_EXPORTER_OTLP_CERTIFICATE`; a collector that
+/// asks is shown `OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE`.
 ///
 /// # Errors
 /// If a variable makes no sense, or on the second call.

@@ -1,5 +1,7 @@
-//! The span exporter: OTLP over gRPC, in batches, from a queue that drops when full rather than
-//! grow.
+//! The span exporter: OTLP over gRPC, plain or in TLS, in batches, from a queue that drops when full
+//! rather than grow.
+
+mod tls;
 
 use std::time::Duration;
 
@@ -74,13 +76,6 @@ pub(crate) fn is_wanted(variable: &dyn Fn(&str) -> Option<String>) -> Result<boo
         }
         _ => {}
     }
-    if let Some(given) = endpoint.filter(|url| {
-        url.trim_start()
-            .get(..8)
-            .is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://"))
-    }) {
-        return Err(InitError::Tls { given });
-    }
     check_sampler(variable)?;
     Ok(true)
 }
@@ -115,7 +110,7 @@ pub(crate) fn provider(
 ) -> Result<SdkTracerProvider, InitError> {
     tokio::runtime::Handle::try_current().map_err(|_| InitError::NoRuntime)?;
     let mut exporter = SpanExporter::builder().with_tonic();
-    if let Some(channel) = channel(variable) {
+    if let Some(channel) = channel(variable)? {
         exporter = exporter.with_channel(channel);
     }
     let exporter = exporter.build()?;
@@ -127,13 +122,21 @@ pub(crate) fn provider(
 
 /// A connection to the collector that is kept alive. `None` if its address makes no sense: the
 /// library says what is wrong.
-fn channel(variable: &dyn Fn(&str) -> Option<String>) -> Option<Channel> {
+fn channel(variable: &dyn Fn(&str) -> Option<String>) -> Result<Option<Channel>, InitError> {
     let first = |names: [&str; 2]| names.into_iter().find_map(variable);
     let url = first(ENDPOINT).unwrap_or_else(|| DEFAULT_ENDPOINT.to_owned());
-    let endpoint = Endpoint::from_shared(url.trim().to_owned()).ok()?;
-    if endpoint.uri().scheme_str() != Some("http") {
-        return None;
-    }
+    let Some((scheme, rest)) = url.trim().split_once("://") else {
+        return Ok(None);
+    };
+    let scheme = scheme.to_ascii_lowercase();
+    let Ok(endpoint) = Endpoint::from_shared(format!("{scheme}://{rest}")) else {
+        return Ok(None);
+    };
+    let endpoint = match &*scheme {
+        "http" => endpoint,
+        "https" => endpoint.tls_config(tls::config(variable)?)?,
+        _ => return Ok(None),
+    };
     let timeout = first(TIMEOUT)
         .and_then(|millis| millis.trim().parse().ok())
         .map(Duration::from_millis);
@@ -142,7 +145,7 @@ fn channel(variable: &dyn Fn(&str) -> Option<String>) -> Option<Channel> {
         .tcp_keepalive(Some(KEEP_ALIVE))
         .tcp_keepalive_interval(Some(KEEP_ALIVE_AGAIN))
         .tcp_keepalive_retries(Some(KEEP_ALIVE_TRIES));
-    Some(endpoint.connect_lazy())
+    Ok(Some(endpoint.connect_lazy()))
 }
 
 /// What the spans say about this process. What the environment says wins.

@@ -21,7 +21,9 @@ use tokio::net::TcpListener;
 use tokio::process::Command;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::TcpListenerStream;
+use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
 use tonic::{Request, Response, Status};
+use weir_testkit::Certificates;
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -100,11 +102,19 @@ async fn collector() -> (
     SocketAddr,
     mpsc::UnboundedReceiver<ExportTraceServiceRequest>,
 ) {
+    collector_on(Server::builder()).await
+}
+
+async fn collector_on(
+    mut server: Server,
+) -> (
+    SocketAddr,
+    mpsc::UnboundedReceiver<ExportTraceServiceRequest>,
+) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (sender, receiver) = mpsc::unbounded_channel();
-    let server =
-        tonic::transport::Server::builder().add_service(TraceServiceServer::new(Collector(sender)));
+    let server = server.add_service(TraceServiceServer::new(Collector(sender)));
     tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
     (address, receiver)
 }
@@ -162,6 +172,79 @@ async fn a_span_reaches_the_collector_before_the_process_ends() {
         "{outside}"
     );
     assert!(!outside.contains("trace_id="), "{outside}");
+}
+
+/// A collector in TLS; with `asks` it wants a certificate of the same authority.
+async fn secure_collector(
+    authority: &Certificates,
+    asks: bool,
+) -> (String, mpsc::UnboundedReceiver<ExportTraceServiceRequest>) {
+    let server = authority.server(&["localhost"]);
+    let mut tls =
+        ServerTlsConfig::new().identity(Identity::from_pem(server.certificate, server.key));
+    if asks {
+        tls = tls.client_ca_root(Certificate::from_pem(authority.authority()));
+    }
+    let (address, received) = collector_on(Server::builder().tls_config(tls).unwrap()).await;
+    (format!("https://localhost:{}", address.port()), received)
+}
+
+#[tokio::test]
+async fn a_span_reaches_a_collector_in_tls_whose_authority_is_named() {
+    let authority = Certificates::new();
+    let file = authority.authority_file();
+    for variable in [
+        "OTEL_EXPORTER_OTLP_CERTIFICATE",
+        "OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE",
+    ] {
+        let (url, mut received) = secure_collector(&authority, false).await;
+        let believed = (variable, file.to_str().unwrap());
+        let output = run_child(&[("OTEL_EXPORTER_OTLP_ENDPOINT", &*url), believed]).await;
+        lines(&output);
+        assert_eq!(only_span(received.recv().await.unwrap()).1.name, "request");
+    }
+}
+
+#[tokio::test]
+async fn a_collector_that_asks_is_shown_the_certificate() {
+    let authority = Certificates::new();
+    let (url, mut received) = secure_collector(&authority, true).await;
+    let client = authority.client("weir");
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let (certificate, key) = (
+        write("client.pem", &client.certificate),
+        write("client.key", &client.key),
+    );
+    let file = authority.authority_file();
+    let output = run_child(&[
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", &*url),
+        ("OTEL_EXPORTER_OTLP_CERTIFICATE", file.to_str().unwrap()),
+        ("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", &*certificate),
+        ("OTEL_EXPORTER_OTLP_CLIENT_KEY", &*key),
+    ])
+    .await;
+    lines(&output);
+    assert_eq!(only_span(received.recv().await.unwrap()).1.name, "request");
+}
+
+/// The machine does not know the test's authority.
+#[tokio::test]
+async fn a_collector_of_an_unknown_authority_gets_no_span() {
+    let (url, mut received) = secure_collector(&Certificates::new(), false).await;
+    let other = Certificates::new();
+    let file = other.authority_file();
+    let output = run_child(&[
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", &*url),
+        ("OTEL_EXPORTER_OTLP_CERTIFICATE", file.to_str().unwrap()),
+    ])
+    .await;
+    lines(&output);
+    assert!(received.try_recv().is_err());
 }
 
 #[tokio::test]

@@ -1,17 +1,79 @@
-//! An authority of a test's own, and a server certificate for loopback.
+//! An authority of a test's own, and certificates for servers and clients on loopback.
 
-use std::path::PathBuf;
+use std::fmt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, date_time_ymd,
+};
 use tempfile::TempDir;
 
-/// Files for a TLS server on `127.0.0.1` and `localhost`, and the authority that signed them.
-/// Clones share the files, which are removed with the last.
-#[derive(Debug, Clone)]
+/// Authorities made so far in this process.
+static AUTHORITIES: AtomicU32 = AtomicU32::new(1);
+
+/// The names of a server on loopback.
+const LOOPBACK: [&str; 2] = ["localhost", "127.0.0.1"];
+
+/// Files for a TLS server on `127.0.0.1` and `localhost`, and the authority that signed them, which
+/// signs more certificates on demand. Clones share the files, which are removed with the last.
+#[derive(Clone)]
 pub struct Certificates {
     directory: Arc<TempDir>,
     authority: String,
+    issuer: Arc<Issuer<'static, KeyPair>>,
+}
+
+impl fmt::Debug for Certificates {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Certificates")
+            .field("directory", &self.directory)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A certificate with its key, both in PEM.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    /// The certificate.
+    pub certificate: String,
+    /// Its key.
+    pub key: String,
+}
+
+impl Identity {
+    /// Certificate and key, one after the other.
+    #[must_use]
+    pub fn pem(&self) -> String {
+        format!("{}{}", self.certificate, self.key)
+    }
+
+    /// Writes both into one file, `name.pem` in `folder`.
+    ///
+    /// # Panics
+    /// If the file cannot be written.
+    pub fn write(&self, folder: &Path, name: &str) {
+        std::fs::write(folder.join(format!("{name}.pem")), self.pem())
+            .expect("a temporary file can be written");
+    }
+
+    /// A certificate for loopback that nobody signed but itself.
+    ///
+    /// # Panics
+    /// If there is no randomness.
+    #[must_use]
+    pub fn self_signed() -> Self {
+        let key = KeyPair::generate().expect("a key can be made");
+        let certificate = parameters("weir test server", &LOOPBACK)
+            .self_signed(&key)
+            .expect("a certificate can sign itself");
+        Self {
+            certificate: certificate.pem(),
+            key: key.serialize_pem(),
+        }
+    }
 }
 
 impl Certificates {
@@ -22,43 +84,67 @@ impl Certificates {
     #[must_use]
     pub fn new() -> Self {
         let authority_key = KeyPair::generate().expect("a key can be made");
-        let mut parameters = CertificateParams::new(Vec::new()).expect("no names are valid names");
-        parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        parameters.key_usages = vec![
+        // A name of its own: OpenSSL takes a certificate that is named as its issuer for one that
+        // signed itself, and two authorities of one name for one with two keys.
+        let number = AUTHORITIES.fetch_add(1, Ordering::Relaxed);
+        let mut own = parameters(&format!("weir test authority {number}"), &[]);
+        own.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        own.key_usages = vec![
             KeyUsagePurpose::KeyCertSign,
             KeyUsagePurpose::DigitalSignature,
         ];
-        // A name of its own: OpenSSL takes a certificate that is named as its issuer for one that
-        // signed itself.
-        parameters
-            .distinguished_name
-            .push(DnType::CommonName, "weir test authority");
-        let authority = parameters
+        let authority = own
             .self_signed(&authority_key)
             .expect("an authority can sign itself")
             .pem();
-        let issuer = Issuer::new(parameters, authority_key);
-
-        let key = KeyPair::generate().expect("a key can be made");
-        let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
-        let server = CertificateParams::new(names).expect("the names are valid");
-        let server = server
-            .signed_by(&key, &issuer)
-            .expect("the authority can sign")
-            .pem();
-
-        let directory = tempfile::tempdir().expect("a temporary directory can be made");
+        let certificates = Self {
+            directory: Arc::new(tempfile::tempdir().expect("a temporary directory can be made")),
+            authority,
+            issuer: Arc::new(Issuer::new(own, authority_key)),
+        };
+        let server = certificates.server(&LOOPBACK);
         for (name, text) in [
-            ("ca.pem", &authority),
-            ("server.pem", &server),
-            ("server.key", &key.serialize_pem()),
+            ("ca.pem", &certificates.authority),
+            ("server.pem", &server.certificate),
+            ("server.key", &server.key),
         ] {
-            std::fs::write(directory.path().join(name), text)
+            std::fs::write(certificates.directory.path().join(name), text)
                 .expect("a temporary file can be written");
         }
-        Self {
-            directory: Arc::new(directory),
-            authority,
+        certificates
+    }
+
+    /// A server's certificate for these names and addresses.
+    #[must_use]
+    pub fn server(&self, names: &[&str]) -> Identity {
+        self.signed(&parameters("weir test server", names))
+    }
+
+    /// A server's certificate for loopback whose time is over.
+    #[must_use]
+    pub fn expired(&self) -> Identity {
+        let mut expired = parameters("weir test server", &LOOPBACK);
+        expired.not_before = date_time_ymd(2020, 1, 1);
+        expired.not_after = date_time_ymd(2021, 1, 1);
+        self.signed(&expired)
+    }
+
+    /// The certificate of a client.
+    #[must_use]
+    pub fn client(&self, name: &str) -> Identity {
+        let mut client = parameters(name, &[]);
+        client.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        self.signed(&client)
+    }
+
+    fn signed(&self, parameters: &CertificateParams) -> Identity {
+        let key = KeyPair::generate().expect("a key can be made");
+        let certificate = parameters
+            .signed_by(&key, &*self.issuer)
+            .expect("the authority can sign");
+        Identity {
+            certificate: certificate.pem(),
+            key: key.serialize_pem(),
         }
     }
 
@@ -91,4 +177,14 @@ impl Default for Certificates {
     fn default() -> Self {
         Self::new()
     }
+}
+
+fn parameters(name: &str, alternative_names: &[&str]) -> CertificateParams {
+    let names: Vec<String> = alternative_names
+        .iter()
+        .map(|&name| name.to_owned())
+        .collect();
+    let mut parameters = CertificateParams::new(names).expect("the names are valid");
+    parameters.distinguished_name.push(DnType::CommonName, name);
+    parameters
 }

@@ -12,8 +12,11 @@ use std::path::{Path, PathBuf};
 
 use super::{ENDINGS, MOST_DEPTH, MOST_FILES};
 
-/// A number that changes whenever a file of these does: folders of a configuration, with what
-/// [`super::load`] would read there, and single files. What cannot be read counts as not there.
+/// Endings of files in a folder of certificates.
+const CERTIFICATE_ENDINGS: [&str; 3] = ["pem", "crt", "key"];
+
+/// A number that changes whenever a file of these does: folders of a configuration or of
+/// certificates, with what would be read there, and single files. What cannot be read counts as not there.
 #[must_use]
 pub fn fingerprint(paths: &[PathBuf]) -> u64 {
     let mut walk = Walk {
@@ -59,7 +62,7 @@ impl Walk {
             } else if path
                 .extension()
                 .and_then(|e| e.to_str())
-                .is_some_and(|e| ENDINGS.contains(&e))
+                .is_some_and(|e| ENDINGS.contains(&e) || CERTIFICATE_ENDINGS.contains(&e))
             {
                 self.file(&path);
             }

@@ -1,9 +1,9 @@
-//! `set-backend-service`, and where a request goes without it.
+//! `set-backend-service` and `authentication-certificate`, and where a request goes without them.
 
 use std::sync::Arc;
 
 use http::Uri;
-use weir_policy::plan::{Scope, SetBackendService};
+use weir_policy::plan::{AuthenticationCertificate, CertificateName, Scope, SetBackendService};
 
 use super::{Exchange, Stop};
 use crate::errors::Failure;
@@ -47,6 +47,28 @@ impl Exchange<'_> {
             }
         }
         self.aim()
+    }
+
+    /// Chooses the certificate to show to a backend that asks for one, before that of the backend
+    /// entity. Whether it comes to that is for the connection to tell.
+    pub(super) fn authentication_certificate(
+        &mut self,
+        policy: &AuthenticationCertificate,
+    ) -> Result<(), Stop> {
+        let name = match policy {
+            AuthenticationCertificate::Thumbprint(text) => {
+                CertificateName::Thumbprint(text.get(&self.context)?.into_owned())
+            }
+            AuthenticationCertificate::Id(id) => {
+                CertificateName::Id(id.get(&self.context)?.into_owned())
+            }
+        };
+        let found = self.gateway.tls_files.certificates.find(&name);
+        let found = found.ok_or_else(|| {
+            Failure::internal("CertificateNotFound", format!("no certificate {name}"))
+        })?;
+        self.certificate = Some(Arc::clone(found));
+        Ok(())
     }
 
     /// Shows policies the URL that will be asked for.

@@ -13,6 +13,7 @@ use crate::errors::Failure;
 use crate::forwarding::{self, Received};
 use crate::metrics::fault_name;
 use crate::upstream::body::{Payload, RequestBody};
+use crate::upstream::target::CallTerms;
 
 impl Exchange<'_> {
     pub(super) async fn forward(&mut self, policy: &ForwardRequest) -> Result<(), Stop> {
@@ -24,6 +25,11 @@ impl Exchange<'_> {
         self.check_length()?;
         let url = base.upstream_url(&self.context.request.url);
         let url = url.map_err(|error| Failure::internal("InvalidUrl", error.to_string()))?;
+        let terms = CallTerms {
+            certificate: self.certificate.clone(),
+            only_http1: policy.only_http1,
+        };
+        let destination = base.destination(&self.gateway.client, &self.gateway.tls_files, &terms);
         let host = self.backend_host.as_ref().unwrap_or(&base.host);
         let span = self.trace.upstream_span(&self.context.request.method, &url);
 
@@ -56,8 +62,8 @@ impl Exchange<'_> {
         let started = Instant::now();
         let answer = self
             .gateway
-            .proxy
-            .call(request, timeout)
+            .client
+            .call(&destination, request, timeout)
             .instrument(span.clone())
             .await;
         let counters = self.gateway.counters();
@@ -70,7 +76,7 @@ impl Exchange<'_> {
         counters
             .route(self.route.meter)
             .upstream_answered(started.elapsed());
-        record(&span, response.status());
+        record(&span, &response);
         drop(span);
         let (mut parts, body) = response.into_parts();
         forwarding::clean_response(&mut parts.headers);
@@ -101,7 +107,11 @@ impl Exchange<'_> {
 }
 
 /// What a client span says of an answer: unlike on the server's side, 4xx is an error as well.
-fn record(span: &Span, status: StatusCode) {
+fn record<B>(span: &Span, response: &http::Response<B>) {
+    let status = response.status();
+    if response.version() == http::Version::HTTP_2 {
+        span.record("network.protocol.version", "2");
+    }
     span.record("http.response.status_code", status.as_u16());
     if status.is_client_error() || status.is_server_error() {
         span.record("error.type", status.as_str())

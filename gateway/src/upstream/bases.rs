@@ -1,15 +1,19 @@
-//! Every base URL a configuration names, taken apart before the first request; what cannot be
-//! called is an error of the configuration with its place.
+//! Every base URL a configuration names, taken apart before the first request, and every certificate
+//! it shows to backends; what cannot be called, or is not there, is an error of the configuration
+//! with its place.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 use http::Uri;
-use weir_policy::plan::{Action, SetBackendService, Step};
+use weir_policy::plan::{
+    Action, AuthenticationCertificate, CertificateName, SetBackendService, Step,
+};
 use weir_policy::{Configuration, Diagnostic, Location};
 
 use super::target::{BadBase, Base};
+use super::tls::{Certificates, TlsFiles};
 
 /// The bases of one configuration.
 #[derive(Debug)]
@@ -23,9 +27,13 @@ pub(crate) struct Bases {
 }
 
 impl Bases {
-    /// Takes all URLs apart; every one that cannot be used is reported, once for every plan it
-    /// stands in.
-    pub(crate) fn new(configuration: &Configuration, problems: &mut Vec<Diagnostic>) -> Self {
+    /// Takes all URLs apart and looks for all certificates; every one that cannot be used is
+    /// reported, once for every plan it stands in.
+    pub(crate) fn new(
+        configuration: &Configuration,
+        files: &TlsFiles,
+        problems: &mut Vec<Diagnostic>,
+    ) -> Self {
         let mut bases = Self {
             apis: Vec::new(),
             backends: HashMap::default(),
@@ -39,11 +47,22 @@ impl Bases {
             bases.apis.push(base);
         }
         for backend in configuration.backends.values() {
-            if let Some(base) = keep(Base::of_backend(backend), &backend.url_at, problems) {
+            if let Some((name, at)) = &backend.certificate {
+                expect(&files.certificates, name, at, problems);
+            }
+            let base = Base::of_backend(backend, &files.certificates);
+            if let Some(base) = keep(base, &backend.url_at, problems) {
                 bases.backends.insert(Arc::clone(&backend.id), base);
             }
         }
         for step in configuration.steps() {
+            let at = Location {
+                file: Arc::clone(&step.origin.file),
+                position: step.origin.position,
+            };
+            if let Some(name) = certificate(step) {
+                expect(&files.certificates, &name, &at, problems);
+            }
             if let Some(text) = literal(step)
                 && !bases.literals.contains_key(text)
             {
@@ -51,16 +70,49 @@ impl Bases {
                     .parse::<Uri>()
                     .map_err(|_| BadBase::NotAbsolute)
                     .and_then(|url| Base::new(&url));
-                let at = Location {
-                    file: Arc::clone(&step.origin.file),
-                    position: step.origin.position,
-                };
                 if let Some(base) = keep(base, &at, problems) {
                     bases.literals.insert(text.into(), base);
                 }
             }
         }
+        if bases.have_tls() {
+            files.prepare();
+        }
         bases
+    }
+
+    fn have_tls(&self) -> bool {
+        let apis = self.apis.iter().flatten();
+        let others = self.backends.values().chain(self.literals.values());
+        apis.chain(others).any(|base| base.has_tls())
+    }
+}
+
+/// The certificate that a step names literally.
+fn certificate(step: &Step) -> Option<CertificateName> {
+    let Action::AuthenticationCertificate(certificate) = &step.action else {
+        return None;
+    };
+    match &**certificate {
+        AuthenticationCertificate::Thumbprint(text) => {
+            text.literal().cloned().map(CertificateName::Thumbprint)
+        }
+        AuthenticationCertificate::Id(id) => id.literal().cloned().map(CertificateName::Id),
+    }
+}
+
+/// Reports a certificate that is not there.
+fn expect(
+    certificates: &Certificates,
+    name: &CertificateName,
+    at: &Location,
+    problems: &mut Vec<Diagnostic>,
+) {
+    if certificates.find(name).is_none() {
+        let message = format!("there is no certificate {name}");
+        let help = "put `name.pem` (certificate and key), or `name.crt` and `name.key`, into the folder that \
+                    --backend-certificates names";
+        problems.push(Diagnostic::new(&at.file, at.position, message).with_help(help));
     }
 }
 

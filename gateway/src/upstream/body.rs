@@ -1,6 +1,7 @@
 //! Bodies on their way through: counted and timed, never collected.
 
 use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -26,7 +27,27 @@ pub(crate) enum BodyError {
     Broken(#[from] hyper::Error),
 }
 
+/// The same, to be remembered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BodyFault {
+    /// [`BodyError::TooLarge`]
+    TooLarge,
+    /// [`BodyError::Stalled`]
+    Stalled,
+    /// [`BodyError::Broken`]
+    Broken,
+}
+
 impl BodyError {
+    /// What kind it is.
+    pub(crate) fn fault(&self) -> BodyFault {
+        match self {
+            Self::TooLarge => BodyFault::TooLarge,
+            Self::Stalled(_) => BodyFault::Stalled,
+            Self::Broken(_) => BodyFault::Broken,
+        }
+    }
+
     /// The body error that made a call of a backend fail, if one did: hyper keeps it as a source.
     pub(crate) fn behind<'e>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e Self> {
         let mut current = Some(error);
@@ -46,6 +67,7 @@ pub(crate) struct RequestBody {
     inner: Option<Incoming>,
     left: u64,
     idle: IdleTimer,
+    witness: Option<Arc<OnceLock<BodyFault>>>,
 }
 
 impl RequestBody {
@@ -56,7 +78,22 @@ impl RequestBody {
             inner: inner.filter(|body| !body.is_end_stream()),
             left: limit,
             idle: IdleTimer::new(idle),
+            witness: None,
         }
+    }
+
+    /// Where it will be written why this body ended early: over HTTP/2 the error of the call does
+    /// not say so.
+    pub(super) fn witness(&mut self) -> Arc<OnceLock<BodyFault>> {
+        Arc::clone(self.witness.get_or_insert_default())
+    }
+
+    fn failed(&self, error: BodyError) -> Option<Result<Frame<Bytes>, BodyError>> {
+        if let Some(witness) = &self.witness {
+            // The first fault is the one that counts.
+            let _ = witness.set(error.fault());
+        }
+        Some(Err(error))
     }
 
     /// No body.
@@ -79,17 +116,18 @@ impl Body for RequestBody {
         };
         let Poll::Ready(frame) = Pin::new(inner).poll_frame(cx) else {
             ready!(this.idle.poll_stalled(cx));
-            return Poll::Ready(Some(Err(BodyError::Stalled(this.idle.after()))));
+            return Poll::Ready(this.failed(BodyError::Stalled(this.idle.after())));
         };
         this.idle.progress();
-        let Some(frame) = frame else {
-            return Poll::Ready(None);
+        let frame = match frame {
+            Some(Ok(frame)) => frame,
+            Some(Err(error)) => return Poll::Ready(this.failed(error.into())),
+            None => return Poll::Ready(None),
         };
-        let frame = frame?;
         let length = frame.data_ref().map_or(0, |data| data.len() as u64);
         match this.left.checked_sub(length) {
             Some(left) => this.left = left,
-            None => return Poll::Ready(Some(Err(BodyError::TooLarge))),
+            None => return Poll::Ready(this.failed(BodyError::TooLarge)),
         }
         Poll::Ready(Some(Ok(frame)))
     }

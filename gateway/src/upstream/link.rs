@@ -12,24 +12,24 @@ use std::task::{Context, Poll, Waker};
 
 use http::{Request, Response};
 use hyper::body::Incoming;
-use hyper::client::conn::TrySendError;
 use hyper::client::conn::http1::{Builder, Connection, SendRequest};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 
 use super::body::RequestBody;
+use super::error::Unanswered;
+use super::stream::Stream;
 
 /// A connection with at most one request in progress.
 #[derive(Debug)]
 pub(super) struct Link {
     sender: SendRequest<RequestBody>,
     /// `None` once it has ended.
-    connection: Option<Connection<TokioIo<TcpStream>, RequestBody>>,
+    connection: Option<Connection<TokioIo<Stream>, RequestBody>>,
 }
 
 impl Link {
-    pub(super) async fn new(protocol: &Builder, stream: TokioIo<TcpStream>) -> hyper::Result<Self> {
-        let (sender, connection) = protocol.handshake(stream).await?;
+    pub(super) async fn new(protocol: &Builder, stream: Stream) -> hyper::Result<Self> {
+        let (sender, connection) = protocol.handshake(TokioIo::new(stream)).await?;
         Ok(Self {
             sender,
             connection: Some(connection),
@@ -60,12 +60,11 @@ impl Link {
         .await
     }
 
-    /// Sends `request` and waits for the headers of the response. An error holds the request if
-    /// none of it was sent.
+    /// Sends `request` and waits for the headers of the response.
     pub(super) async fn send(
         &mut self,
         request: Request<RequestBody>,
-    ) -> Result<Response<Incoming>, TrySendError<Request<RequestBody>>> {
+    ) -> Result<Response<Incoming>, Unanswered> {
         // Unconstrained, because a pause for other tasks would be announced to a waker that wakes
         // nobody.
         let mut response = pin!(tokio::task::unconstrained(
@@ -81,6 +80,7 @@ impl Link {
                 .poll(&mut Context::from_waker(Waker::noop()))
         })
         .await
+        .map_err(Unanswered::from)
     }
 
     /// Does what there is to do: reads, writes, hands over.
@@ -90,10 +90,7 @@ impl Link {
 }
 
 /// A connection that ended is dropped, which gives whatever still waits for it its error.
-fn drive(
-    connection: &mut Option<Connection<TokioIo<TcpStream>, RequestBody>>,
-    cx: &mut Context<'_>,
-) {
+fn drive(connection: &mut Option<Connection<TokioIo<Stream>, RequestBody>>, cx: &mut Context<'_>) {
     if let Some(running) = connection
         && let Poll::Ready(result) = Pin::new(running).poll(cx)
     {

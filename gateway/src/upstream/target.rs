@@ -1,6 +1,6 @@
 //! Where a request goes: a backend's base URL, and the path and query that follow it.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use http::uri::{Authority, InvalidUri, PathAndQuery, Scheme};
@@ -8,6 +8,9 @@ use http::{HeaderName, HeaderValue, Uri};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::{ExposeSecret, SecretString};
 use weir_policy::Backend;
+
+use super::tls::{Certificates, ClientCertificate, Terms, TlsFiles, server_name};
+use super::{Client, Destination};
 
 /// What is written as it is in a query's names and values.
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC
@@ -20,6 +23,10 @@ const QUERY: &AsciiSet = &NON_ALPHANUMERIC
 #[derive(Debug)]
 pub(crate) struct Base {
     authority: Authority,
+    /// How TLS is spoken to it; `None`: it is not.
+    terms: Option<Terms>,
+    /// Where that is, once a request went there.
+    destination: OnceLock<Arc<Destination>>,
     /// Without the slash at its end.
     path: Box<str>,
     /// The `Host` of requests to it.
@@ -35,8 +42,10 @@ pub(crate) struct Base {
 pub(crate) enum BadBase {
     #[error("it is not an absolute URL")]
     NotAbsolute,
-    #[error("only http is supported towards a backend")]
+    #[error("it is neither http nor https")]
     Scheme,
+    #[error("its host is no name or address that a certificate could be for")]
+    Host,
     #[error("it has a user name or a query")]
     Extra,
 }
@@ -45,8 +54,9 @@ impl BadBase {
     /// What would work.
     pub(crate) fn help(self) -> &'static str {
         match self {
-            Self::NotAbsolute => "write http://host[:port][/path]",
-            Self::Scheme => "put a proxy that speaks TLS beside the gateway and name that one",
+            Self::NotAbsolute => "write https://host[:port][/path]",
+            Self::Scheme => "write http:// or https://",
+            Self::Host => "write the name that the backend's certificate is for",
             Self::Extra => "put credentials into the `credentials` of a backend entity",
         }
     }
@@ -58,9 +68,14 @@ impl Base {
         let (Some(scheme), Some(authority)) = (url.scheme(), url.authority()) else {
             return Err(BadBase::NotAbsolute);
         };
-        if *scheme != Scheme::HTTP {
+        let terms = if *scheme == Scheme::HTTPS {
+            server_name(authority.host()).ok_or(BadBase::Host)?;
+            Some(Terms::default())
+        } else if *scheme == Scheme::HTTP {
+            None
+        } else {
             return Err(BadBase::Scheme);
-        }
+        };
         if authority.as_str().contains('@') || url.query().is_some() {
             return Err(BadBase::Extra);
         }
@@ -68,6 +83,8 @@ impl Base {
         let path = url.path().trim_end_matches('/').into();
         Ok(Self {
             authority: authority.clone(),
+            terms,
+            destination: OnceLock::new(),
             path,
             host,
             headers: Vec::new(),
@@ -75,9 +92,19 @@ impl Base {
         })
     }
 
-    /// The base URL of a backend entity, with its credentials.
-    pub(crate) fn of_backend(backend: &Backend) -> Result<Self, BadBase> {
+    /// The base URL of a backend entity, with its credentials; a certificate that is not there is
+    /// left out.
+    pub(crate) fn of_backend(
+        backend: &Backend,
+        certificates: &Certificates,
+    ) -> Result<Self, BadBase> {
         let mut base = Self::new(&backend.url)?;
+        if let Some(terms) = &mut base.terms {
+            terms.check_chain = backend.validate_certificate_chain;
+            terms.check_name = backend.validate_certificate_name;
+            let named = backend.certificate.as_ref();
+            terms.certificate = named.and_then(|(name, _)| certificates.find(name).cloned());
+        }
         base.headers.clone_from(&backend.headers);
         let pairs: Vec<String> = backend
             .query
@@ -89,6 +116,35 @@ impl Base {
             .collect();
         base.query = (!pairs.is_empty()).then(|| pairs.join("&").into());
         Ok(base)
+    }
+
+    /// Whether TLS is spoken to it.
+    pub(crate) fn has_tls(&self) -> bool {
+        self.terms.is_some()
+    }
+
+    /// Where requests to it go; `call` is what a request's policies changed about that.
+    pub(crate) fn destination(
+        &self,
+        client: &Client,
+        files: &TlsFiles,
+        call: &CallTerms,
+    ) -> Arc<Destination> {
+        let usual = || client.destination(&self.authority, self.terms.as_ref(), files);
+        match &self.terms {
+            Some(terms) if call.certificate.is_some() || call.only_http1 => {
+                let changed = Terms {
+                    certificate: call
+                        .certificate
+                        .clone()
+                        .or_else(|| terms.certificate.clone()),
+                    only_http1: call.only_http1,
+                    ..terms.clone()
+                };
+                client.destination(&self.authority, Some(&changed), files)
+            }
+            _ => Arc::clone(self.destination.get_or_init(usual)),
+        }
     }
 
     /// The URL of `relative` (path and query) under this base, as policies see it: without
@@ -131,11 +187,24 @@ impl Base {
 
     fn absolute(&self, path: PathAndQuery) -> Uri {
         let mut parts = http::uri::Parts::default();
-        parts.scheme = Some(Scheme::HTTP);
+        parts.scheme = Some(if self.has_tls() {
+            Scheme::HTTPS
+        } else {
+            Scheme::HTTP
+        });
         parts.authority = Some(self.authority.clone());
         parts.path_and_query = Some(path);
         Uri::from_parts(parts).expect("a scheme, an authority and a path")
     }
+}
+
+/// What the policies of one request say about the connection to its backend.
+#[derive(Debug, Default)]
+pub(crate) struct CallTerms {
+    /// `authentication-certificate`
+    pub(crate) certificate: Option<Arc<ClientCertificate>>,
+    /// `forward-request http-version="1"`
+    pub(crate) only_http1: bool,
 }
 
 /// The part of a path that belongs to the operation, with the query.
@@ -198,6 +267,7 @@ mod tests {
         assert_eq!(url("http://b:1/api", "/shop?x=1", 5), "http://b:1/api?x=1");
         assert_eq!(url("http://b:1/api", "/shop", 5), "http://b:1/api");
         assert_eq!(url("http://b:1", "/shop", 5), "http://b:1/");
+        assert_eq!(url("https://b/api", "/hello", 0), "https://b/api/hello");
         assert_eq!(url("http://b:1", "/shop?x=1", 5), "http://b:1/?x=1");
     }
 
@@ -205,7 +275,8 @@ mod tests {
     fn bases_that_cannot_work_are_refused() {
         let base = |text: &str| Base::new(&text.parse().unwrap()).unwrap_err();
         assert_eq!(base("/api"), BadBase::NotAbsolute);
-        assert_eq!(base("https://b"), BadBase::Scheme);
+        assert_eq!(base("ftp://b"), BadBase::Scheme);
+        assert_eq!(base("https://b..c"), BadBase::Host);
         assert_eq!(base("http://user:pw@b"), BadBase::Extra);
         assert_eq!(base("http://b/?code=1"), BadBase::Extra);
     }
@@ -221,8 +292,11 @@ mod tests {
             },
             headers: Vec::new(),
             query: vec![("code".into(), "a&b=".into())],
+            certificate: None,
+            validate_certificate_chain: true,
+            validate_certificate_name: true,
         };
-        let base = Base::of_backend(&backend).unwrap();
+        let base = Base::of_backend(&backend, &Certificates::default()).unwrap();
         let seen = base
             .url(&Relative::new(PathAndQuery::from_static("/hello?x=1"), 0))
             .unwrap();

@@ -2,58 +2,68 @@
 //! connection back.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
-use http::uri::Authority;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
+use super::destination::Destination;
 use super::link::Link;
-use super::pool::Pool;
+use super::shared::Place;
 
-/// A response body. Dropped before its end it closes the connection, which is how a backend learns
-/// that nobody wants the rest.
+/// A response body. Dropped before its end it closes the connection (or the stream, if others use
+/// the connection too), which is how a backend learns that nobody wants the rest.
 #[derive(Debug)]
 pub(crate) struct UpstreamBody {
     /// Absent only while it is dropped.
     incoming: Option<Incoming>,
-    /// Absent if the connection is driven by a task of its own.
-    link: Option<Box<Link>>,
-    pool: Pool,
-    authority: Authority,
+    carrier: Carrier,
+}
+
+/// What brings the body.
+#[derive(Debug)]
+enum Carrier {
+    /// A connection that reading drives, and where it goes afterwards.
+    Link(Box<Link>, Arc<Destination>),
+    /// A connection that others use too.
+    Place(#[expect(dead_code, reason = "kept until the body is dropped")] Place),
+    /// A connection that a task of its own drives.
+    Task,
 }
 
 impl UpstreamBody {
-    /// `has_upload` says that the request has a body, which may still be on its way. Then the
-    /// connection goes on in a task of its own: a client that sends first and reads afterwards
-    /// would otherwise wait for itself.
-    pub(super) fn new(
-        incoming: Incoming,
-        link: Box<Link>,
-        has_upload: bool,
-        pool: Pool,
-        authority: Authority,
-    ) -> Self {
-        if !has_upload {
-            return Self {
-                incoming: Some(incoming),
-                link: Some(link),
-                pool,
-                authority,
-            };
-        }
-        let (mut link, home, address) = (link, pool.clone(), authority.clone());
-        tokio::spawn(async move {
-            if link.becomes_free().await {
-                home.put(&address, link);
-            }
-        });
+    /// The body of a response on a connection that others use too.
+    pub(super) fn shared(incoming: Incoming, place: Place) -> Self {
         Self {
             incoming: Some(incoming),
-            link: None,
-            pool,
-            authority,
+            carrier: Carrier::Place(place),
+        }
+    }
+
+    /// The body of a response on a connection of its own. `has_upload` says that the request has a
+    /// body, which may still be on its way. Then the connection goes on in a task of its own: a
+    /// client that sends first and reads afterwards would otherwise wait for itself.
+    pub(super) fn exclusive(
+        incoming: Incoming,
+        mut link: Box<Link>,
+        has_upload: bool,
+        home: Arc<Destination>,
+    ) -> Self {
+        let carrier = if has_upload {
+            tokio::spawn(async move {
+                if link.becomes_free().await {
+                    home.put(link);
+                }
+            });
+            Carrier::Task
+        } else {
+            Carrier::Link(link, home)
+        };
+        Self {
+            incoming: Some(incoming),
+            carrier,
         }
     }
 }
@@ -64,10 +74,10 @@ impl Drop for UpstreamBody {
         // The connection may have to see first that the response is over, or that nobody wants its
         // rest. Whoever takes it next polls it before anything else, so nobody has to be woken
         // here.
-        if let Some(mut link) = self.link.take()
+        if let Carrier::Link(mut link, home) = std::mem::replace(&mut self.carrier, Carrier::Task)
             && (link.seems_free() || link.is_free(&mut Context::from_waker(Waker::noop())))
         {
-            self.pool.put(&self.authority, link);
+            home.put(link);
         }
     }
 }
@@ -84,7 +94,7 @@ impl Body for UpstreamBody {
         let Some(incoming) = &mut this.incoming else {
             return Poll::Ready(None);
         };
-        let Some(link) = &mut this.link else {
+        let Carrier::Link(link, _) = &mut this.carrier else {
             return Pin::new(incoming).poll_frame(cx);
         };
         // Asking tells the connection that there is room; what it then reads is there when it was

@@ -225,7 +225,15 @@ async fn whatever_stops_a_start_is_found_by_a_check_with_its_place() {
         (provider("http://:pw@id.example/"), bad("policy.xml:1:")),
         (provider("ftp://id.example/"), bad("policy.xml:1:")),
         (backend("http://b.example"), vec![]),
-        (backend("https://b.example"), bad("only http")),
+        (backend("https://b.example"), vec![]),
+        (
+            backend("https://b..example"),
+            bad("its host is no name or address that a certificate could be for"),
+        ),
+        (
+            "<policies><inbound>\n<authentication-certificate certificate-id=\"c\"/></inbound></policies>".to_owned(),
+            bad("policy.xml:2:1: there is no certificate `c`"),
+        ),
         (
             backend("{{absent}}"),
             bad("there is no named value `absent`"),
@@ -250,11 +258,11 @@ async fn whatever_stops_a_start_is_found_by_a_check_with_its_place() {
 async fn a_url_of_a_file_that_cannot_be_called_is_told_with_its_line() {
     let mut files = folder(
         &SURROUNDINGS
-            .replace("http:", "https:")
+            .replace("http://", "https://.")
             .replace("{\"properties\": {", "{\n\"properties\": {\n"),
     );
-    files.extend(folder("=== apis/old;rev=2/apiInformation.json\n{\"properties\": {\"displayName\": \"Old\", \"path\": \"old\",\n\"serviceUrl\": \"https://old.example\", \"subscriptionRequired\": false}}\n=== apis/old;rev=2/specification.yaml\nopenapi: 3.0.3\npaths: {}\n"));
-    assert!(!agreed("https", &files).await);
+    files.extend(folder("=== apis/old;rev=2/apiInformation.json\n{\"properties\": {\"displayName\": \"Old\", \"path\": \"old\",\n\"serviceUrl\": \"https://.old.example\", \"subscriptionRequired\": false}}\n=== apis/old;rev=2/specification.yaml\nopenapi: 3.0.3\npaths: {}\n"));
+    assert!(!agreed("hosts", &files).await);
     let told = check(&files).unwrap_err();
     for place in [
         "apis/old;rev=2/apiInformation.json:2:15: ",

@@ -101,7 +101,7 @@ fn a_backend_that_cannot_be_called_is_an_error_of_the_configuration() {
         std::fs::write(path, text).unwrap();
     };
     let backend =
-        json!({ "properties": { "url": "https://functions.example/api", "protocol": "http" } });
+        json!({ "properties": { "url": "https://functions..example/api", "protocol": "http" } });
     write(
         "policy.xml",
         &inbound(r#"<set-backend-service backend-id="functions" />"#),
@@ -117,5 +117,5 @@ fn a_backend_that_cannot_be_called_is_an_error_of_the_configuration() {
         problems.contains("backends/functions/backendInformation.json:1:"),
         "{problems}"
     );
-    assert!(problems.contains("only http"), "{problems}");
+    assert!(problems.contains("its host is no name"), "{problems}");
 }

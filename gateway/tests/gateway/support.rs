@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use weir_gateway::{ClientLimits, Config, Reload, UpstreamLimits};
+use weir_gateway::{BackendTls, ClientLimits, Config, Reload, UpstreamLimits};
 use weir_limiter::{ClientConfig, FailureMode, StoreConfig};
 use weir_policy::artifacts::NamedValueOverrides;
 use weir_serve::Listeners;
@@ -50,6 +50,7 @@ pub(crate) struct Setup {
     trusted: Vec<String>,
     pub(crate) clients: ClientLimits,
     pub(crate) upstream: UpstreamLimits,
+    backend_tls: BackendTls,
     on_limiter_failure: FailureMode,
     limiter: Option<SocketAddr>,
     reloadable: bool,
@@ -67,6 +68,7 @@ impl Setup {
             trusted: Vec::new(),
             clients: ClientLimits::default(),
             upstream: UpstreamLimits::default(),
+            backend_tls: BackendTls::default(),
             on_limiter_failure: FailureMode::Local,
             limiter: None,
             reloadable: false,
@@ -77,6 +79,18 @@ impl Setup {
     /// Adds a file of the configuration folder.
     pub(crate) fn file(mut self, path: &str, text: impl Into<String>) -> Self {
         self.files.push((path.to_owned(), text.into()));
+        self
+    }
+
+    /// The API's `serviceUrl`.
+    pub(crate) fn service_url(mut self, url: String) -> Self {
+        self.service_url = url;
+        self
+    }
+
+    /// The files that TLS to backends needs.
+    pub(crate) fn backend_tls(mut self, files: BackendTls) -> Self {
+        self.backend_tls = files;
         self
     }
 
@@ -115,7 +129,8 @@ impl Setup {
         for (path, text) in &self.files {
             write(dir.path(), path, text);
         }
-        let configuration = weir_gateway::load(dir.path(), &NamedValueOverrides::new());
+        let overrides = NamedValueOverrides::new();
+        let configuration = weir_gateway::load_with(dir.path(), &overrides, &self.backend_tls);
         let configuration = configuration.unwrap_or_else(|problems| panic!("{problems}"));
         let shutdown = CancellationToken::new();
         let limiter = match self.limiter {
@@ -141,12 +156,14 @@ impl Setup {
                 .collect(),
             clients: self.clients,
             upstream: self.upstream,
+            backend_tls: self.backend_tls.clone(),
             ..Config::new(configuration, client)
         };
         let (ask, requests) = watch::channel(());
         if self.reloadable {
             let folder = dir.path().to_owned();
-            let load = move || Ok(weir_gateway::load(&folder, &NamedValueOverrides::new())?);
+            let files = self.backend_tls.clone();
+            let load = move || Ok(weir_gateway::load_with(&folder, &overrides, &files)?);
             config.reload = Some(Reload {
                 load: Arc::new(load),
                 requests,

@@ -10,6 +10,7 @@ use super::named_values::NamedValues;
 use super::node::Node;
 use crate::configuration::Backend;
 use crate::diagnostic::{Collector, Location};
+use crate::plan::CertificateName;
 
 const FIELDS: [&str; 12] = [
     "url",
@@ -74,10 +75,14 @@ pub(super) fn read(
             "write `http`",
         );
     }
-    check_tls(&mut fields);
+    let (validate_certificate_chain, validate_certificate_name) = tls_checks(&mut fields);
     let written = fields.required_text("url");
     let url = written.and_then(|(text, node)| base_url(text, node, named_values, &mut fields));
-    let (headers, query) = credentials(&mut fields, named_values).unwrap_or_default();
+    let Credentials {
+        headers,
+        query,
+        certificate,
+    } = credentials(&mut fields, named_values).unwrap_or_default();
     let url_at = Location {
         file: Arc::clone(file),
         position: written?.1.position,
@@ -88,26 +93,31 @@ pub(super) fn read(
         url_at,
         headers,
         query,
+        certificate,
+        validate_certificate_chain,
+        validate_certificate_name,
     })
 }
 
-fn check_tls(fields: &mut Fields<'_, '_>) {
-    let Some(node) = fields.get("tls") else {
-        return;
-    };
+/// Whether the chain and the name of its certificate are checked. They are, unless it says `false`.
+fn tls_checks(fields: &mut Fields<'_, '_>) -> (bool, bool) {
     let known = ["validateCertificateChain", "validateCertificateName"];
-    let Some(mut tls) = Fields::open(fields.file, node, &known, fields.collector) else {
-        return;
+    let opened = fields
+        .get("tls")
+        .and_then(|node| Fields::open(fields.file, node, &known, fields.collector));
+    let Some(mut tls) = opened else {
+        return (true, true);
     };
-    for name in known {
-        if tls.boolean(name) == Some(false) {
-            let help = "certificates of backends are always checked; remove it or set it to true";
-            tls.report(node, format!("`{name}: false` is not supported"), help);
-        }
-    }
+    let [chain, name] = known.map(|check| tls.boolean(check) != Some(false));
+    (chain, name)
 }
 
-type Credentials = (Vec<(HeaderName, HeaderValue)>, Vec<(String, SecretString)>);
+#[derive(Default)]
+struct Credentials {
+    headers: Vec<(HeaderName, HeaderValue)>,
+    query: Vec<(String, SecretString)>,
+    certificate: Option<(CertificateName, Location)>,
+}
 
 fn credentials(fields: &mut Fields<'_, '_>, named_values: &NamedValues) -> Option<Credentials> {
     let node = fields.get("credentials")?;
@@ -119,10 +129,11 @@ fn credentials(fields: &mut Fields<'_, '_>, named_values: &NamedValues) -> Optio
         "authorization",
     ];
     let mut credentials = Fields::open(fields.file, node, &known, fields.collector)?;
-    let help = "use `header` or `query` with a named value";
-    for name in ["certificate", "certificateIds", "authorization"] {
-        credentials.unsupported(name, help);
-    }
+    credentials.unsupported(
+        "authorization",
+        "use `header` or `query` with a named value",
+    );
+    let certificate = certificate(&mut credentials, named_values);
     let headers = pairs(&mut credentials, "header", named_values)
         .into_iter()
         .filter_map(|(name, value, node)| header(&name, &value, node, &mut credentials))
@@ -134,7 +145,52 @@ fn credentials(fields: &mut Fields<'_, '_>, named_values: &NamedValues) -> Optio
             Some((name, SecretString::from(value)))
         })
         .collect();
-    Some((headers, query))
+    Some(Credentials {
+        headers,
+        query,
+        certificate,
+    })
+}
+
+/// The certificate to show. TLS shows one, so a second is refused.
+fn certificate(
+    credentials: &mut Fields<'_, '_>,
+    named_values: &NamedValues,
+) -> Option<(CertificateName, Location)> {
+    let thumbprints = credentials.texts("certificate");
+    let ids = credentials.texts("certificateIds");
+    if let Some((_, node)) = thumbprints.iter().chain(&ids).nth(1) {
+        let help = "keep one; make two backends to show two certificates";
+        credentials.report(node, "a backend is shown one certificate", help);
+        return None;
+    }
+    let (name, node) = if let Some((text, node)) = thumbprints.first() {
+        let text = named_values.expand(text, node, credentials)?;
+        if !is_thumbprint(&text) {
+            let help =
+                "write the 40 hexadecimal digits of its SHA-1, or name it in `certificateIds`";
+            credentials.report(node, "this is not the thumbprint of a certificate", help);
+            return None;
+        }
+        (CertificateName::Thumbprint(text), node)
+    } else {
+        let (text, node) = ids.first()?;
+        let text = named_values.expand(text, node, credentials)?;
+        // APIM writes whole resource ids: `/subscriptions/…/certificates/name`.
+        let id = text.rsplit('/').next().unwrap_or(&text).to_owned();
+        (CertificateName::Id(id), node)
+    };
+    let at = Location {
+        file: Arc::clone(credentials.file),
+        position: node.position,
+    };
+    Some((name, at))
+}
+
+/// Whether a text is a SHA-1, as it is written by the one tool or the other.
+pub(crate) fn is_thumbprint(text: &str) -> bool {
+    let digits = text.chars().filter(|c| !matches!(c, ':' | ' '));
+    digits.clone().count() == 40 && digits.clone().all(|c| c.is_ascii_hexdigit())
 }
 
 /// `{"name": ["value", …], …}` as pairs, with named values filled in, and the node of each value.
@@ -216,7 +272,7 @@ pub(super) fn base_url(
             fields.report(
                 node,
                 format!("{shown} is not a base URL: {why}"),
-                "write e.g. `http://example.com/api`",
+                "write e.g. `https://example.com/api`",
             );
             None
         }
@@ -231,15 +287,14 @@ pub(crate) fn has_credentials(text: &str) -> bool {
     authority.is_some_and(|authority| authority.contains('@'))
 }
 
-/// Checks the URL of a backend. `https` is a good URL too: whether it can be called is for the
-/// gateway to say, which refuses it at load for now. So no help here names it.
+/// Checks the URL of a backend.
 ///
 /// # Errors
 /// What is wrong with it, without repeating it.
 pub(crate) fn check_base_url(text: &str) -> Result<Uri, &'static str> {
     let uri: Uri = text.parse().map_err(|_| "it is not a URL")?;
     if !matches!(uri.scheme_str(), Some("http" | "https")) {
-        return Err("it must start with `http://`");
+        return Err("it must start with `http://` or `https://`");
     }
     let authority = uri
         .authority()
@@ -279,8 +334,11 @@ mod tests {
         }
         for (bad, why) in [
             ("", "it is not a URL"),
-            ("/api", "it must start with `http://`"),
-            ("ftp://example.com", "it must start with `http://`"),
+            ("/api", "it must start with `http://` or `https://`"),
+            (
+                "ftp://example.com",
+                "it must start with `http://` or `https://`",
+            ),
             (
                 "http://u:p@example.com",
                 "it may not hold a user name or password",

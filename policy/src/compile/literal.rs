@@ -7,7 +7,7 @@ use std::sync::Arc;
 use http::{HeaderName, HeaderValue, Method};
 use url::Url;
 
-use crate::artifacts::check_base_url;
+use crate::artifacts::{check_base_url, is_thumbprint};
 
 /// What a rule gives.
 pub(super) type Checked<T> = Result<T, String>;
@@ -137,8 +137,17 @@ pub(super) fn base_url(text: &str) -> Checked<String> {
     match check_base_url(text.trim()) {
         Ok(_) => Ok(text.trim().to_owned()),
         Err(why) => Err(format!(
-            "a base URL such as `http://example.com/api` ({why})"
+            "a base URL such as `https://example.com/api` ({why})"
         )),
+    }
+}
+
+/// The SHA-1 of a certificate.
+pub(super) fn thumbprint(text: &str) -> Checked<String> {
+    if is_thumbprint(text) {
+        Ok(text.trim().to_owned())
+    } else {
+        Err("the 40 hexadecimal digits of a certificate's SHA-1".to_owned())
     }
 }
 

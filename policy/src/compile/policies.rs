@@ -38,7 +38,7 @@ const ALL: &[Section] = &[
 ];
 
 /// All of them, in the order they are listed in messages.
-static POLICIES: [Policy; 14] = [
+static POLICIES: [Policy; 15] = [
     Policy {
         name: "cors",
         sections: INBOUND,
@@ -73,6 +73,11 @@ static POLICIES: [Policy; 14] = [
         name: "set-backend-service",
         sections: REQUEST,
         compile: forward::set_backend_service,
+    },
+    Policy {
+        name: "authentication-certificate",
+        sections: INBOUND,
+        compile: forward::authentication_certificate,
     },
     Policy {
         name: "forward-request",
@@ -112,9 +117,8 @@ static POLICIES: [Policy; 14] = [
 ];
 
 /// Policies of APIM that do not exist here yet, so that a message can tell them from slips.
-pub(super) const NOT_YET: [&str; 55] = [
+pub(super) const NOT_YET: [&str; 54] = [
     "authentication-basic",
-    "authentication-certificate",
     "authentication-managed-identity",
     "azure-openai-emit-token-metric",
     "azure-openai-semantic-cache-lookup",

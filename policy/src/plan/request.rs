@@ -78,6 +78,33 @@ pub enum SetBackendService {
     BackendId(Setting<String>),
 }
 
+/// `authentication-certificate`: the certificate to show to a backend that asks for one.
+#[derive(Debug)]
+pub enum AuthenticationCertificate {
+    /// `thumbprint`
+    Thumbprint(Setting<String>),
+    /// `certificate-id`
+    Id(Setting<String>),
+}
+
+/// What a certificate of the gateway is called by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CertificateName {
+    /// The SHA-1 of the certificate in hexadecimal digits; case, colons and spaces do not matter.
+    Thumbprint(String),
+    /// Its name.
+    Id(String),
+}
+
+impl std::fmt::Display for CertificateName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Thumbprint(text) => write!(f, "with the thumbprint `{text}`"),
+            Self::Id(id) => write!(f, "`{id}`"),
+        }
+    }
+}
+
 /// `rewrite-uri`
 #[derive(Debug)]
 pub struct RewriteUri {
@@ -123,6 +150,9 @@ pub struct ForwardRequest {
     pub timeout: Setting<Duration>,
     /// `follow-redirects`: only the literal `false` is supported, anything else is refused at load.
     pub follow_redirects: bool,
+    /// `http-version="1"`: HTTP/2 is not even offered to a backend. Otherwise a backend with TLS
+    /// chooses.
+    pub only_http1: bool,
     /// `fail-on-error-status-code`, default false: a backend status of 400–599 runs `on-error`.
     pub fail_on_error_status: bool,
 }

@@ -26,7 +26,7 @@ fn refused(pairs: &[(&str, &str)]) -> String {
 fn what_makes_no_sense_is_refused_by_name() {
     let endpoint = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://localhost:4317");
     let ratio = ("OTEL_TRACES_SAMPLER", "parentbased_traceidratio");
-    let cases: [(&[(&str, &str)], &str); 10] = [
+    let cases: [(&[(&str, &str)], &str); 9] = [
         (
             &[endpoint, ("OTEL_TRACES_SAMPLER", "xray")],
             "parentbased_always_on is the default",
@@ -53,13 +53,6 @@ fn what_makes_no_sense_is_refused_by_name() {
                 ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json"),
             ],
             "use \"grpc\"",
-        ),
-        (
-            &[(
-                "OTEL_EXPORTER_OTLP_ENDPOINT",
-                "https://collector.example:4317",
-            )],
-            "plain text",
         ),
     ];
     for (pairs, expected) in cases {
@@ -135,4 +128,41 @@ fn with_an_exporter_spans_are_on_whatever_the_log_filter_says() {
         assert!(propagation::trace_id(&span).is_some());
         assert!(tracing::debug_span!("detail").is_disabled());
     });
+}
+
+#[tokio::test]
+async fn files_for_tls_that_cannot_be_used_are_refused_by_name() {
+    let secure = ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://localhost:4317");
+    let certificates = weir_testkit::Certificates::new();
+    let path = |path: std::path::PathBuf| path.to_str().unwrap().to_owned();
+    let certificate = path(certificates.certificate_file());
+    let cases = [
+        (
+            "OTEL_EXPORTER_OTLP_CERTIFICATE",
+            "/nowhere/ca.pem",
+            "\"/nowhere/ca.pem\" cannot be used",
+        ),
+        (
+            "OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE",
+            "/dev/null",
+            "it holds no certificate in PEM",
+        ),
+        (
+            "OTEL_EXPORTER_OTLP_CLIENT_KEY",
+            "/dev/null",
+            "it holds no private key in PEM",
+        ),
+        (
+            "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE",
+            &certificate,
+            "set both or none",
+        ),
+    ];
+    for (name, file, expected) in cases {
+        let environment = environment(&[secure, (name, file)]);
+        let message = otlp::provider("test", &environment)
+            .unwrap_err()
+            .to_string();
+        assert!(message.contains(expected), "{name}: {message}");
+    }
 }

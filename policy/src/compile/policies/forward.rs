@@ -1,4 +1,5 @@
-//! Where a request goes: `set-backend-service`, `rewrite-uri`, `forward-request`
+//! Where a request goes, and with which certificate: `set-backend-service`,
+//! `authentication-certificate`, `rewrite-uri`, `forward-request`
 
 use std::time::Duration;
 
@@ -6,7 +7,9 @@ use super::DEFAULT_TIMEOUT;
 use crate::compile::literal;
 use crate::compile::{Place, Reader};
 use crate::diagnostic::suggest;
-use crate::plan::{Action, ForwardRequest, RewriteUri, SetBackendService};
+use crate::plan::{
+    Action, AuthenticationCertificate, ForwardRequest, RewriteUri, SetBackendService,
+};
 use crate::setting::Setting;
 use crate::template::UrlTemplate;
 
@@ -57,6 +60,40 @@ fn check_backend(reader: &mut Reader<'_, '_>, id: &str) {
         );
         reader.report(position, format!("there is no backend {quoted}"), help);
     }
+}
+
+pub(super) fn authentication_certificate(
+    reader: &mut Reader<'_, '_>,
+    _: &Place<'_>,
+) -> Option<Action> {
+    reader.attributes(&["thumbprint", "certificate-id", "body", "password"]);
+    reader.children(&[]);
+    for name in ["body", "password"] {
+        reader.unsupported_attribute(
+            name,
+            "put the certificate into the folder that --backend-certificates names, and write its `certificate-id`",
+        );
+    }
+    let has = |name| reader.element.attribute(name).is_some();
+    if has("body") {
+        return None;
+    }
+    let certificate = match (has("thumbprint"), has("certificate-id")) {
+        (true, false) => AuthenticationCertificate::Thumbprint(
+            reader.setting("thumbprint", literal::thumbprint)?,
+        ),
+        (false, true) => {
+            AuthenticationCertificate::Id(reader.setting("certificate-id", literal::some_text)?)
+        }
+        _ => {
+            reader.report_here(
+                "`authentication-certificate` needs `thumbprint` or `certificate-id`",
+                "write one of the two",
+            );
+            return None;
+        }
+    };
+    Some(Action::AuthenticationCertificate(Box::new(certificate)))
 }
 
 pub(super) fn rewrite_uri(reader: &mut Reader<'_, '_>, place: &Place<'_>) -> Option<Action> {
@@ -151,14 +188,13 @@ pub(super) fn forward_request(reader: &mut Reader<'_, '_>, _: &Place<'_>) -> Opt
         "continue-timeout",
         "remove it: `timeout` covers the wait for 100 Continue",
     );
-    if let Some(version) = reader.literal("http-version", literal::one_of(&["1", "2or1", "2"])) {
-        only(
-            reader,
-            "http-version",
-            version == "1",
-            "only HTTP/1.1 is spoken to backends; remove it or write `1`",
-        );
-    }
+    let version = reader.literal("http-version", literal::one_of(&["1", "2or1", "2"]));
+    only(
+        reader,
+        "http-version",
+        version.as_deref() != Some("2"),
+        "a backend chooses; remove it or write `2or1`, or `1` to keep HTTP/2 from it",
+    );
     let follow = reader
         .literal("follow-redirects", literal::boolean)
         .unwrap_or(false);
@@ -187,6 +223,7 @@ pub(super) fn forward_request(reader: &mut Reader<'_, '_>, _: &Place<'_>) -> Opt
     Some(Action::ForwardRequest(Box::new(ForwardRequest {
         timeout,
         follow_redirects: false,
+        only_http1: version.as_deref() == Some("1"),
         fail_on_error_status,
     })))
 }
