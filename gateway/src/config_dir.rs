@@ -15,7 +15,7 @@ use std::sync::Arc;
 use weir_policy::artifacts::{Artifacts, NamedValueOverrides};
 use weir_policy::{Configuration, Diagnostic, Diagnostics};
 
-use crate::prepared::Prepared;
+use crate::compiled::prepared::Prepared;
 use crate::upstream::tls::BackendTls;
 
 pub use fingerprint::fingerprint;

@@ -21,7 +21,7 @@ use tokio::sync::{Semaphore, broadcast};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use crate::gateway::Current;
+use crate::metrics::Metrics;
 use frame::{Frame, Reading};
 use refused::TopRefused;
 pub use refused::{LiveKeys, UnknownLiveKeys};
@@ -75,18 +75,22 @@ impl Live {
     }
 
     /// Reads the counters every second until `shutdown`: those of the configuration that held when
-    /// the second began. What a new one counts is shown from the next second on, what both count at
+    /// the second began; `counters` gives those of the one that holds now. What a new one counts is shown from the next second on, what both count at
     /// once.
-    pub(crate) async fn run(self: Arc<Self>, gateway: Current, shutdown: CancellationToken) {
+    pub(crate) async fn run(
+        self: Arc<Self>,
+        counters: impl Fn() -> Arc<Metrics>,
+        shutdown: CancellationToken,
+    ) {
         let mut ticks = tokio::time::interval(EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut metrics = gateway.load().metrics();
+        let mut metrics = counters();
         let mut before = Reading::of(&metrics);
         let watch = async {
             ticks.tick().await;
             loop {
                 ticks.tick().await;
-                let current = gateway.load().metrics();
+                let current = counters();
                 let now = Reading::of(&metrics);
                 let first = (!Arc::ptr_eq(&current, &metrics)).then(|| Reading::of(&current));
                 self.publish(&Frame::between(&before, &now, &metrics, self.top()));

@@ -24,7 +24,6 @@ use weir_serve::OpenConnections;
 
 use self::histogram::Histogram;
 pub(crate) use self::totals::Totals;
-use crate::gateway::Current;
 
 /// Statuses 100 to 599.
 const STATUSES: usize = 500;
@@ -254,13 +253,17 @@ impl Drop for InFlight {
 }
 
 /// A collector for the registry: of the configuration that holds when it is scraped.
-#[derive(Debug)]
-pub(crate) struct Exposition(pub(crate) Current);
+pub(crate) struct Exposition<F>(pub(crate) F);
 
-impl Collector for Exposition {
+impl<F> std::fmt::Debug for Exposition<F> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Exposition").finish_non_exhaustive()
+    }
+}
+
+impl<F: Fn() -> Arc<Metrics> + Send + Sync + 'static> Collector for Exposition<F> {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
-        let gateway = self.0.load();
-        let metrics = gateway.counters();
+        let metrics = (self.0)();
         let lasting = &metrics.lasting;
         metrics.encode_requests(&mut encoder)?;
         metrics.encode_latencies(&mut encoder)?;

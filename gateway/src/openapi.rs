@@ -8,7 +8,6 @@
 //! specifications, in which addresses may stand, are left out.
 
 mod address;
-mod answer;
 mod merge;
 mod names;
 mod scheme;
@@ -18,7 +17,8 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
-use http::Method;
+use http::uri::Authority;
+use http::{HeaderMap, Method};
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 use weir_policy::Configuration;
@@ -26,7 +26,6 @@ use weir_token::{Endpoints, Providers, ProvidersError};
 
 use self::merge::Merged;
 use self::scheme::Scheme;
-use crate::service::Arrival;
 
 pub use address::{BadPublicUrl, BadRequestPath, PublicUrl, RequestPath};
 
@@ -86,10 +85,10 @@ impl OpenApi {
     }
 
     /// The document for a request.
-    pub(crate) fn document(&self, arrival: &Arrival) -> Document {
+    pub(crate) fn document(&self, headers: &HeaderMap, authority: Option<&Authority>) -> Document {
         let url = match &self.public_url {
             Some(url) => url.as_str().to_owned(),
-            None => address::of_request(&arrival.headers, arrival.authority.as_ref()),
+            None => address::of_request(headers, authority),
         };
         let rendered = self.rendered();
         let servers = json!([{ "url": url }]).to_string();

@@ -20,8 +20,8 @@ use weir_policy::plan::Action;
 use weir_policy::{Configuration, Diagnostics};
 use weir_telemetry::Reloads;
 
-use crate::gateway::{Current, Gateway, Parts};
-use crate::run::Error;
+use crate::compiled::{Current, Gateway, Parts};
+use crate::error::Error;
 use crate::upstream::tls::TlsFiles;
 
 /// How soon a reload that failed for what may pass by itself (a provider that did not answer) is
@@ -187,9 +187,11 @@ impl Reloader {
 
 fn providers_of(configuration: &Configuration) -> BTreeSet<String> {
     let steps = configuration.steps();
-    let urls = steps.into_iter().filter_map(|step| match &step.action {
-        Action::ValidateJwt(policy) => Some(policy.openid_configs.iter().cloned()),
-        _ => None,
+    let urls = steps.into_iter().filter_map(|step| {
+        let Action::ValidateJwt(policy) = &step.action else {
+            return None;
+        };
+        Some(policy.openid_configs.iter().cloned())
     });
     urls.flatten().collect()
 }
@@ -207,8 +209,8 @@ fn tell(error: &ReloadError) {
                 "the new configuration has errors: the old one still holds"
             );
         }
-        other => {
-            tracing::error!(error = %other, "the new configuration cannot be put to work: the old one still holds");
+        ReloadError::Source(_) | ReloadError::Gateway(_) | ReloadError::Provider { .. } => {
+            tracing::error!(%error, "the new configuration cannot be put to work: the old one still holds");
         }
     }
 }

@@ -10,34 +10,14 @@ use weir_serve::{Http, Listeners, Peer, Protocols, Service};
 use weir_telemetry::{Ops, Reloads};
 
 use crate::client_address::TrustedProxies;
+use crate::compiled::{Current, Gateway, Parts};
 use crate::config::Config;
-use crate::gateway::{Current, Gateway, Parts};
+use crate::error::Error;
 use crate::live::Live;
 use crate::metrics::Exposition;
 use crate::reload::Reloader;
 use crate::upstream::Client;
 use crate::upstream::body::ResponseBody;
-
-/// Why a gateway cannot start.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The limiter's addresses cannot be used.
-    #[error("the limiter's address cannot be used: {0}")]
-    Limiter(#[from] weir_limiter::ClientError),
-    /// An OpenID provider cannot be used.
-    #[error(transparent)]
-    Provider(#[from] weir_token::ProvidersError),
-    /// Nobody could send a PROXY protocol header.
-    #[error(
-        "the PROXY protocol is expected from trusted proxies, and there are none: name their networks, e.g. \
-         --trusted-proxies 10.0.1.0/24"
-    )]
-    ProxyProtocolOfNobody,
-    /// The configuration names something that cannot be put to work. [`crate::load`] finds the
-    /// same.
-    #[error(transparent)]
-    Configuration(#[from] weir_policy::Diagnostics),
-}
 
 /// Serves `config` on `listeners.service` (and metrics and health on `listeners.ops`) until
 /// `shutdown`, then finishes what is in progress.
@@ -75,7 +55,8 @@ pub async fn run(
     )?));
     let reloads = Reloads::default();
     ops.registry(|registry| {
-        registry.register_collector(Box::new(Exposition(Arc::clone(&gateway))));
+        let current = Arc::clone(&gateway);
+        registry.register_collector(Box::new(Exposition(move || current.load().metrics())));
         reloads.register(registry, "gateway");
     });
     providers.spawn_refresh(shutdown.clone());
@@ -92,7 +73,9 @@ pub async fn run(
     }
     if let Some(listener) = listeners.ops {
         let (ops, shutdown) = (ops.clone(), shutdown.clone());
-        tokio::spawn(Arc::clone(&live).run(Arc::clone(&gateway), shutdown.clone()));
+        let current = Arc::clone(&gateway);
+        let counters = move || current.load().metrics();
+        tokio::spawn(Arc::clone(&live).run(counters, shutdown.clone()));
         let live = crate::live::routes(live, shutdown.clone());
         tokio::spawn(async move {
             weir_serve::operations_with(&ops, listener, live, shutdown).await;

@@ -42,7 +42,7 @@ use self::link::Link;
 use self::shared::Place;
 use self::tls::{Terms, TlsFiles};
 pub(crate) use self::upstream_body::UpstreamBody;
-use crate::config::UpstreamLimits;
+use crate::limits::UpstreamLimits;
 
 /// The client side of the gateway.
 #[derive(Debug)]

@@ -104,7 +104,7 @@ impl Names<'_> {
         match value {
             Value::Object(keywords) => Value::Object(self.keywords(keywords)),
             Value::Array(items) => items.iter().map(|item| self.copy(item)).collect(),
-            other => other.clone(),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
         }
     }
 

@@ -179,15 +179,17 @@ impl<'p> Schemes<'p> {
 /// The policy that asks every caller for a token in `Authorization`, if there is one. One inside
 /// `choose` may not ask.
 fn demand(plan: &Plan) -> Option<&ValidateJwt> {
-    plan.inbound.iter().find_map(|step| match &step.action {
-        Action::ValidateJwt(policy) => match &policy.source {
+    plan.inbound.iter().find_map(|step| {
+        let Action::ValidateJwt(policy) = &step.action else {
+            return None;
+        };
+        match &policy.source {
             TokenSource::Header(name) => name
                 .literal()
                 .is_some_and(|name| name.eq_ignore_ascii_case("authorization"))
                 .then_some(&**policy),
             TokenSource::QueryParameter(_) | TokenSource::Value(_) => None,
-        },
-        _ => None,
+        }
     })
 }
 

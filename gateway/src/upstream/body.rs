@@ -185,11 +185,12 @@ impl Body for ResponseBody {
         let this = self.get_mut();
         let inner = match &mut this.payload {
             Payload::Upstream(inner) => inner,
-            payload => {
-                return Poll::Ready(match std::mem::take(payload) {
-                    Payload::Full(bytes) if !bytes.is_empty() => Some(Ok(Frame::data(bytes))),
-                    _ => None,
-                });
+            Payload::Empty => return Poll::Ready(None),
+            Payload::Full(bytes) => {
+                let bytes = std::mem::take(bytes);
+                this.payload = Payload::Empty;
+                let frame = (!bytes.is_empty()).then(|| Ok(Frame::data(bytes)));
+                return Poll::Ready(frame);
             }
         };
         if let Poll::Ready(frame) = Pin::new(inner).poll_frame(cx) {

@@ -16,7 +16,7 @@ use super::link::Link;
 use super::shared::Shared;
 use super::stream::Stream;
 use super::{Client, Connection};
-use crate::config::UpstreamLimits;
+use crate::limits::UpstreamLimits;
 
 /// While requests wait for answers on an HTTP/2 connection that is silent, the backend is asked for
 /// a sign of life: otherwise a connection that a network forgot would hold all of them until their

@@ -12,7 +12,7 @@ use rustls::CertificateError;
 
 use super::body::{BodyError, BodyFault, RequestBody};
 use super::tls::SelfSigned;
-use crate::errors::Failure;
+use crate::failure::Failure;
 use crate::metrics::UpstreamFault;
 
 /// `context.LastError.Reason` of all that is not a time-out.
@@ -107,6 +107,10 @@ impl CallError {
 }
 
 /// What is wrong with a backend's certificate, and what would help.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the library may name more causes, and each is a certificate that is not accepted"
+)]
 fn of_certificate(error: &CertificateError) -> (UpstreamFault, String) {
     match error {
         CertificateError::Other(other) if other.0.is::<SelfSigned>() => (

@@ -5,15 +5,15 @@ use std::sync::Arc;
 use http::Uri;
 use weir_policy::plan::{AuthenticationCertificate, CertificateName, Scope, SetBackendService};
 
-use super::{Exchange, Stop};
-use crate::errors::Failure;
+use crate::exchange::{Exchange, Stop};
+use crate::failure::Failure;
 use crate::upstream::target::Base;
 
 impl Exchange<'_> {
     /// A `backend-id` chosen in a broader scope can only be replaced by another `backend-id`
     /// (section 3.8 of the reference): who set it meant the entity with its credentials, not an
     /// address.
-    pub(super) fn set_backend_service(
+    pub(in crate::exchange) fn set_backend_service(
         &mut self,
         policy: &SetBackendService,
         scope: Scope,
@@ -51,7 +51,7 @@ impl Exchange<'_> {
 
     /// Chooses the certificate to show to a backend that asks for one, before that of the backend
     /// entity. Whether it comes to that is for the connection to tell.
-    pub(super) fn authentication_certificate(
+    pub(in crate::exchange) fn authentication_certificate(
         &mut self,
         policy: &AuthenticationCertificate,
     ) -> Result<(), Stop> {
@@ -72,7 +72,7 @@ impl Exchange<'_> {
     }
 
     /// Shows policies the URL that will be asked for.
-    pub(super) fn aim(&mut self) -> Result<(), Stop> {
+    pub(in crate::exchange) fn aim(&mut self) -> Result<(), Stop> {
         if let Some(base) = &self.target.base {
             let url = base.url(&self.target.relative);
             self.context.request.url =

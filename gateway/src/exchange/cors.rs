@@ -59,7 +59,7 @@ pub(crate) fn grant<'p>(
     let credentials = *cors.allow_credentials.get(context)?;
     let allow_origin = match cors.origins {
         CorsOrigins::Any if !credentials => HeaderValue::from_static("*"),
-        _ => origin.clone(),
+        CorsOrigins::Any | CorsOrigins::List(_) => origin.clone(),
     };
     Ok(Some(Grant {
         cors,

@@ -6,7 +6,7 @@ use weir_policy::configuration::Configuration;
 use weir_policy::context::{ApiInfo, OperationInfo};
 use weir_policy::plan::{Action, Plan, Step};
 
-use crate::router::Router;
+use crate::compiled::router::Router;
 use crate::upstream::bases::Bases;
 use crate::upstream::target::Base;
 
@@ -73,7 +73,20 @@ fn reads_request_later(plan: &Plan) -> bool {
             Action::Choose(choose) => {
                 choose.whens.iter().any(|w| defers(&w.steps)) || defers(&choose.otherwise)
             }
-            _ => false,
+            // Whoever decides before the request is forwarded has read it by then.
+            Action::Cors(_)
+            | Action::ValidateJwt(_)
+            | Action::IpFilter(_)
+            | Action::CheckHeader(_)
+            | Action::SetHeader(_)
+            | Action::SetStatus(_)
+            | Action::SetBody(_)
+            | Action::SetVariable(_)
+            | Action::SetBackendService(_)
+            | Action::AuthenticationCertificate(_)
+            | Action::RewriteUri(_)
+            | Action::ReturnResponse(_)
+            | Action::ForwardRequest(_) => false,
         })
     }
     let only_forwards = matches!(

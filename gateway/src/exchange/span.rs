@@ -6,7 +6,7 @@ use weir_limiter::{Decision, Mode};
 use weir_policy::plan::RateLimitByKey;
 
 use super::Stop;
-use crate::errors::Failure;
+use crate::failure::Failure;
 use crate::metrics::mode_name;
 
 /// The policy has run.

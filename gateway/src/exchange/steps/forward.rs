@@ -8,15 +8,18 @@ use tracing::{Instrument as _, Span};
 use weir_policy::context::Response;
 use weir_policy::plan::ForwardRequest;
 
-use super::{Exchange, Stop};
-use crate::errors::Failure;
-use crate::forwarding::{self, Received};
+use crate::exchange::forwarding::{self, Received};
+use crate::exchange::{Exchange, Stop};
+use crate::failure::Failure;
 use crate::metrics::fault_name;
 use crate::upstream::body::{Payload, RequestBody};
 use crate::upstream::target::CallTerms;
 
 impl Exchange<'_> {
-    pub(super) async fn forward(&mut self, policy: &ForwardRequest) -> Result<(), Stop> {
+    pub(in crate::exchange) async fn forward(
+        &mut self,
+        policy: &ForwardRequest,
+    ) -> Result<(), Stop> {
         let timeout = *policy.timeout.get(&self.context)?;
         let Some(base) = self.target.base.clone() else {
             let detail = "no backend: set the API's serviceUrl or use set-backend-service";

@@ -9,9 +9,9 @@ use weir_policy::configuration::Configuration;
 use weir_policy::plan::Action;
 use weir_policy::{Diagnostic, Diagnostics};
 
-use crate::pipeline::jwt_check::JwtRules;
-use crate::route::{Route, routes};
-use crate::router::Router;
+use crate::compiled::jwt_check::JwtRules;
+use crate::compiled::route::{Route, routes};
+use crate::compiled::router::Router;
 use crate::upstream::bases::Bases;
 use crate::upstream::tls::TlsFiles;
 

@@ -23,8 +23,8 @@ pub(crate) struct JwtRules {
 /// A `validate-jwt` element, ready to run.
 #[derive(Debug)]
 pub(crate) struct JwtCheck {
-    pub(super) validator: Validator,
-    pub(super) metrics: weir_token::Metrics,
+    pub(crate) validator: Validator,
+    pub(crate) metrics: weir_token::Metrics,
     literals: Literals,
 }
 
@@ -114,7 +114,7 @@ impl JwtRules {
 }
 
 impl JwtCheck {
-    pub(super) fn audiences(
+    pub(crate) fn audiences(
         &self,
         policy: &ValidateJwt,
         context: &Context,
@@ -126,11 +126,11 @@ impl JwtCheck {
         )
     }
 
-    pub(super) fn issuers(&self, policy: &ValidateJwt, context: &Context) -> Evaluated<'_, String> {
+    pub(crate) fn issuers(&self, policy: &ValidateJwt, context: &Context) -> Evaluated<'_, String> {
         strings(self.literals.issuers.as_deref(), &policy.issuers, context)
     }
 
-    pub(super) fn claims(
+    pub(crate) fn claims(
         &self,
         policy: &ValidateJwt,
         context: &Context,

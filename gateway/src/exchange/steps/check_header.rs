@@ -4,13 +4,13 @@ use http::{HeaderName, StatusCode};
 use weir_policy::plan::CheckHeader;
 
 use super::set_header::joined;
-use super::{Exchange, Stop};
-use crate::errors::Failure;
+use crate::exchange::{Exchange, Stop};
+use crate::failure::Failure;
 
 impl Exchange<'_> {
     /// Several lines of the header count as one value, joined with commas: otherwise a right line
     /// would let a wrong one beside it through.
-    pub(super) fn check_header(&mut self, policy: &CheckHeader) -> Result<(), Stop> {
+    pub(in crate::exchange) fn check_header(&mut self, policy: &CheckHeader) -> Result<(), Stop> {
         let context = &self.context;
         let name = policy.name.get(context)?;
         let parsed = HeaderName::from_bytes(name.as_bytes());
@@ -43,7 +43,7 @@ impl Exchange<'_> {
 }
 
 /// A status that can end a request.
-pub(super) fn status_of(code: u16) -> Result<StatusCode, Box<Failure>> {
+pub(in crate::exchange) fn status_of(code: u16) -> Result<StatusCode, Box<Failure>> {
     let status = StatusCode::from_u16(code)
         .ok()
         .filter(|_| (200..600).contains(&code));

@@ -9,8 +9,8 @@ use http::uri::PathAndQuery;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use weir_policy::plan::RewriteUri;
 
-use super::{Exchange, Stop};
-use crate::errors::Failure;
+use crate::exchange::{Exchange, Stop};
+use crate::failure::Failure;
 use crate::path;
 use crate::upstream::target::Relative;
 
@@ -25,7 +25,7 @@ const VALUE: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b',');
 
 impl Exchange<'_> {
-    pub(super) fn rewrite_uri(&mut self, policy: &RewriteUri) -> Result<(), Stop> {
+    pub(in crate::exchange) fn rewrite_uri(&mut self, policy: &RewriteUri) -> Result<(), Stop> {
         let template = policy.template.get(&self.context)?;
         let mut text = fill(&template, &self.context.request.matched_parameters);
         if !text.starts_with('/') {

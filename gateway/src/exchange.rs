@@ -1,39 +1,31 @@
 //! Runs the plan of one request: inbound, backend, outbound; on-error after a failure anywhere.
 //!
-//! Steps that decide alone are plain functions of the request's [`Context`]; those that ask
-//! somebody (a key source, the limiter, a backend) are asynchronous. `choose` does not recurse: the
-//! branch taken is walked before what follows it.
 
-mod backend_service;
-mod check_header;
+pub(crate) mod arrival;
+pub(crate) mod cors;
+mod describe;
 mod finish;
-mod forward;
-mod ip_filter;
-pub(crate) mod jwt_check;
-mod rate_limit;
-mod return_response;
-mod rewrite_uri;
-mod set_header;
+pub(crate) mod forwarding;
 mod span;
-mod validate_jwt;
+mod steps;
+pub(crate) mod trace;
 
 use std::sync::Arc;
 
 use http::header::{HOST, ORIGIN};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use hyper::body::Incoming;
-use tracing::Instrument as _;
+use weir_policy::Context;
 use weir_policy::context::{LastError, Response};
-use weir_policy::plan::{Action, Choose, Origin, Section, Step};
-use weir_policy::{Context, Value};
+use weir_policy::plan::{Origin, Section};
 
-use crate::cors::{self, Grant};
-use crate::errors::Failure;
-use crate::gateway::Gateway;
-use crate::route::Route;
-use crate::router::Parameters;
-use crate::service::{Arrival, only};
-use crate::trace::Trace;
+use crate::compiled::Gateway;
+use crate::compiled::route::Route;
+use crate::compiled::router::Parameters;
+use crate::exchange::arrival::{Arrival, only};
+use crate::exchange::cors::Grant;
+use crate::exchange::trace::Trace;
+use crate::failure::Failure;
 use crate::upstream::body::Payload;
 use crate::upstream::target::Target;
 use crate::upstream::tls::ClientCertificate;
@@ -88,7 +80,7 @@ pub(crate) struct Exchange<'g> {
     backend_host: Option<HeaderValue>,
     origin: Option<HeaderValue>,
     grant: Option<Grant<'g>>,
-    limits: rate_limit::State<'g>,
+    limits: steps::LimitState<'g>,
     /// The step that runs, for errors.
     at: Option<&'g Origin>,
     trace: Trace,
@@ -128,7 +120,7 @@ impl<'g> Exchange<'g> {
             backend_host: None,
             origin,
             grant: None,
-            limits: rate_limit::State::default(),
+            limits: steps::LimitState::default(),
             at: None,
             trace,
         }
@@ -212,93 +204,6 @@ impl<'g> Exchange<'g> {
             // Without the detail: it may repeat a header's or a claim's value.
             tracing::debug!(%activity, policy, %reason, limit, "a request was refused");
         }
-    }
-
-    /// Runs steps in order until one answers or fails.
-    async fn steps(&mut self, steps: &'g [Step]) -> Result<(), Stop> {
-        let mut rest = steps;
-        let mut later: Vec<&'g [Step]> = Vec::new();
-        loop {
-            let Some((step, following)) = rest.split_first() else {
-                let Some(next) = later.pop() else {
-                    return Ok(());
-                };
-                rest = next;
-                continue;
-            };
-            self.at = Some(&step.origin);
-            rest = following;
-            if let Action::RateLimitByKey(first) = &step.action {
-                // Several limits leave together, each with a span of its own.
-                rest = self.rate_limits(step, first, rest).await?;
-                continue;
-            }
-            let span = self.trace.policy_span(&step.origin);
-            let result = match &step.action {
-                Action::Choose(choose) => self.branch(choose, &span).map(|branch| {
-                    later.push(rest);
-                    rest = branch;
-                }),
-                Action::ValidateJwt(policy) => {
-                    self.validate_jwt(policy).instrument(span.clone()).await
-                }
-                Action::ForwardRequest(policy) => {
-                    self.forward(policy).instrument(span.clone()).await
-                }
-                action => span.in_scope(|| self.run_at_once(action, &step.origin)),
-            };
-            span::end(&span, &result);
-            result?;
-        }
-    }
-
-    /// The steps that `choose` chooses.
-    fn branch(&self, choose: &'g Choose, span: &tracing::Span) -> Result<&'g [Step], Stop> {
-        for (index, when) in choose.whens.iter().enumerate() {
-            if *when.condition.get(&self.context)? {
-                if !span.is_disabled() {
-                    span.record(
-                        "weir.policy.branch",
-                        tracing::field::display(format_args!("when[{}]", index + 1)),
-                    );
-                }
-                return Ok(&when.steps);
-            }
-        }
-        if !choose.otherwise.is_empty() {
-            span.record("weir.policy.branch", "otherwise");
-        }
-        Ok(&choose.otherwise)
-    }
-
-    /// Runs a policy that asks nobody.
-    fn run_at_once(&mut self, action: &'g Action, at: &Origin) -> Result<(), Stop> {
-        match action {
-            Action::Cors(policy) => self.cors(policy)?,
-            Action::IpFilter(policy) => self.ip_filter(policy)?,
-            Action::CheckHeader(policy) => self.check_header(policy)?,
-            Action::SetHeader(policy) => self.set_header(policy, at.section)?,
-            Action::SetStatus(policy) => self.set_status(policy)?,
-            Action::SetBody(policy) => {
-                let body = policy.get(&self.context)?.into_owned();
-                self.set_body(body);
-            }
-            Action::SetVariable(policy) => {
-                let value: Value = policy.value.get(&self.context)?.into_owned();
-                self.context.variables.set(&policy.name, value);
-            }
-            Action::SetBackendService(policy) => self.set_backend_service(policy, at.scope)?,
-            Action::AuthenticationCertificate(policy) => self.authentication_certificate(policy)?,
-            Action::RewriteUri(policy) => self.rewrite_uri(policy)?,
-            Action::ReturnResponse(policy) => return self.return_response(policy),
-            Action::Choose(_)
-            | Action::RateLimitByKey(_)
-            | Action::ValidateJwt(_)
-            | Action::ForwardRequest(_) => {
-                unreachable!("these are run by `steps`")
-            }
-        }
-        Ok(())
     }
 }
 

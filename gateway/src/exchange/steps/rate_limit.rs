@@ -21,8 +21,8 @@ use weir_limiter::{Check, CheckList, Client, Decision, Limit, Mode};
 use weir_policy::plan::{Action, RateLimitByKey, Step};
 use weir_policy::{EvaluationError, Value};
 
-use super::{Exchange, Stop, span};
-use crate::errors::Failure;
+use crate::exchange::{Exchange, Stop, span};
+use crate::failure::Failure;
 use crate::metrics::mode_name;
 
 /// Key values above this many bytes are sent as their hash: a header of 32 KiB must not travel with
@@ -36,7 +36,7 @@ const CHARGE_ATTEMPTS: usize = 3;
 
 /// What the limits of one request leave for its answer.
 #[derive(Debug, Default)]
-pub(super) struct State<'g> {
+pub(in crate::exchange) struct State<'g> {
     headers: Vec<LimitHeader<'g>>,
     deferred: Vec<(&'g RateLimitByKey, Check)>,
     /// Set once a backend was asked: who charges the deferred limits if the client goes away
@@ -55,7 +55,7 @@ struct LimitHeader<'g> {
 }
 
 impl State<'_> {
-    pub(super) fn write_headers(&self, headers: &mut HeaderMap) {
+    pub(in crate::exchange) fn write_headers(&self, headers: &mut HeaderMap) {
         for header in self
             .headers
             .iter()
@@ -66,7 +66,7 @@ impl State<'_> {
     }
 
     /// Who decided, if it was not the limiter's store.
-    pub(super) fn degraded(&self) -> Option<&'static str> {
+    pub(in crate::exchange) fn degraded(&self) -> Option<&'static str> {
         self.mode.map(mode_name)
     }
 }
@@ -98,14 +98,14 @@ impl Drop for State<'_> {
 
 impl<'g> Exchange<'g> {
     /// From here on the deferred limits are charged, come what may.
-    pub(super) fn commit_deferred(&mut self) {
+    pub(in crate::exchange) fn commit_deferred(&mut self) {
         if !self.limits.deferred.is_empty() {
             self.limits.on_abandon = Some(self.gateway.limiter.clone());
         }
     }
 
     /// Runs `first` and the limits right after it; gives the steps after those.
-    pub(super) async fn rate_limits(
+    pub(in crate::exchange) async fn rate_limits(
         &mut self,
         step: &'g Step,
         first: &'g RateLimitByKey,
@@ -255,7 +255,7 @@ impl<'g> Exchange<'g> {
 
     /// Charges the limits that waited for the response, whatever room there is: the call has
     /// happened.
-    pub(super) async fn charge_deferred(&mut self) {
+    pub(in crate::exchange) async fn charge_deferred(&mut self) {
         if self.limits.on_abandon.take().is_none() {
             return;
         }

@@ -6,11 +6,11 @@ use http::StatusCode;
 use weir_policy::Context;
 use weir_policy::plan::{AddressRange, IpFilter};
 
-use super::{Exchange, Stop};
-use crate::errors::Failure;
+use crate::exchange::{Exchange, Stop};
+use crate::failure::Failure;
 
 impl Exchange<'_> {
-    pub(super) fn ip_filter(&mut self, policy: &IpFilter) -> Result<(), Stop> {
+    pub(in crate::exchange) fn ip_filter(&mut self, policy: &IpFilter) -> Result<(), Stop> {
         let address = self.context.request.ip;
         let mut listed = false;
         for range in &policy.ranges {

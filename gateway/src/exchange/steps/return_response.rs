@@ -10,14 +10,17 @@ use weir_policy::plan::{Cors, ReturnResponse, SetStatus};
 
 use super::check_header::status_of;
 use super::set_header::Change;
-use super::{Exchange, Stop, empty_response};
-use crate::cors;
+use crate::exchange::cors;
+use crate::exchange::{Exchange, Stop, empty_response};
 use crate::upstream::body::Payload;
 
 impl<'g> Exchange<'g> {
     /// Ends the request without an error. Everything is evaluated before the answer is replaced, so
     /// that expressions still see the one before.
-    pub(super) fn return_response(&mut self, policy: &ReturnResponse) -> Result<(), Stop> {
+    pub(in crate::exchange) fn return_response(
+        &mut self,
+        policy: &ReturnResponse,
+    ) -> Result<(), Stop> {
         let context = &self.context;
         let mut response = empty_response();
         if let Some(status) = &policy.status {
@@ -35,7 +38,7 @@ impl<'g> Exchange<'g> {
         Err(Stop::Answered)
     }
 
-    pub(super) fn set_status(&mut self, policy: &SetStatus) -> Result<(), Stop> {
+    pub(in crate::exchange) fn set_status(&mut self, policy: &SetStatus) -> Result<(), Stop> {
         let (status, reason) = evaluate_status(policy, &self.context)?;
         let response = self.context.response.get_or_insert_with(empty_response);
         response.status = status;
@@ -44,7 +47,7 @@ impl<'g> Exchange<'g> {
     }
 
     /// Replaces the answer's body; what described the old one goes.
-    pub(super) fn set_body(&mut self, body: String) {
+    pub(in crate::exchange) fn set_body(&mut self, body: String) {
         let response = self.context.response.get_or_insert_with(empty_response);
         response.headers.remove(CONTENT_LENGTH);
         response.headers.remove(CONTENT_ENCODING);
@@ -54,7 +57,7 @@ impl<'g> Exchange<'g> {
     /// The `cors` step of a request that is no preflight. A page of another origin gets an empty
     /// 200 to a GET or HEAD (that is the reference's surprise, kept) if the policy says to end such
     /// requests; otherwise the request goes on and its answer cannot be read.
-    pub(super) fn cors(&mut self, policy: &'g Arc<Cors>) -> Result<(), Stop> {
+    pub(in crate::exchange) fn cors(&mut self, policy: &'g Arc<Cors>) -> Result<(), Stop> {
         let Some(origin) = &self.origin else {
             return Ok(());
         };

@@ -6,8 +6,8 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use weir_policy::Context;
 use weir_policy::plan::{Section, SetHeader};
 
-use super::{Exchange, Stop, changes_response, empty_response};
-use crate::errors::Failure;
+use crate::exchange::{Exchange, Stop, changes_response, empty_response};
+use crate::failure::Failure;
 
 /// Framing and connection belong to the protocol, not to policies.
 const FORBIDDEN: [HeaderName; 4] = [
@@ -35,7 +35,11 @@ const SEPARATE_LINES: [HeaderName; 13] = [
 ];
 
 impl Exchange<'_> {
-    pub(super) fn set_header(&mut self, policy: &SetHeader, section: Section) -> Result<(), Stop> {
+    pub(in crate::exchange) fn set_header(
+        &mut self,
+        policy: &SetHeader,
+        section: Section,
+    ) -> Result<(), Stop> {
         let change = Change::evaluate(policy, &self.context)?;
         if changes_response(section) {
             let response = self.context.response.get_or_insert_with(empty_response);
@@ -52,14 +56,17 @@ impl Exchange<'_> {
 }
 
 /// What a `set-header` does, with everything evaluated.
-pub(super) struct Change {
+pub(in crate::exchange) struct Change {
     name: HeaderName,
     action: ExistsAction,
     values: Vec<HeaderValue>,
 }
 
 impl Change {
-    pub(super) fn evaluate(policy: &SetHeader, context: &Context) -> Result<Self, Stop> {
+    pub(in crate::exchange) fn evaluate(
+        policy: &SetHeader,
+        context: &Context,
+    ) -> Result<Self, Stop> {
         let name = policy.name.get(context)?;
         let name = HeaderName::from_bytes(name.as_bytes())
             .map_err(|_| invalid(format!("`{}` is not a header name", name.escape_debug())))?;
@@ -93,7 +100,7 @@ impl Change {
         })
     }
 
-    pub(super) fn apply(self, headers: &mut HeaderMap) {
+    pub(in crate::exchange) fn apply(self, headers: &mut HeaderMap) {
         let Self {
             name,
             action,
@@ -155,7 +162,10 @@ impl ExistsAction {
 }
 
 /// All lines of a header as one value. Bytes that are no text are shown as replacement characters.
-pub(super) fn joined<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<Cow<'h, str>> {
+pub(in crate::exchange) fn joined<'h>(
+    headers: &'h HeaderMap,
+    name: &HeaderName,
+) -> Option<Cow<'h, str>> {
     let mut lines = headers.get_all(name).iter();
     let mut all = String::from_utf8_lossy(lines.next()?.as_bytes());
     for line in lines {

@@ -4,6 +4,11 @@
 //! in here changes afterwards. A new configuration makes a new gateway out of the same [`Parts`]; a
 //! request runs to its end on the one it began with.
 
+pub(crate) mod jwt_check;
+pub(crate) mod prepared;
+pub(crate) mod route;
+pub(crate) mod router;
+
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -12,15 +17,15 @@ use weir_policy::context::Deployment;
 use weir_policy::plan::Action;
 
 use crate::client_address::TrustedProxies;
-use crate::config::{ClientLimits, UpstreamLimits};
+use crate::compiled::jwt_check::{JwtCheck, JwtRules};
+use crate::compiled::prepared::Prepared;
+use crate::compiled::route::Route;
+use crate::compiled::router::Router;
+use crate::error::Error;
+use crate::limits::{ClientLimits, UpstreamLimits};
 use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::openapi::{OpenApi, PublicUrl, RequestPath};
-use crate::pipeline::jwt_check::{JwtCheck, JwtRules};
-use crate::prepared::Prepared;
-use crate::route::Route;
-use crate::router::Router;
-use crate::run::Error;
 use crate::upstream::Client;
 use crate::upstream::bases::Bases;
 use crate::upstream::tls::{BackendTls, TlsFiles};
@@ -94,13 +99,12 @@ impl Gateway {
         let meters = routes.iter().chain([&unmatched]);
         let meters =
             meters.map(|route| (Arc::clone(&route.api.id), Arc::clone(&route.operation.id)));
-        let limits = configuration
-            .steps()
-            .into_iter()
-            .filter_map(|step| match &step.action {
-                Action::RateLimitByKey(limit) => Some(Arc::clone(&limit.name)),
-                _ => None,
-            });
+        let limits = configuration.steps().into_iter().filter_map(|step| {
+            let Action::RateLimitByKey(limit) = &step.action else {
+                return None;
+            };
+            Some(Arc::clone(&limit.name))
+        });
         let connect = |rules: Option<JwtRules>| {
             rules
                 .map(|rules| rules.connect(&parts.providers))

@@ -9,14 +9,14 @@ use http::uri::PathAndQuery;
 use http::{Method, StatusCode};
 use weir_policy::EvaluationError;
 
-use super::{Document, OpenApi};
-use crate::cors;
-use crate::errors::{Failure, JSON};
-use crate::gateway::Gateway;
-use crate::pipeline::Answer;
-use crate::route::Route;
-use crate::service::{Arrival, only};
-use crate::trace::Trace;
+use crate::compiled::Gateway;
+use crate::compiled::route::Route;
+use crate::exchange::Answer;
+use crate::exchange::arrival::{Arrival, only};
+use crate::exchange::cors;
+use crate::exchange::trace::Trace;
+use crate::failure::{Failure, JSON};
+use crate::openapi::{Document, OpenApi};
 use crate::upstream::body::Payload;
 
 /// Kept by browsers, asked for again before every use: providers and configurations change.
@@ -32,7 +32,7 @@ impl Gateway {
         trace: &Trace,
     ) -> (&Route, Answer) {
         let mut answer = answer(
-            &openapi.document(&arrival),
+            &openapi.document(&arrival.headers, arrival.authority.as_ref()),
             &arrival.parts.method,
             &arrival.headers,
         );

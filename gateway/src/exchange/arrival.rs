@@ -21,15 +21,15 @@ use weir_policy::plan::Action;
 use weir_serve::Peer;
 use weir_telemetry::{propagation, semconv};
 
-use crate::cors::{self, Preflight};
-use crate::errors::Failure;
-use crate::gateway::Gateway;
+use crate::compiled::Gateway;
+use crate::compiled::route::Route;
+use crate::compiled::router::Match;
+use crate::exchange::cors::{self, Preflight};
+use crate::exchange::trace::Trace;
+use crate::exchange::{Answer, Exchange};
+use crate::failure::Failure;
 use crate::metrics::InFlight;
 use crate::path;
-use crate::pipeline::{Answer, Exchange};
-use crate::route::Route;
-use crate::router::Match;
-use crate::trace::Trace;
 use crate::upstream::body::{Payload, ResponseBody};
 use crate::upstream::target::{Relative, Target};
 
@@ -62,7 +62,7 @@ impl Gateway {
         let peer = peer.ip();
         let (mut parts, body) = request.into_parts();
         let mut headers = std::mem::take(&mut parts.headers);
-        crate::forwarding::clean_request(&mut headers, self.trusted.contains(peer));
+        crate::exchange::forwarding::clean_request(&mut headers, self.trusted.contains(peer));
         let id = uuid::Builder::from_random_bytes(rand::random()).into_uuid();
         let method = semconv::http_span_name(&parts.method);
         let trace = Trace::begin(&parts, &mut headers, id);
@@ -196,14 +196,12 @@ impl Gateway {
             .as_ref()
             .map_or(&self.unmatched, |found| &self.routes[found.operation]);
         let parameters = found.map(|found| found.parameters).unwrap_or_default();
-        let mut policies = route
-            .plan
-            .inbound
-            .iter()
-            .filter_map(|step| match &step.action {
-                Action::Cors(cors) => Some((&step.origin, &**cors)),
-                _ => None,
-            });
+        let mut policies = route.plan.inbound.iter().filter_map(|step| {
+            let Action::Cors(cors) = &step.action else {
+                return None;
+            };
+            Some((&step.origin, &**cors))
+        });
         let Some((origin, first)) = policies.next() else {
             let mut answer = Answer::default();
             answer.fail(&Failure::not_found(), arrival.id);

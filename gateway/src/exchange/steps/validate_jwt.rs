@@ -16,9 +16,9 @@ use weir_policy::plan::{TokenSource, ValidateJwt};
 use weir_token::{Jwt, Requirements, Scheme, TokenError, from_authorization};
 
 use super::check_header::status_of;
-use super::{Exchange, Stop};
-use crate::errors::Failure;
-use crate::service::only;
+use crate::exchange::arrival::only;
+use crate::exchange::{Exchange, Stop};
+use crate::failure::Failure;
 
 /// A token that was found, and in which header.
 struct Found {
@@ -27,7 +27,10 @@ struct Found {
 }
 
 impl Exchange<'_> {
-    pub(super) async fn validate_jwt(&mut self, policy: &ValidateJwt) -> Result<(), Stop> {
+    pub(in crate::exchange) async fn validate_jwt(
+        &mut self,
+        policy: &ValidateJwt,
+    ) -> Result<(), Stop> {
         let Some(found) = self.token(policy)? else {
             if let Some(check) = self
                 .gateway

@@ -4,7 +4,7 @@ use http::header::{CONTENT_LENGTH, HeaderName, HeaderValue};
 use http::{Method, StatusCode};
 
 use super::{Answer, Exchange, empty_response};
-use crate::cors;
+use crate::exchange::cors;
 use crate::upstream::body::Payload;
 
 /// Says that the limiter did not decide alone or at all: `local`, `allow` or `deny`. Absent in the
