@@ -6,6 +6,7 @@ pub(crate) mod gateway;
 pub(crate) mod identity;
 pub(crate) mod limiter;
 pub(crate) mod loadtest;
+pub(crate) mod tls;
 pub(crate) mod web;
 
 use std::net::IpAddr;

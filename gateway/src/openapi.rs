@@ -89,7 +89,11 @@ impl OpenApi {
     pub(crate) fn document(&self, arrival: &Arrival) -> Document {
         let url = match &self.public_url {
             Some(url) => url.as_str().to_owned(),
-            None => address::of_request(&arrival.headers, arrival.authority.as_ref()),
+            None => address::of_request(
+                &arrival.headers,
+                &arrival.scheme,
+                arrival.authority.as_ref(),
+            ),
         };
         let rendered = self.rendered();
         let servers = json!([{ "url": url }]).to_string();

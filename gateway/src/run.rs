@@ -88,7 +88,8 @@ pub async fn run(
         let reloader = Reloader::new(&config.configuration, Arc::clone(&gateway), parts, reloads);
         tokio::spawn(reloader.run(reload, shutdown.clone()));
     }
-    if let Some(listener) = listeners.ops {
+    let (sockets, ops_listener) = listeners.split(&ops);
+    if let Some(listener) = ops_listener {
         let (ops, shutdown) = (ops.clone(), shutdown.clone());
         tokio::spawn(Arc::clone(&live).run(Arc::clone(&gateway), shutdown.clone()));
         let live = crate::live::routes(live, shutdown.clone());
@@ -99,14 +100,11 @@ pub async fn run(
     let how = Http {
         limits: config.clients.connections,
         protocols: Protocols::Http1AndHttp2,
-        proxies: if config.proxy_protocol {
-            config.trusted_proxies
-        } else {
-            Vec::new()
-        },
+        trusted: config.trusted_proxies,
+        proxy_protocol: config.proxy_protocol,
         open: gateway.load().counters().lasting().connections().clone(),
     };
-    weir_serve::http(listeners.service, how, Door(gateway), shutdown).await;
+    weir_serve::http(sockets, how, Door(gateway), shutdown).await;
     Ok(())
 }
 

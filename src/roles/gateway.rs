@@ -16,9 +16,10 @@ use weir_policy::artifacts::NamedValueOverrides;
 
 use crate::development::{self, FUNCTION_KEY, FUNCTION_KEY_NAME, address};
 use crate::error::Error;
-use crate::listen::{Address, announce, bind_both};
+use crate::listen::{Address, announce, bind_all};
 use crate::named_values::NamedValueArgs;
 use crate::reload;
+use crate::roles::tls::{Flags, https_args, tls_args};
 use crate::roles::{duration, jwks, jwks_interval, network};
 
 pub(crate) const EXAMPLES: &str = "\
@@ -27,6 +28,12 @@ Examples:
   weir gateway --listen 0.0.0.0:8080 --config ./apim --trusted-proxies 10.0.1.0/24 --proxy-protocol \\
       --limiter http://limiter-1:8081,http://limiter-2:8081 \\
       --named-value-file function-key=/run/secrets/function-key";
+
+/// Where TLS is served beside --listen.
+const TLS_PORT: u16 = 8443;
+
+tls_args!(TlsArgs, "GATEWAY");
+https_args!(HttpsArgs, "GATEWAY");
 
 /// The flags of `weir gateway`.
 #[derive(Debug, ClapArgs)]
@@ -104,6 +111,10 @@ pub(crate) struct Args {
     watch: bool,
     #[command(flatten)]
     named_values: NamedValueArgs,
+    #[command(flatten)]
+    tls: TlsArgs,
+    #[command(flatten)]
+    https: HttpsArgs,
 }
 
 /// Runs the role until `shutdown`.
@@ -112,7 +123,9 @@ pub(crate) async fn run(args: Args, shutdown: CancellationToken) -> Result<(), E
         .watch
         .then(|| watched(&args.config, &args.named_values));
     let requests = reload::requests(watched, &shutdown);
-    let (directory, named_values, listen) = (args.config, args.named_values, args.listen);
+    let tls = Flags::from(args.tls);
+    let listen = tls.outermost(args.listen, TLS_PORT);
+    let (directory, named_values) = (args.config, args.named_values);
     let load = move || load(&directory, &named_values, listen);
     let configuration = load()?;
     let limiter = ClientConfig {
@@ -136,11 +149,19 @@ pub(crate) async fn run(args: Args, shutdown: CancellationToken) -> Result<(), E
     if args.no_openapi {
         config.openapi_path = None;
     }
-    let listeners = bind_both(
+    let secure = tls.load(
+        args.listen,
+        TLS_PORT,
+        weir_serve::TlsConfig::http_protocols(),
+        &shutdown,
+    )?;
+    let secure = secure.map(|secure| args.https.apply(secure));
+    let listeners = bind_all(
         Address {
             at: args.listen,
             flag: "--listen",
         },
+        secure,
         Address {
             at: args.ops_listen,
             flag: "--ops-listen",

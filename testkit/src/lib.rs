@@ -14,7 +14,7 @@ mod proxy;
 mod redis;
 mod wait;
 
-pub use certificates::Certificates;
+pub use certificates::{Certificates, Signed};
 pub use process::{Process, Signal};
 pub use proxy::{Forgotten, Network, Proxy};
 pub use redis::{Redis, RedisCluster, RedisSentinel};

@@ -19,4 +19,5 @@ mod proxy_protocol;
 mod reload;
 mod routing;
 mod support;
+mod tls;
 mod upstream;
