@@ -52,6 +52,8 @@ pub(crate) enum Error {
     },
     #[error("--store-ca: cannot read {path}: {source}", path = .path.display())]
     StoreAuthorities { path: PathBuf, source: io::Error },
+    #[error("TLS: {0}\nNothing was started.")]
+    Tls(#[from] weir_serve::TlsError),
     #[error("gateway: {0}")]
     Gateway(#[from] weir_gateway::Error),
     #[error("limiter: {0}")]
@@ -107,6 +109,7 @@ impl Error {
             | Self::Configuration(_)
             | Self::Store { .. }
             | Self::StoreAuthorities { .. }
+            | Self::Tls(_)
             | Self::SecretFile { .. }
             | Self::SecretFileEmpty { .. }
             | Self::NamedValue

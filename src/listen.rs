@@ -3,8 +3,9 @@
 
 use std::net::SocketAddr;
 
+use http::HeaderValue;
 use tokio::net::{TcpListener, TcpSocket};
-use weir_serve::Listeners;
+use weir_serve::{Listeners, Tls, TlsListener};
 
 use crate::error::Error;
 
@@ -21,10 +22,36 @@ pub(crate) struct Address {
 
 /// Binds a role's listeners.
 pub(crate) fn bind_both(service: Address, ops: Address) -> Result<Listeners, Error> {
-    Ok(Listeners {
-        service: bind(service)?,
-        ops: Some(bind(ops)?),
-    })
+    Ok(Listeners::plain(bind(service)?, Some(bind(ops)?)))
+}
+
+/// Binds a role's listeners, that for TLS among them if there is one.
+pub(crate) fn bind_all(
+    service: Address,
+    secure: Option<Secure>,
+    ops: Address,
+) -> Result<Listeners, Error> {
+    let mut listeners = bind_both(service, ops)?;
+    if let Some(secure) = secure {
+        listeners.tls = Some(TlsListener {
+            listener: bind(secure.address)?,
+            tls: secure.tls,
+            redirect: secure.redirect,
+            strict_transport: secure.strict_transport,
+        });
+    }
+    Ok(listeners)
+}
+
+/// TLS that is to be served, and where.
+#[derive(Debug)]
+pub(crate) struct Secure {
+    pub(crate) address: Address,
+    pub(crate) tls: Tls,
+    /// See [`TlsListener::redirect`].
+    pub(crate) redirect: Option<u16>,
+    /// See [`TlsListener::strict_transport`].
+    pub(crate) strict_transport: Option<HeaderValue>,
 }
 
 fn bind(address: Address) -> Result<TcpListener, Error> {
@@ -61,15 +88,20 @@ pub(crate) fn localhost_url(address: SocketAddr) -> String {
     format!("http://localhost:{}", address.port())
 }
 
+/// The same over TLS.
+pub(crate) fn https_localhost_url(address: SocketAddr) -> String {
+    format!("https://localhost:{}", address.port())
+}
+
 /// Prints, on standard output, where a role is to be found.
 #[allow(clippy::print_stdout)] // the one line of output that a person or a script waits for
 pub(crate) fn announce(role: &str, scheme: &str, listeners: &Listeners) {
-    let service = address_of(&listeners.service);
-    match &listeners.ops {
-        Some(ops) => println!(
-            "{role} {scheme}://{service} operations http://{}",
-            address_of(ops)
-        ),
-        None => println!("{role} {scheme}://{service}"),
+    let mut line = format!("{role} {scheme}://{}", address_of(&listeners.service));
+    if let Some(secure) = &listeners.tls {
+        line.push_str(&format!(" https://{}", address_of(&secure.listener)));
     }
+    if let Some(ops) = &listeners.ops {
+        line.push_str(&format!(" operations http://{}", address_of(ops)));
+    }
+    println!("{line}");
 }

@@ -6,6 +6,7 @@
 
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -24,6 +25,23 @@ pub(crate) fn requests(
     watched: Option<Vec<PathBuf>>,
     shutdown: &CancellationToken,
 ) -> watch::Receiver<()> {
+    let fingerprint =
+        watched.map(|paths| -> Fingerprint { Arc::new(move || weir_gateway::fingerprint(&paths)) });
+    start(fingerprint, shutdown)
+}
+
+/// A number that changes whenever something does that is to be read again.
+pub(crate) type Fingerprint = Arc<dyn Fn() -> u64 + Send + Sync>;
+
+/// Like [`requests`], for what `fingerprint` looks at.
+pub(crate) fn requests_for(
+    fingerprint: Fingerprint,
+    shutdown: &CancellationToken,
+) -> watch::Receiver<()> {
+    start(Some(fingerprint), shutdown)
+}
+
+fn start(fingerprint: Option<Fingerprint>, shutdown: &CancellationToken) -> watch::Receiver<()> {
     let (ask, requests) = watch::channel(());
     // Here and not in the task: from the moment this returns, the signal must not end the process.
     // Without a handler the kernel's default applies, which does.
@@ -34,12 +52,12 @@ pub(crate) fn requests(
         );
         tokio::spawn(async move { end.run_until_cancelled(hangups).await });
     }
-    if let Some(paths) = watched {
+    if let Some(fingerprint) = fingerprint {
         // Here too: in the task it might come after the files were read, and a change in between
         // would never be seen.
-        let (known, end) = (weir_gateway::fingerprint(&paths), shutdown.clone());
+        let (known, end) = (fingerprint(), shutdown.clone());
         tokio::spawn(async move {
-            end.run_until_cancelled(changes(paths, Some(known), ask))
+            end.run_until_cancelled(changes(fingerprint, Some(known), ask))
                 .await
         });
     }
@@ -66,30 +84,30 @@ async fn hangups(mut signals: Signal, ask: watch::Sender<()>, shutdown: Cancella
     }
 }
 
-async fn changes(paths: Vec<PathBuf>, mut known: Option<u64>, ask: watch::Sender<()>) {
+async fn changes(fingerprint: Fingerprint, mut known: Option<u64>, ask: watch::Sender<()>) {
     loop {
         tokio::time::sleep(POLL).await;
-        let mut now = fingerprint(&paths).await;
+        let mut now = current(&fingerprint).await;
         if now == known {
             continue;
         }
         loop {
             tokio::time::sleep(POLL).await;
-            let again = fingerprint(&paths).await;
+            let again = current(&fingerprint).await;
             if again == now {
                 break;
             }
             now = again;
         }
         known = now;
-        tracing::info!("a file of the configuration has changed");
+        tracing::info!("a file that is read again has changed");
         ask.send_replace(());
     }
 }
 
-async fn fingerprint(paths: &[PathBuf]) -> Option<u64> {
-    let paths = paths.to_vec();
-    tokio::task::spawn_blocking(move || weir_gateway::fingerprint(&paths))
+async fn current(fingerprint: &Fingerprint) -> Option<u64> {
+    let fingerprint = Arc::clone(fingerprint);
+    tokio::task::spawn_blocking(move || fingerprint())
         .await
         .ok()
 }

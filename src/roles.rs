@@ -8,6 +8,7 @@ pub(crate) mod gateway;
 pub(crate) mod identity;
 pub(crate) mod limiter;
 pub(crate) mod loadtest;
+pub(crate) mod tls;
 #[cfg(feature = "development")]
 pub(crate) mod web;
 

@@ -27,13 +27,14 @@ pub async fn run(
     if let Some(requests) = config.refresh_keys.clone() {
         providers.refresh_when_asked(requests, shutdown.clone());
     }
+    let (sockets, ops_listener) = listeners.split(&ops);
     let operations = async {
-        if let Some(listener) = listeners.ops {
+        if let Some(listener) = ops_listener {
             weir_serve::operations(&ops, listener, shutdown.clone()).await;
         }
     };
     let how = Http::new(Protocols::Http1AndHttp2, config.limits.connections);
-    let functions = weir_serve::http(listeners.service, how, host, shutdown.clone());
+    let functions = weir_serve::http(sockets, how, host, shutdown.clone());
     tokio::join!(functions, operations);
     Ok(())
 }

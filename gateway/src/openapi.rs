@@ -85,10 +85,15 @@ impl OpenApi {
     }
 
     /// The document for a request.
-    pub(crate) fn document(&self, headers: &HeaderMap, authority: Option<&Authority>) -> Document {
+    pub(crate) fn document(
+        &self,
+        headers: &HeaderMap,
+        scheme: &http::uri::Scheme,
+        authority: Option<&Authority>,
+    ) -> Document {
         let url = match &self.public_url {
             Some(url) => url.as_str().to_owned(),
-            None => address::of_request(headers, authority),
+            None => address::of_request(headers, scheme, authority),
         };
         let rendered = self.rendered();
         let servers = json!([{ "url": url }]).to_string();

@@ -71,7 +71,8 @@ pub async fn run(
         let reloader = Reloader::new(&config.configuration, Arc::clone(&gateway), parts, reloads);
         tokio::spawn(reloader.run(reload, shutdown.clone()));
     }
-    if let Some(listener) = listeners.ops {
+    let (sockets, ops_listener) = listeners.split(&ops);
+    if let Some(listener) = ops_listener {
         let (ops, shutdown) = (ops.clone(), shutdown.clone());
         let current = Arc::clone(&gateway);
         let counters = move || current.load().metrics();
@@ -84,14 +85,11 @@ pub async fn run(
     let how = Http {
         limits: config.clients.connections,
         protocols: Protocols::Http1AndHttp2,
-        proxies: if config.proxy_protocol {
-            config.trusted_proxies
-        } else {
-            Vec::new()
-        },
+        trusted: config.trusted_proxies,
+        proxy_protocol: config.proxy_protocol,
         open: gateway.load().counters().lasting().connections().clone(),
     };
-    weir_serve::http(listeners.service, how, Door(gateway), shutdown).await;
+    weir_serve::http(sockets, how, Door(gateway), shutdown).await;
     Ok(())
 }
 

@@ -36,12 +36,12 @@ pub(crate) async fn run_with(
     shutdown: CancellationToken,
     clock: Clock,
 ) -> Result<(), Error> {
-    let Listeners {
-        service,
-        ops: ops_listener,
-    } = listeners;
-    refuse_beyond_loopback(&config, service.local_addr()?)?;
+    refuse_beyond_loopback(&config, listeners.service.local_addr()?)?;
+    if let Some(secure) = &listeners.tls {
+        refuse_beyond_loopback(&config, secure.listener.local_addr()?)?;
+    }
     let ops = Ops::new("identity");
+    let (sockets, ops_listener) = listeners.split(&ops);
     let ready = ops.readiness("accounts");
     let metrics = Metrics::register(&ops);
     // Served from the start, so that an operator sees the role come up.
@@ -57,7 +57,7 @@ pub(crate) async fn run_with(
         ready.ready();
         let how = Http::new(Protocols::Http1, config.connections.clone());
         let pages = Pages(routes::router(provider));
-        weir_serve::http(service, how, pages, shutdown.clone()).await;
+        weir_serve::http(sockets, how, pages, shutdown.clone()).await;
         Ok::<_, Error>(())
     };
     tokio::pin!(operations, serving);

@@ -186,14 +186,15 @@ async fn serve<S: Decide + Admin + Inspect>(
 
     let ops_stopped = CancellationToken::new();
     let _stop_ops = ops_stopped.clone().drop_guard();
-    if let Some(listener) = listeners.ops {
+    let (sockets, ops_listener) = listeners.split(&ops);
+    if let Some(listener) = ops_listener {
         tokio::spawn(async move { weir_serve::operations(&ops, listener, ops_stopped).await });
     }
 
     let looked_up = Routes::new(health).add_service(reflection).prepare();
     let front = Front::new(looked_up).with(service::serve(decider));
     let limits = &config.connections;
-    let server = connections::serve(listeners.service, limits, front, shutdown.clone());
+    let server = connections::serve(sockets, limits, front, shutdown.clone());
     set_health(&reporter, ServingStatus::Serving).await;
     ready.ready();
 

@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
+use http::uri::Scheme;
 use ipnet::IpNet;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -11,10 +13,13 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::announced;
+use crate::io::Io;
 use crate::limits::Limits;
+use crate::listeners::Sockets;
 use crate::peer::Peer;
 use crate::proxy_protocol::Source;
 use crate::stall::Guarded;
+use crate::tls::{ClientCertificate, Handshake, Tls};
 
 /// How long to wait after a failed accept. What fails then (no free file descriptor) passes when a
 /// connection ends, and trying again at once would only take the time that it needs for that.
@@ -23,7 +28,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// A connection that was accepted.
 #[derive(Debug)]
 pub struct Connection {
-    io: TcpStream,
+    io: Io,
     stall_timeout: Duration,
     /// Whose it is.
     pub peer: Peer,
@@ -34,16 +39,17 @@ pub struct Connection {
 impl Connection {
     /// Its bytes, behind the guard against a peer that takes nothing for [`Limits::stall_timeout`].
     /// `on_read` is told whenever bytes came.
-    pub fn guarded<F: Fn()>(self, on_read: F) -> Guarded<TcpStream, F> {
+    pub fn guarded<F: Fn()>(self, on_read: F) -> Guarded<Io, F> {
         Guarded::new(self.io, self.stall_timeout, on_read)
     }
 }
 
 /// Gives every connection to `handle`, those of `proxies` once they said whose they are in a PROXY
-/// protocol header, until `shutdown`; then waits for them, at most [`Limits::drain`]. Whatever is
-/// open after that, or when this future is dropped, is cut off.
+/// protocol header, those over TLS once the handshake is done, until `shutdown`; then waits for
+/// them, at most [`Limits::drain`]. Whatever is open after that, or when this future is dropped, is
+/// cut off.
 pub async fn accept<H, F>(
-    listener: TcpListener,
+    sockets: Sockets,
     limits: &Limits,
     proxies: &[IpNet],
     handle: H,
@@ -54,23 +60,46 @@ pub async fn accept<H, F>(
 {
     let handle = Arc::new(handle);
     let places = Arc::new(Semaphore::new(limits.connections));
+    // Half of the places: peers that only ever begin handshakes cannot take the rest.
+    let handshakes = Arc::new(Semaphore::new(limits.connections.div_ceil(2)));
+    let plain = (sockets.plain, None);
+    let secure = sockets
+        .tls
+        .map(|secure| (secure.listener, Some(secure.tls)));
+    let loops = [plain].into_iter().chain(secure).map(|(listener, tls)| {
+        let places = Arc::clone(&places);
+        let template = Template {
+            tls,
+            handshakes: Arc::clone(&handshakes),
+            limits: limits.clone(),
+            proxies: proxies.to_vec(),
+            shutdown: shutdown.clone(),
+        };
+        accept_on(listener, places, template, Arc::clone(&handle))
+    });
+    join_all(loops).await;
+}
+
+async fn accept_on<H, F>(
+    listener: TcpListener,
+    places: Arc<Semaphore>,
+    template: Template,
+    handle: Arc<H>,
+) where
+    H: Fn(Connection) -> F + Send + Sync + 'static,
+    F: Future<Output = ()> + Send + 'static,
+{
+    let template = Arc::new(template);
     let mut connections = JoinSet::new();
     loop {
         let (stream, address, place) = tokio::select! {
-            () = shutdown.cancelled() => break,
+            () = template.shutdown.cancelled() => break,
             accepted = next(&listener, &places) => accepted,
             Some(_) = connections.join_next() => continue,
         };
-        let handle = Arc::clone(&handle);
-        let arrival = Arrival {
-            stream,
-            peer: Peer::from(address),
-            limits: limits.clone(),
-            shutdown: shutdown.clone(),
-        };
-        let announces = contains(proxies, &arrival.peer);
+        let (template, handle) = (Arc::clone(&template), Arc::clone(&handle));
         connections.spawn(async move {
-            if let Some(connection) = arrival.identified(announces).await {
+            if let Some(connection) = template.open(stream, address).await {
                 handle(connection).await;
             }
             drop(place);
@@ -79,18 +108,14 @@ pub async fn accept<H, F>(
     // New connections are refused from here on, not left hanging in the backlog.
     drop(listener);
     let ended = async { while connections.join_next().await.is_some() {} };
-    if tokio::time::timeout(limits.drain, ended).await.is_err() {
+    let drain = template.limits.drain;
+    if tokio::time::timeout(drain, ended).await.is_err() {
         tracing::warn!(
             connections = connections.len(),
             "closing connections that did not end in time"
         );
         connections.shutdown().await;
     }
-}
-
-fn contains(networks: &[IpNet], peer: &Peer) -> bool {
-    let address = peer.ip();
-    networks.iter().any(|network| network.contains(&address))
 }
 
 /// The next connection and its place. Without a place it waits in the kernel's backlog; errors of
@@ -114,43 +139,86 @@ async fn next(
     }
 }
 
-/// A connection that has not said anything yet.
-struct Arrival {
-    stream: TcpStream,
-    peer: Peer,
+/// What all connections of a socket begin with.
+struct Template {
+    tls: Option<Tls>,
+    handshakes: Arc<Semaphore>,
     limits: Limits,
+    proxies: Vec<IpNet>,
     shutdown: CancellationToken,
 }
 
-impl Arrival {
-    /// Finds out whose connection it is, if the peer has to say so. `None`: it is to be closed.
-    async fn identified(mut self, announces: bool) -> Option<Connection> {
+impl Template {
+    /// Makes a connection of what was accepted. `None`: it is to be closed.
+    async fn open(&self, mut stream: TcpStream, address: SocketAddr) -> Option<Connection> {
         // Answers are small and written at once: waiting for more to send only delays them.
-        if let Err(error) = self.stream.set_nodelay(true) {
+        if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "TCP_NODELAY is not available");
         }
-        if announces {
-            let within = self.limits.header_timeout;
-            let announced = tokio::select! {
-                () = self.shutdown.cancelled() => return None,
-                announced = announced::source(&mut self.stream, within) => announced,
-            };
-            match announced {
-                Ok(Some(Source::Client(address))) => self.peer.announced = Some(address),
-                Ok(Some(Source::Proxy)) => {}
-                Ok(None) => return None,
-                Err(error) => {
-                    let proxy = self.peer.ip();
-                    tracing::warn!(%proxy, %error, "a trusted proxy's connection was closed");
-                    return None;
-                }
+        let mut peer = Peer::from(address);
+        let opened = async {
+            self.identify(&mut stream, &mut peer).await?;
+            match &self.tls {
+                None => Some(Io::Tcp(stream)),
+                Some(tls) => self.secure(tls, stream, &mut peer).await,
+            }
+        };
+        let io = tokio::select! {
+            () = self.shutdown.cancelled() => None,
+            io = opened => io,
+        };
+        Some(Connection {
+            io: io?,
+            stall_timeout: self.limits.stall_timeout,
+            peer,
+            shutdown: self.shutdown.clone(),
+        })
+    }
+
+    /// Finds out whose connection it is, if the peer has to say so.
+    async fn identify(&self, stream: &mut TcpStream, peer: &mut Peer) -> Option<()> {
+        let proxy = peer.ip();
+        if !self.proxies.iter().any(|network| network.contains(&proxy)) {
+            return Some(());
+        }
+        match announced::source(stream, self.limits.header_timeout).await {
+            Ok(Some(Source::Client(address))) => peer.announced = Some(address),
+            Ok(Some(Source::Proxy)) => {}
+            Ok(None) => return None,
+            Err(error) => {
+                tracing::warn!(%proxy, %error, "a trusted proxy's connection was closed");
+                return None;
             }
         }
-        Some(Connection {
-            io: self.stream,
-            stall_timeout: self.limits.stall_timeout,
-            peer: self.peer,
-            shutdown: self.shutdown,
-        })
+        Some(())
+    }
+
+    async fn secure(&self, tls: &Tls, stream: TcpStream, peer: &mut Peer) -> Option<Io> {
+        let address = peer.ip();
+        let Ok(_under_way) = self.handshakes.try_acquire() else {
+            tls.count(Handshake::Refused);
+            tracing::debug!(peer = %address, "too many TLS handshakes are under way");
+            return None;
+        };
+        let handshake = tls.handshake(stream);
+        let stream = match tokio::time::timeout(self.limits.header_timeout, handshake).await {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(error)) => {
+                tls.count(Handshake::Failure);
+                tracing::debug!(peer = %address, %error, "a TLS handshake failed");
+                return None;
+            }
+            Err(_) => {
+                tls.count(Handshake::Timeout);
+                tracing::debug!(peer = %address, "a TLS handshake took too long");
+                return None;
+            }
+        };
+        tls.count(Handshake::Success);
+        peer.scheme = Scheme::HTTPS;
+        let shown = stream.get_ref().1.peer_certificates();
+        let shown = shown.and_then(|chain| ClientCertificate::read(chain.first()?));
+        peer.certificate = shown.map(Arc::new);
+        Some(Io::Tls(Box::new(stream)))
     }
 }

@@ -9,21 +9,24 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
-use http::{Request, Response, Version};
+use http::header::STRICT_TRANSPORT_SECURITY;
+use http::uri::Scheme;
+use http::{HeaderMap, HeaderValue, Request, Response, Version};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use ipnet::IpNet;
-use tokio::net::TcpListener;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::accept::{Connection, accept};
 use crate::activity::{Activity, OpenConnections};
 use crate::limits::Limits;
-use crate::peer::Peer;
+use crate::listeners::Sockets;
+use crate::peer::{Peer, forwarded_scheme};
+use crate::redirect;
 
 /// HTTP/2 connections are asked for a sign of life this often, and given up after the second
 /// interval without one.
@@ -62,22 +65,40 @@ pub struct Http {
     pub limits: Limits,
     /// What they may speak.
     pub protocols: Protocols,
-    /// Peers that begin each connection with a PROXY protocol header.
-    pub proxies: Vec<IpNet>,
+    /// Peers that may say who the client is, and whether it came over TLS.
+    pub trusted: Vec<IpNet>,
+    /// Those peers begin each connection with a PROXY protocol header.
+    pub proxy_protocol: bool,
     /// Counts the connections that are open.
     pub open: OpenConnections,
 }
 
 impl Http {
-    /// Within `limits`; nobody sends a PROXY protocol header.
+    /// Within `limits`; nobody is trusted, and nobody redirected.
     #[must_use]
     pub fn new(protocols: Protocols, limits: Limits) -> Self {
         Self {
             limits,
             protocols,
-            proxies: Vec::new(),
+            trusted: Vec::new(),
+            proxy_protocol: false,
             open: OpenConnections::default(),
         }
+    }
+
+    /// The scheme that the client of `peer` used.
+    fn scheme(&self, peer: &Peer, headers: &HeaderMap) -> Scheme {
+        let address = peer.ip();
+        let believed = self
+            .trusted
+            .iter()
+            .any(|network| network.contains(&address));
+        let forwarded = if believed {
+            forwarded_scheme(headers)
+        } else {
+            None
+        };
+        forwarded.unwrap_or_else(|| peer.scheme.clone())
     }
 
     fn builder(&self) -> Builder<TokioExecutor> {
@@ -108,26 +129,36 @@ impl Http {
 /// Serves connections until `shutdown`, then tells every one to end and waits for the requests in
 /// progress, at most as long as the limits say.
 pub async fn http<S: Service>(
-    listener: TcpListener,
+    sockets: Sockets,
     how: Http,
     service: S,
     shutdown: CancellationToken,
 ) {
-    let (limits, proxies) = (how.limits.clone(), how.proxies.clone());
+    let limits = how.limits.clone();
+    let proxies = if how.proxy_protocol {
+        how.trusted.clone()
+    } else {
+        Vec::new()
+    };
     let server = Arc::new(Server {
         builder: how.builder(),
-        limits: how.limits,
-        open: how.open,
+        redirect: sockets.tls.as_ref().and_then(|tls| tls.redirect),
+        strict_transport: sockets
+            .tls
+            .as_ref()
+            .and_then(|tls| tls.strict_transport.clone()),
+        how,
         service,
     });
     let handle = move |connection| Arc::clone(&server).serve(connection);
-    accept(listener, &limits, &proxies, handle, shutdown).await;
+    accept(sockets, &limits, &proxies, handle, shutdown).await;
 }
 
 struct Server<S> {
     builder: Builder<TokioExecutor>,
-    limits: Limits,
-    open: OpenConnections,
+    redirect: Option<u16>,
+    strict_transport: Option<HeaderValue>,
+    how: Http,
     service: S,
 }
 
@@ -144,7 +175,7 @@ impl<S: Service> Server<S> {
         let session = Arc::new(Session {
             server: Arc::clone(&self),
             peer: connection.peer.clone(),
-            activity: Activity::new(self.open.clone()),
+            activity: Activity::new(self.how.open.clone()),
         });
         let reading = Arc::clone(&session);
         let io = TokioIo::new(connection.guarded(move || reading.activity.read()));
@@ -152,7 +183,7 @@ impl<S: Service> Server<S> {
             let session = Arc::clone(&session);
             async move { Ok::<_, Infallible>(session.answer(request).await) }
         });
-        let limits = &self.limits;
+        let limits = &self.how.limits;
         let mut connection = pin!(self.builder.serve_connection(io, service));
         let mut idle = pin!(tokio::time::sleep_until(
             Instant::now() + limits.header_timeout
@@ -197,11 +228,30 @@ impl<S: Service> Server<S> {
     }
 }
 
+impl<S: Service> Server<S> {
+    /// What is answered, with no body if it is not the service that answers.
+    async fn response(&self, request: Request<Incoming>, peer: &Peer) -> Response<Option<S::Body>> {
+        if self.redirect.is_none() && self.strict_transport.is_none() {
+            return self.service.answer(request, peer).await.map(Some);
+        }
+        let over_tls = self.how.scheme(peer, request.headers()) == Scheme::HTTPS;
+        if let Some(port) = self.redirect.filter(|_| !over_tls) {
+            return redirect::to_tls(request.uri(), request.headers(), port).map(|()| None);
+        }
+        let mut response = self.service.answer(request, peer).await.map(Some);
+        if let Some(value) = self.strict_transport.as_ref().filter(|_| over_tls) {
+            let headers = response.headers_mut();
+            headers.insert(STRICT_TRANSPORT_SECURITY, value.clone());
+        }
+        response
+    }
+}
+
 impl<S: Service> Session<S> {
     async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Response<Tracked<S>> {
         let in_progress = InProgress::begin(self, request.version());
         let session = &*in_progress.0;
-        let response = session.server.service.answer(request, &session.peer).await;
+        let response = session.server.response(request, &session.peer).await;
         response.map(|body| Tracked {
             body,
             _in_progress: in_progress,
@@ -236,7 +286,8 @@ impl<S> Drop for InProgress<S> {
 
 /// An answer on its way: its request is in progress until it is sent or dropped.
 struct Tracked<S: Service> {
-    body: S::Body,
+    /// `None`: nothing.
+    body: Option<S::Body>,
     _in_progress: InProgress<S>,
 }
 
@@ -248,14 +299,20 @@ impl<S: Service> Body for Tracked<S> {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
-        Pin::new(&mut self.get_mut().body).poll_frame(cx)
+        match &mut self.get_mut().body {
+            Some(body) => Pin::new(body).poll_frame(cx),
+            None => Poll::Ready(None),
+        }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.body.as_ref().is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        match &self.body {
+            Some(body) => body.size_hint(),
+            None => SizeHint::with_exact(0),
+        }
     }
 }

@@ -49,7 +49,7 @@ pub async fn operations_with(
 ) {
     let routes = Routes(ops.routes(extra));
     http(
-        listener,
+        listener.into(),
         Http::new(Protocols::Http1, LIMITS),
         routes,
         shutdown,

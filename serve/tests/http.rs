@@ -58,7 +58,12 @@ impl Running {
         let address = listener.local_addr().unwrap();
         let how = Http::new(Protocols::Http1AndHttp2, LIMITS);
         let (open, shutdown) = (how.open.clone(), CancellationToken::new());
-        let task = tokio::spawn(weir_serve::http(listener, how, Greeter, shutdown.clone()));
+        let task = tokio::spawn(weir_serve::http(
+            listener.into(),
+            how,
+            Greeter,
+            shutdown.clone(),
+        ));
         Self {
             address,
             open,

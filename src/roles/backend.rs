@@ -11,8 +11,9 @@ use weir_backend::Config;
 
 use crate::development::{self, address};
 use crate::error::Error;
-use crate::listen::{Address, announce, bind_both};
+use crate::listen::{Address, announce, bind_all};
 use crate::reload;
+use crate::roles::tls::{Flags, https_args, tls_args};
 use crate::roles::{jwks, jwks_interval, network};
 use crate::secret_file;
 
@@ -22,6 +23,12 @@ Examples:
   weir backend --listen 0.0.0.0:7071 --function-key-file /run/secrets/function-key \\
       --openid-config https://login.example.com/.well-known/openid-configuration \\
       --audience 11111111-2222-3333-4444-555555555555 --allow 10.0.3.0/24";
+
+/// Where TLS is served beside --listen.
+const TLS_PORT: u16 = 7443;
+
+tls_args!(TlsArgs, "BACKEND");
+https_args!(HttpsArgs, "BACKEND");
 
 /// The flags of `weir backend`.
 #[derive(Debug, ClapArgs)]
@@ -51,6 +58,10 @@ pub(crate) struct Args {
     /// Addresses and networks that may connect; all others get 403
     #[arg(long, value_name = "CIDR,…", env = "WEIR_BACKEND_ALLOW", value_delimiter = ',', value_parser = network, default_value = "127.0.0.0/8,::1/128")]
     allow: Vec<IpNet>,
+    #[command(flatten)]
+    tls: TlsArgs,
+    #[command(flatten)]
+    https: HttpsArgs,
 }
 
 /// Runs the role until `shutdown`.
@@ -68,17 +79,26 @@ pub(crate) async fn run(args: Args, shutdown: CancellationToken) -> Result<(), E
     if let Some(path) = &args.function_key_file {
         config.function_keys = vec![secret_file::read(path)?];
     }
+    let tls = Flags::from(args.tls);
     development::guard(
         "backend",
-        args.listen,
+        tls.outermost(args.listen, TLS_PORT),
         &config.development_secrets(),
         "--function-key-file FILE",
     )?;
-    let listeners = bind_both(
+    let secure = tls.load(
+        args.listen,
+        TLS_PORT,
+        weir_serve::TlsConfig::http_protocols(),
+        &shutdown,
+    )?;
+    let secure = secure.map(|secure| args.https.apply(secure));
+    let listeners = bind_all(
         Address {
             at: args.listen,
             flag: "--listen",
         },
+        secure,
         Address {
             at: args.ops_listen,
             flag: "--ops-listen",

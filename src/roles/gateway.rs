@@ -17,9 +17,10 @@ use weir_policy::artifacts::NamedValueOverrides;
 use crate::backend_tls::BackendTlsArgs;
 use crate::development::{self, FUNCTION_KEY, FUNCTION_KEY_NAME, address};
 use crate::error::Error;
-use crate::listen::{Address, announce, bind_both};
+use crate::listen::{Address, announce, bind_all};
 use crate::named_values::NamedValueArgs;
 use crate::reload;
+use crate::roles::tls::{Flags, https_args, tls_args};
 use crate::roles::{duration, jwks, jwks_interval, network};
 
 pub(crate) const EXAMPLES: &str = "\
@@ -28,6 +29,12 @@ Examples:
   weir gateway --listen 0.0.0.0:8080 --config ./apim --trusted-proxies 10.0.1.0/24 --proxy-protocol \\
       --limiter http://limiter-1:8081,http://limiter-2:8081 \\
       --named-value-file function-key=/run/secrets/function-key";
+
+/// Where TLS is served beside --listen.
+const TLS_PORT: u16 = 8443;
+
+tls_args!(TlsArgs, "GATEWAY");
+https_args!(HttpsArgs, "GATEWAY");
 
 /// The flags of `weir gateway`.
 #[derive(Debug, ClapArgs)]
@@ -107,6 +114,10 @@ pub(crate) struct Args {
     named_values: NamedValueArgs,
     #[command(flatten)]
     backend_tls: BackendTlsArgs,
+    #[command(flatten)]
+    tls: TlsArgs,
+    #[command(flatten)]
+    https: HttpsArgs,
 }
 
 /// Runs the role until `shutdown`.
@@ -115,7 +126,9 @@ pub(crate) async fn run(args: Args, shutdown: CancellationToken) -> Result<(), E
         .watch
         .then(|| watched(&args.config, &args.named_values, &args.backend_tls));
     let requests = reload::requests(watched, &shutdown);
-    let (directory, named_values, listen) = (args.config, args.named_values, args.listen);
+    let tls = Flags::from(args.tls);
+    let listen = tls.outermost(args.listen, TLS_PORT);
+    let (directory, named_values) = (args.config, args.named_values);
     let backend_tls = args.backend_tls.files();
     let files = backend_tls.clone();
     let load = move || load(&directory, &named_values, &files, listen);
@@ -142,11 +155,19 @@ pub(crate) async fn run(args: Args, shutdown: CancellationToken) -> Result<(), E
     if args.no_openapi {
         config.openapi_path = None;
     }
-    let listeners = bind_both(
+    let secure = tls.load(
+        args.listen,
+        TLS_PORT,
+        weir_serve::TlsConfig::http_protocols(),
+        &shutdown,
+    )?;
+    let secure = secure.map(|secure| args.https.apply(secure));
+    let listeners = bind_all(
         Address {
             at: args.listen,
             flag: "--listen",
         },
+        secure,
         Address {
             at: args.ops_listen,
             flag: "--ops-listen",

@@ -9,14 +9,21 @@ use weir_identity::{Accounts, Config, Issuer};
 
 use crate::development::{self, address};
 use crate::error::Error;
-use crate::listen::{Address, address_of, announce, bind_both, localhost_url};
+use crate::listen::{Address, address_of, announce, bind_all, https_localhost_url, localhost_url};
 use crate::reload;
+use crate::roles::tls::{Flags, https_args, tls_args};
 use crate::secret_file;
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   weir identity --development-tokens
   weir identity --accounts sqlite:accounts.db --public-url http://localhost:8090";
+
+/// Where TLS is served beside --listen.
+const TLS_PORT: u16 = 8453;
+
+tls_args!(TlsArgs, "IDENTITY");
+https_args!(HttpsArgs, "IDENTITY");
 
 /// The flags of `weir identity`.
 #[derive(Debug, ClapArgs)]
@@ -27,7 +34,8 @@ pub(crate) struct Args {
     /// Where to serve /healthz, /readyz and /metrics
     #[arg(long, value_name = "ADDRESS:PORT", env = "WEIR_IDENTITY_OPS_LISTEN", default_value = address::IDENTITY_OPS)]
     ops_listen: SocketAddr,
-    /// The URL browsers use, without a path; default: http://localhost and the port
+    /// The URL browsers use, without a path; default: http://localhost and the port; with TLS,
+    /// https://localhost and that of --tls-listen
     #[arg(long, value_name = "URL", env = "WEIR_IDENTITY_PUBLIC_URL")]
     public_url: Option<String>,
     /// The URL gateways and backends in a private network use, if it is another one
@@ -59,6 +67,10 @@ pub(crate) struct Args {
     /// Hand out access tokens to `weir token` on this machine without a sign-in
     #[arg(long, env = "WEIR_IDENTITY_DEVELOPMENT_TOKENS")]
     development_tokens: bool,
+    #[command(flatten)]
+    tls: TlsArgs,
+    #[command(flatten)]
+    https: HttpsArgs,
 }
 
 fn issuer(text: &str) -> Result<Issuer, String> {
@@ -84,25 +96,30 @@ pub(crate) async fn run(args: Args, shutdown: CancellationToken) -> Result<(), E
     if let Some(path) = &args.client_secret_file {
         config.backend_client_secret = secret_file::read(path)?;
     }
+    let tls = Flags::from(args.tls);
     development::guard(
         "identity",
-        args.listen,
+        tls.outermost(args.listen, TLS_PORT),
         &config.development_secrets(),
         "--client-secret-file FILE",
     )?;
-    let listeners = bind_both(
+    let secure = tls.load(args.listen, TLS_PORT, vec![b"http/1.1".to_vec()], &shutdown)?;
+    let secure = secure.map(|secure| args.https.apply(secure));
+    let listeners = bind_all(
         Address {
             at: args.listen,
             flag: "--listen",
         },
+        secure,
         Address {
             at: args.ops_listen,
             flag: "--ops-listen",
         },
     )?;
-    config.public_url = args
-        .public_url
-        .unwrap_or_else(|| localhost_url(address_of(&listeners.service)));
+    config.public_url = args.public_url.unwrap_or_else(|| match &listeners.tls {
+        Some(secure) => https_localhost_url(address_of(&secure.listener)),
+        None => localhost_url(address_of(&listeners.service)),
+    });
     announce("identity", "http", &listeners);
     Ok(weir_identity::run(config, listeners, shutdown).await?)
 }

@@ -13,10 +13,11 @@ use weir_limiter::{Config, FailureMode, MemoryConfig, StoreConfig, StoreReload};
 
 use crate::development::address;
 use crate::error::Error;
-use crate::listen::{Address, announce, bind_both};
+use crate::listen::{Address, announce, bind_all};
 use crate::operate;
 use crate::reload;
 use crate::roles::duration;
+use crate::roles::tls::{Flags, tls_args};
 use crate::secret_file;
 
 pub(crate) const EXAMPLES: &str = "\
@@ -28,6 +29,11 @@ Examples:
   weir limiter --store redis-cluster://redis-1:6379,redis-2:6379,redis-3:6379
   weir limiter inspect 60:alice
   weir limiter top --limiter http://limiter-1:8081,http://limiter-2:8081";
+
+/// Where TLS is served beside --listen.
+const TLS_PORT: u16 = 8444;
+
+tls_args!(TlsArgs, "LIMITER");
 
 /// The flags of `weir limiter`.
 #[derive(Debug, ClapArgs)]
@@ -105,6 +111,8 @@ pub(crate) struct Args {
     /// How many keys are counted for `weir limiter top`; 0 counts none
     #[arg(long, value_name = "N", env = "WEIR_LIMITER_TOP_KEYS", default_value_t = weir_limiter::DEFAULT_TOP_KEYS, value_parser = top_keys)]
     top_keys: usize,
+    #[command(flatten)]
+    tls: TlsArgs,
 }
 
 /// Above this many, memory is better spent on counters.
@@ -169,11 +177,14 @@ pub(crate) async fn run(args: Args, shutdown: CancellationToken) -> Result<(), E
         lease_calls_above: args.lease_calls_above,
         ..Config::default()
     };
-    let listeners = bind_both(
+    let tls = Flags::from(args.tls);
+    let secure = tls.load(args.listen, TLS_PORT, vec![b"h2".to_vec()], &shutdown)?;
+    let listeners = bind_all(
         Address {
             at: args.listen,
             flag: "--listen",
         },
+        secure,
         Address {
             at: args.ops_listen,
             flag: "--ops-listen",

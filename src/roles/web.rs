@@ -10,8 +10,9 @@ use weir_web::{Api, Config, Console, InvalidUrl, Oidc, Provider, Settings};
 
 use crate::development::{self, address};
 use crate::error::Error;
-use crate::listen::{Address, address_of, announce, bind_both, localhost_url};
+use crate::listen::{Address, address_of, announce, bind_all, localhost_url};
 use crate::reload;
+use crate::roles::tls::{Flags, https_args, tls_args};
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
@@ -35,6 +36,12 @@ postLogoutRedirectUri may be set too; they are the page's own origin otherwise."
 const CALL: &str = "http://localhost:8080/hello";
 const GATEWAY: &str = "http://localhost:8080";
 
+/// Where TLS is served beside --listen.
+const TLS_PORT: u16 = 3443;
+
+tls_args!(TlsArgs, "WEB");
+https_args!(HttpsArgs, "WEB");
+
 /// The flags of `weir web`.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Args {
@@ -48,23 +55,31 @@ pub(crate) struct Args {
     /// `weir up` on this machine
     #[arg(long, value_name = "FILE", env = "WEIR_WEB_SETTINGS")]
     settings: Option<PathBuf>,
+    #[command(flatten)]
+    tls: TlsArgs,
+    #[command(flatten)]
+    https: HttpsArgs,
 }
 
 /// Runs the role until `shutdown`.
 pub(crate) async fn run(args: Args, shutdown: CancellationToken) -> Result<(), Error> {
     reload::nothing(&shutdown);
+    let tls = Flags::from(args.tls);
     let settings = match &args.settings {
         Some(path) => Settings::read(path)?,
         None => {
-            warn_beyond_loopback(args.listen);
+            warn_beyond_loopback(tls.outermost(args.listen, TLS_PORT));
             development_settings(CALL, GATEWAY, identity::PUBLIC_URL)?
         }
     };
-    let listeners = bind_both(
+    let secure = tls.load(args.listen, TLS_PORT, vec![b"http/1.1".to_vec()], &shutdown)?;
+    let secure = secure.map(|secure| args.https.apply(secure));
+    let listeners = bind_all(
         Address {
             at: args.listen,
             flag: "--listen",
         },
+        secure,
         Address {
             at: args.ops_listen,
             flag: "--ops-listen",

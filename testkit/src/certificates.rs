@@ -59,6 +59,17 @@ impl Identity {
             .expect("a temporary file can be written");
     }
 
+    /// Writes `NAME.pem` and `NAME.key` into a folder.
+    ///
+    /// # Panics
+    /// If they cannot be written.
+    pub fn write_pair(&self, folder: &Path, name: &str) {
+        for (ending, text) in [("pem", &self.certificate), ("key", &self.key)] {
+            std::fs::write(folder.join(format!("{name}.{ending}")), text)
+                .expect("a temporary file can be written");
+        }
+    }
+
     /// A certificate for loopback that nobody signed but itself.
     ///
     /// # Panics
@@ -135,6 +146,24 @@ impl Certificates {
         let mut client = parameters(name, &[]);
         client.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         self.signed(&client)
+    }
+
+    /// The certificate of a client whose time is over.
+    #[must_use]
+    pub fn expired_client(&self, name: &str) -> Identity {
+        let mut client = parameters(name, &[]);
+        client.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        client.not_before = date_time_ymd(2020, 1, 1);
+        client.not_after = date_time_ymd(2021, 1, 1);
+        self.signed(&client)
+    }
+
+    /// A certificate of that name which is for servers only.
+    #[must_use]
+    pub fn server_only(&self, name: &str) -> Identity {
+        let mut server = parameters(name, &[]);
+        server.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        self.signed(&server)
     }
 
     fn signed(&self, parameters: &CertificateParams) -> Identity {

@@ -30,6 +30,7 @@ mod restarts;
 mod scenario;
 mod store;
 mod support;
+mod tls;
 mod token_attacks;
 mod traces;
 mod web;

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use weir_testkit::Redis;
+use weir_testkit::{Certificates, Redis};
 
 use crate::support::{ConfigDir, Provider, Role, client, status_of};
 
@@ -176,6 +176,17 @@ async fn the_page_lists_what_every_role_serves() {
         200
     );
     matches(&limiter, &[ALL, "Limiter"]).await;
+    let certificates = Certificates::new();
+    let (certificate, key) = (certificates.certificate_file(), certificates.key_file());
+    let secure = [
+        "--tls-listen=127.0.0.1:0",
+        "--tls-certificate",
+        certificate.to_str().unwrap(),
+        "--tls-key",
+        key.to_str().unwrap(),
+    ];
+    let secure = Role::start("identity", &secure).await;
+    matches(&secure, &[ALL, "Identity", "Every role with TLS"]).await;
     matches(&Role::start("identity", &[]).await, &[ALL, "Identity"]).await;
     // A build without the pages is never ready, and counts all the same.
     matches(&Role::start_alive("web", &[]).await, &[ALL, "Web"]).await;

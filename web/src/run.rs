@@ -23,13 +23,14 @@ pub async fn run(config: Config, listeners: Listeners, shutdown: CancellationTok
         tracing::warn!("{NOT_BUILT}");
         files.not_ready(NOT_BUILT);
     }
+    let (sockets, ops_listener) = listeners.split(&ops);
     let operations = async {
-        if let Some(listener) = listeners.ops {
+        if let Some(listener) = ops_listener {
             weir_serve::operations(&ops, listener, shutdown.clone()).await;
         }
     };
     let how = Http::new(Protocols::Http1, config.connections);
     let pages = Pages { site, metrics };
-    let serving = weir_serve::http(listeners.service, how, pages, shutdown.clone());
+    let serving = weir_serve::http(sockets, how, pages, shutdown.clone());
     tokio::join!(serving, operations);
 }

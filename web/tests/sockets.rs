@@ -51,10 +51,7 @@ impl Running {
         let ops = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (address, operations) = (service.local_addr().unwrap(), ops.local_addr().unwrap());
         let shutdown = CancellationToken::new();
-        let listeners = Listeners {
-            service,
-            ops: Some(ops),
-        };
+        let listeners = Listeners::plain(service, Some(ops));
         let config = Config {
             files,
             ..Config::new(settings())

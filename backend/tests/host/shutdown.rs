@@ -56,7 +56,7 @@ async fn a_configuration_that_cannot_work_is_an_error_that_says_what_to_do() {
         let service = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let running = weir_backend::run(
             config,
-            Listeners { service, ops: None },
+            Listeners::plain(service, None),
             CancellationToken::new(),
         );
         tokio::time::timeout(PATIENCE, running)

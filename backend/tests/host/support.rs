@@ -62,10 +62,7 @@ impl Host {
         ));
         change(&mut config);
         let shutdown = CancellationToken::new();
-        let listeners = Listeners {
-            service,
-            ops: Some(ops),
-        };
+        let listeners = Listeners::plain(service, Some(ops));
         let task = tokio::spawn(weir_backend::run(config, listeners, shutdown.clone()));
         Some(Self {
             address,

@@ -18,7 +18,7 @@ use uuid::Uuid;
 use weir_policy::Context;
 use weir_policy::context::{Request as RequestView, Variables};
 use weir_policy::plan::Action;
-use weir_serve::Peer;
+use weir_serve::{Peer, forwarded_scheme};
 use weir_telemetry::{propagation, semconv};
 
 use crate::compiled::Gateway;
@@ -46,6 +46,8 @@ pub(crate) struct Arrival {
     pub(crate) authority: Option<Authority>,
     pub(crate) peer: IpAddr,
     pub(crate) ip: IpAddr,
+    /// What the client used: that of the connection, or what a trusted proxy says.
+    pub(crate) scheme: Scheme,
     pub(crate) id: Uuid,
     pub(crate) at: SystemTime,
 }
@@ -59,13 +61,15 @@ impl Gateway {
     ) -> Response<ResponseBody> {
         let started = Instant::now();
         let in_flight = InFlight::new(self.counters().lasting());
-        let peer = peer.ip();
+        let (peer, scheme) = (peer.ip(), peer.scheme.clone());
         let (mut parts, body) = request.into_parts();
         let mut headers = std::mem::take(&mut parts.headers);
         crate::exchange::forwarding::clean_request(&mut headers, self.trusted.contains(peer));
         let id = uuid::Builder::from_random_bytes(rand::random()).into_uuid();
         let method = semconv::http_span_name(&parts.method);
-        let trace = Trace::begin(&parts, &mut headers, id);
+        // Of a peer that is not trusted, no such header is left.
+        let scheme = forwarded_scheme(&headers).unwrap_or(scheme);
+        let trace = Trace::begin(&parts, &scheme, &mut headers, id);
         let ip = self.trusted.client(peer, &headers);
         let span = trace.span.clone();
         if !span.is_disabled() {
@@ -82,6 +86,7 @@ impl Gateway {
             authority,
             peer,
             ip,
+            scheme,
             id,
             at: SystemTime::now(),
         };
@@ -239,7 +244,11 @@ impl Gateway {
         parameters: Vec<(Arc<str>, String)>,
         path: &PathAndQuery,
     ) -> Context {
-        let original_url = original_url(arrival.authority.clone(), path.clone());
+        let original_url = original_url(
+            arrival.scheme.clone(),
+            arrival.authority.clone(),
+            path.clone(),
+        );
         Context {
             request: RequestView {
                 method: arrival.parts.method.clone(),
@@ -298,9 +307,9 @@ fn authority(parts: &Parts, headers: &HeaderMap) -> Option<Authority> {
 }
 
 /// `OriginalUrl`: absolute, with the host that was asked for. HTTP/1.0 may name none.
-fn original_url(authority: Option<Authority>, path: PathAndQuery) -> Uri {
+fn original_url(scheme: Scheme, authority: Option<Authority>, path: PathAndQuery) -> Uri {
     let mut whole = http::uri::Parts::default();
-    whole.scheme = Some(Scheme::HTTP);
+    whole.scheme = Some(scheme);
     whole.authority = Some(authority.unwrap_or_else(|| Authority::from_static("localhost")));
     whole.path_and_query = Some(path);
     Uri::from_parts(whole).unwrap_or_default()

@@ -32,7 +32,11 @@ impl Gateway {
         trace: &Trace,
     ) -> (&Route, Answer) {
         let mut answer = answer(
-            &openapi.document(&arrival.headers, arrival.authority.as_ref()),
+            &openapi.document(
+                &arrival.headers,
+                &arrival.scheme,
+                arrival.authority.as_ref(),
+            ),
             &arrival.parts.method,
             &arrival.headers,
         );

@@ -13,6 +13,7 @@ use http::header::{
     CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue,
     PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
+use http::uri::Scheme;
 
 use crate::client_address::X_FORWARDED_FOR;
 
@@ -80,6 +81,8 @@ pub(crate) fn clean_response(headers: &mut HeaderMap) {
 pub(crate) struct Received<'a> {
     /// The TCP peer, canonical.
     pub(crate) peer: IpAddr,
+    /// What the client used, for a request that does not say it yet.
+    pub(crate) scheme: &'a Scheme,
     /// The host that was asked for.
     pub(crate) host: Option<&'a HeaderValue>,
 }
@@ -95,7 +98,9 @@ pub(crate) fn to_backend(headers: &mut HeaderMap, received: &Received<'_>, host:
     clean_cookies(headers);
     append_forwarded_for(headers, received.peer);
     if !headers.contains_key(&X_FORWARDED_PROTO) {
-        headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static("http"));
+        let https = *received.scheme == Scheme::HTTPS;
+        let scheme = HeaderValue::from_static(if https { "https" } else { "http" });
+        headers.insert(X_FORWARDED_PROTO, scheme);
     }
     if !headers.contains_key(&X_FORWARDED_HOST)
         && let Some(host) = received.host
@@ -255,6 +260,7 @@ mod tests {
         let asked = HeaderValue::from_static("api.example");
         let received = Received {
             peer: "10.0.0.1".parse().unwrap(),
+            scheme: &Scheme::HTTPS,
             host: Some(&asked),
         };
         let host = HeaderValue::from_static("backend:80");
@@ -273,7 +279,7 @@ mod tests {
             to_backend(&mut headers, &received, &host);
             assert_eq!(headers[X_FORWARDED_FOR], chain);
             assert_eq!(headers[X_FORWARDED_HOST], forwarded_host);
-            assert_eq!(headers[X_FORWARDED_PROTO], "http");
+            assert_eq!(headers[X_FORWARDED_PROTO], "https");
             assert_eq!(headers[HOST], "backend:80");
             assert!(!headers.contains_key(CONTENT_LENGTH));
         }

@@ -8,6 +8,7 @@
 
 use bytes::Bytes;
 use http::header::{HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use http::uri::Scheme;
 use http::{Method, Uri};
 use tracing::Span;
 use tracing::field::Empty;
@@ -34,11 +35,12 @@ impl Trace {
     /// Continues the trace that `headers` name, or begins one and names it there.
     pub(crate) fn begin(
         request: &http::request::Parts,
+        scheme: &Scheme,
         headers: &mut HeaderMap,
         request_id: Uuid,
     ) -> Self {
         if propagation::enabled() {
-            let span = server_span(request, headers);
+            let span = server_span(request, scheme, headers);
             propagation::set_parent(&span, headers);
             let id = propagation::trace_id(&span).and_then(|id| HeaderValue::from_str(&id).ok());
             return Self {
@@ -136,7 +138,7 @@ impl Trace {
     }
 }
 
-fn server_span(request: &http::request::Parts, headers: &HeaderMap) -> Span {
+fn server_span(request: &http::request::Parts, scheme: &Scheme, headers: &HeaderMap) -> Span {
     let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     tracing::info_span!(
         "request",
@@ -147,7 +149,7 @@ fn server_span(request: &http::request::Parts, headers: &HeaderMap) -> Span {
         http.route = Empty,
         http.response.status_code = Empty,
         url.path = request.uri.path(),
-        url.scheme = "http",
+        url.scheme = scheme.as_str(),
         server.address = request.uri.authority().map(|a| a.as_str()).or_else(|| text(HOST)),
         client.address = Empty,
         user_agent.original = text(USER_AGENT),

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use http::HeaderMap;
-use http::uri::{Authority, PathAndQuery};
+use http::uri::{Authority, PathAndQuery, Scheme};
 use url::Url;
 
 use crate::path;
@@ -90,26 +90,22 @@ impl FromStr for RequestPath {
 
 /// The URL a request reached the gateway at, without a slash at its end; `/` if it does not say.
 ///
-/// `X-Forwarded-*` are there only if a trusted proxy sent them. Of several values the first is the
+/// `X-Forwarded-Host` is there only if a trusted proxy sent it. Of several values the first is the
 /// client's side.
-pub(super) fn of_request(headers: &HeaderMap, asked: Option<&Authority>) -> String {
-    let forwarded = |name: &str| {
-        headers
-            .get(name)?
-            .to_str()
-            .ok()?
-            .split(',')
-            .next()
-            .map(str::trim)
-    };
-    let host = forwarded("x-forwarded-host").and_then(|host| host.parse::<Authority>().ok());
+pub(super) fn of_request(
+    headers: &HeaderMap,
+    scheme: &Scheme,
+    asked: Option<&Authority>,
+) -> String {
+    let host = headers
+        .get("x-forwarded-host")
+        .and_then(|hosts| hosts.to_str().ok()?.split(',').next())
+        .and_then(|host| host.trim().parse::<Authority>().ok());
     let Some(host) = host.as_ref().or(asked) else {
         return "/".to_owned();
     };
     let host = host.as_str().rsplit('@').next().unwrap_or_default();
-    let secure =
-        forwarded("x-forwarded-proto").is_some_and(|scheme| scheme.eq_ignore_ascii_case("https"));
-    format!("{}://{host}", if secure { "https" } else { "http" })
+    format!("{scheme}://{host}")
 }
 
 #[cfg(test)]
@@ -163,8 +159,11 @@ mod tests {
             let lines = lines
                 .iter()
                 .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
+            let headers = lines.collect();
+            let scheme = weir_serve::forwarded_scheme(&headers).unwrap_or(Scheme::HTTP);
             of_request(
-                &lines.collect(),
+                &headers,
+                &scheme,
                 asked.map(|host| host.parse().unwrap()).as_ref(),
             )
         };

@@ -88,7 +88,7 @@ async fn start(files: &Files) -> Result<(), String> {
     shutdown.cancel();
     let ran = weir_gateway::run(
         Config::new(configuration, limiter),
-        Listeners { service, ops: None },
+        Listeners::plain(service, None),
         shutdown,
     )
     .await;

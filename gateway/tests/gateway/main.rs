@@ -19,6 +19,7 @@ mod proxy_protocol;
 mod reload;
 mod routing;
 mod support;
+mod tls;
 mod tls_backend;
 mod upstream;
 mod upstream_http2;

@@ -16,7 +16,8 @@ use tokio_util::sync::CancellationToken;
 use weir_gateway::{BackendTls, ClientLimits, Config, Reload, UpstreamLimits};
 use weir_limiter::{ClientConfig, FailureMode, StoreConfig};
 use weir_policy::artifacts::NamedValueOverrides;
-use weir_serve::Listeners;
+use weir_serve::{Listeners, Tls, TlsConfig, TlsListener};
+use weir_testkit::Certificates;
 
 /// Far above what anything here takes on a loaded machine; only a failing test waits that long.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -54,6 +55,7 @@ pub(crate) struct Setup {
     on_limiter_failure: FailureMode,
     limiter: Option<SocketAddr>,
     reloadable: bool,
+    secure: Option<Certificates>,
     /// The last word on everything else.
     pub(crate) configure: fn(&mut Config),
 }
@@ -72,6 +74,7 @@ impl Setup {
             on_limiter_failure: FailureMode::Local,
             limiter: None,
             reloadable: false,
+            secure: None,
             configure: |_| {},
         }
     }
@@ -103,6 +106,12 @@ impl Setup {
     pub(crate) fn limiter(mut self, address: SocketAddr, on_failure: FailureMode) -> Self {
         self.limiter = Some(address);
         self.on_limiter_failure = on_failure;
+        self
+    }
+
+    /// It serves TLS as well.
+    pub(crate) fn secure(mut self, certificates: &Certificates) -> Self {
+        self.secure = Some(certificates.clone());
         self
     }
 
@@ -173,19 +182,39 @@ impl Setup {
         let service = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let ops = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let (address, operations) = (service.local_addr().unwrap(), ops.local_addr().unwrap());
-        let listeners = Listeners {
-            service,
-            ops: Some(ops),
-        };
+        let mut listeners = Listeners::plain(service, Some(ops));
+        if let Some(certificates) = &self.secure {
+            listeners.tls = Some(secure_listener(certificates).await);
+        }
+        let secure = listeners.tls.as_ref();
+        let secure = secure.map(|secure| secure.listener.local_addr().unwrap());
         let running = tokio::spawn(weir_gateway::run(config, listeners, shutdown.clone()));
         Gateway {
             address,
+            secure,
             operations,
             shutdown,
             running,
             ask,
             dir,
         }
+    }
+}
+
+async fn secure_listener(certificates: &Certificates) -> TlsListener {
+    let config = TlsConfig {
+        certificates: weir_serve::Certificates::Pair {
+            certificate: certificates.certificate_file(),
+            key: certificates.key_file(),
+        },
+        clients: None,
+        protocols: TlsConfig::http_protocols(),
+    };
+    TlsListener {
+        listener: TcpListener::bind(("127.0.0.1", 0)).await.unwrap(),
+        tls: Tls::load(config).unwrap(),
+        redirect: None,
+        strict_transport: None,
     }
 }
 
@@ -198,7 +227,7 @@ async fn start_limiter(shutdown: CancellationToken) -> SocketAddr {
     };
     tokio::spawn(weir_limiter::run(
         config,
-        Listeners { service, ops: None },
+        Listeners::plain(service, None),
         shutdown,
     ));
     address
@@ -213,6 +242,8 @@ fn write(dir: &Path, path: &str, text: &str) {
 /// A running gateway.
 pub(crate) struct Gateway {
     pub(crate) address: SocketAddr,
+    /// Where it serves TLS.
+    pub(crate) secure: Option<SocketAddr>,
     pub(crate) operations: SocketAddr,
     pub(crate) shutdown: CancellationToken,
     pub(crate) running: JoinHandle<Result<(), weir_gateway::Error>>,

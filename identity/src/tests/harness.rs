@@ -53,7 +53,7 @@ impl Server {
         let (clock, shutdown) = (Clock::manual(), CancellationToken::new());
         let role = crate::run::run_with(
             config,
-            Listeners { service, ops: None },
+            Listeners::plain(service, None),
             shutdown.clone(),
             clock.clone(),
         );

@@ -23,10 +23,7 @@ async fn the_role_reports_what_it_did_and_ends_when_told() {
     };
     let role = tokio::spawn(run(
         config,
-        Listeners {
-            service,
-            ops: Some(ops),
-        },
+        Listeners::plain(service, Some(ops)),
         shutdown.clone(),
     ));
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
@@ -64,7 +61,7 @@ async fn the_role_reports_what_it_did_and_ends_when_told() {
 async fn it_does_not_start_where_a_development_secret_could_be_tried() {
     let service = TcpListener::bind("0.0.0.0:0").await.unwrap();
     let stopped = CancellationToken::new();
-    let error = run(Config::default(), Listeners { service, ops: None }, stopped)
+    let error = run(Config::default(), Listeners::plain(service, None), stopped)
         .await
         .unwrap_err();
     assert!(
@@ -108,7 +105,7 @@ async fn a_setting_that_makes_no_sense_is_named() {
         let service = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let error = run(
             config,
-            Listeners { service, ops: None },
+            Listeners::plain(service, None),
             CancellationToken::new(),
         )
         .await

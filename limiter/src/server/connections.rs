@@ -9,10 +9,9 @@ use hyper::body::Incoming;
 use hyper::server::conn::http2::Builder;
 use hyper::service::Service;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
-use weir_serve::{Connection, Limits};
+use weir_serve::{Connection, Limits, Sockets};
 
 use super::calls::Calls;
 
@@ -27,12 +26,8 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// Serves connections until `stop`, then those that are open until they have answered what they
 /// were asked, at most as long as the limits say.
-pub(crate) async fn serve<S>(
-    listener: TcpListener,
-    limits: &Limits,
-    service: S,
-    stop: CancellationToken,
-) where
+pub(crate) async fn serve<S>(sockets: Sockets, limits: &Limits, service: S, stop: CancellationToken)
+where
     S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible>
         + Clone
         + Send
@@ -42,7 +37,7 @@ pub(crate) async fn serve<S>(
 {
     let shared = Arc::new(limits.clone());
     let handle = move |connection| serve_one(connection, Arc::clone(&shared), service.clone());
-    weir_serve::accept(listener, limits, &[], handle, stop).await;
+    weir_serve::accept(sockets, limits, &[], handle, stop).await;
 }
 
 async fn serve_one<S>(connection: Connection, limits: Arc<Limits>, service: S)

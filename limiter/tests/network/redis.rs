@@ -343,10 +343,7 @@ async fn a_limit_survives_the_limiters_restart() {
 #[tokio::test]
 async fn a_store_that_can_never_work_keeps_the_limiter_from_starting() {
     let bind = || tokio::net::TcpListener::bind("127.0.0.1:0");
-    let listeners = weir_serve::Listeners {
-        service: bind().await.unwrap(),
-        ops: None,
-    };
+    let listeners = weir_serve::Listeners::plain(bind().await.unwrap(), None);
     let config = Config {
         store: StoreConfig::Redis("http://user:hunter2@127.0.0.1:1".to_owned().into()),
         ..Config::default()

@@ -37,10 +37,7 @@ impl Limiter {
         let ops = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (address, ops_address) = (service.local_addr().unwrap(), ops.local_addr().unwrap());
         let stop = CancellationToken::new();
-        let listeners = Listeners {
-            service,
-            ops: Some(ops),
-        };
+        let listeners = Listeners::plain(service, Some(ops));
         let task = tokio::spawn(weir_limiter::run(config, listeners, stop.clone()));
         let limiter = Self {
             address,

@@ -16,6 +16,7 @@ pub struct Role {
     arguments: Vec<String>,
     environment: HashMap<String, String>,
     service: String,
+    secure: Option<String>,
     operations: String,
     log: Arc<Mutex<String>>,
 }
@@ -47,6 +48,13 @@ impl Role {
     /// `http://127.0.0.1:PORT`
     pub fn url(&self) -> &str {
         &self.service
+    }
+
+    /// `https://127.0.0.1:PORT`
+    pub fn secure_url(&self) -> &str {
+        self.secure
+            .as_deref()
+            .expect("it was started with --tls-certificate")
     }
 
     /// Ends it with SIGKILL.
@@ -137,7 +145,7 @@ impl Role {
             .unwrap();
         // `gateway http://127.0.0.1:8080 operations http://127.0.0.1:9080`
         let words: Vec<&str> = line.split_whitespace().collect();
-        let [_, service, "operations", operations] = words[..] else {
+        let [_, service, ref secure @ .., "operations", operations] = words[..] else {
             while !process.has_ended() {
                 std::thread::yield_now();
             }
@@ -147,11 +155,13 @@ impl Role {
             );
         };
         let (service, operations) = (service.to_owned(), operations.to_owned());
+        let secure = secure.first().map(|url| (*url).to_owned());
         Self {
             process,
             arguments,
             environment,
             service,
+            secure,
             operations,
             log,
         }

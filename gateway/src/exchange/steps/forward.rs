@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use http::header::CONTENT_LENGTH;
+use http::uri::Scheme;
 use http::{HeaderMap, Request, StatusCode};
 use tracing::{Instrument as _, Span};
 use weir_policy::context::Response;
@@ -44,6 +45,12 @@ impl Exchange<'_> {
         };
         let received = Received {
             peer: self.peer,
+            scheme: self
+                .context
+                .request
+                .original_url
+                .scheme()
+                .unwrap_or(&Scheme::HTTP),
             host: self.host.as_ref(),
         };
         forwarding::to_backend(&mut headers, &received, host);
