@@ -128,11 +128,10 @@ fn wait(micros: u64) -> u64 {
 }
 
 pub(crate) fn report_to_wire(report: &Report) -> v1::TopResponse {
-    let keys = |keys: &[TopKey]| keys.iter().map(top_key_to_wire).collect();
     v1::TopResponse {
         window_ms: millis(report.window),
-        busiest: keys(&report.busiest),
-        most_refused: keys(&report.most_refused),
+        busiest: report.busiest.iter().map(top_key_to_wire).collect(),
+        most_refused: report.most_refused.iter().map(top_key_to_wire).collect(),
     }
 }
 

@@ -20,7 +20,7 @@ use weir_proto::limiter::v1::limiter_client::LimiterClient;
 use weir_telemetry::propagation;
 
 use super::address::EndpointError;
-use super::endpoint::{Endpoint, EndpointMetrics, Limits};
+use super::endpoint::{CallError, Endpoint, EndpointMetrics, Limits};
 use super::members::Members;
 use super::resolve::Resolve;
 use crate::check::{Check, CheckList, Outcome};
@@ -130,13 +130,9 @@ impl GrpcStore {
     }
 
     async fn check_many(&self, lists: &[CheckList]) -> Result<Vec<Outcome>, StoreError> {
-        let batch = || v1::CheckBatchRequest {
-            requests: lists.iter().map(|list| request_of(list)).collect(),
-        };
-        let batch = &batch;
         let response = self
             .call(limiter::CHECK_BATCH, |mut client| async move {
-                client.check_batch(request(batch())).await
+                client.check_batch(request(batch_of(lists))).await
             })
             .await?;
         if response.responses.len() != lists.len() {
@@ -176,23 +172,13 @@ impl Admin for GrpcStore {
                 "no limiter is known: does its name have an address?".into(),
             ));
         }
-        let resets = members.iter().map(|endpoint| {
-            let reset = |mut client: LimiterClient<Channel>| {
-                let message = v1::ResetRequest { key: key.clone() };
-                async move { client.reset(request(message)).await }
-            };
-            async move {
-                match endpoint
-                    .call(limiter::RESET, Limits::sharing(deadline), &reset)
-                    .await
-                {
-                    Err(failure) if failure.try_another => {
-                        endpoint
-                            .call(limiter::RESET, Limits::once(deadline), &reset)
-                            .await
-                    }
-                    answer => answer,
+        let key = &key;
+        let resets = members.iter().map(|endpoint| async move {
+            match reset_at(endpoint, key, Limits::sharing(deadline)).await {
+                Err(failure) if failure.try_another => {
+                    reset_at(endpoint, key, Limits::once(deadline)).await
                 }
+                answer => answer,
             }
         });
         let answers = join_all(resets).await;
@@ -218,16 +204,7 @@ impl Admin for GrpcStore {
             .choose(&members, &[])
             .ok_or_else(|| StoreError::Unavailable("no limiter answers".into()))?;
         let message = refund_to_wire(&refund);
-        let told = async |endpoint: &Endpoint, message: &v1::RefundRequest| {
-            let refund = |mut client: LimiterClient<Channel>| {
-                let message = message.clone();
-                async move { client.refund(request(message)).await }
-            };
-            endpoint
-                .call(limiter::REFUND, Limits::once(deadline), refund)
-                .await
-        };
-        let refunded = told(first, &message)
+        let refunded = refund_at(first, message.clone(), deadline)
             .await
             .map_err(|failure| failure.error)?
             .refunded;
@@ -238,7 +215,7 @@ impl Admin for GrpcStore {
             cost: Some(0),
             ..message
         };
-        join_all(others.map(|other| told(other, &forget))).await;
+        join_all(others.map(|other| refund_at(other, forget.clone(), deadline))).await;
         Ok(refunded)
     }
 }
@@ -247,6 +224,39 @@ fn request_of(list: &[Check]) -> v1::CheckRequest {
     v1::CheckRequest {
         checks: list.iter().map(check_to_wire).collect(),
     }
+}
+
+fn batch_of(lists: &[CheckList]) -> v1::CheckBatchRequest {
+    v1::CheckBatchRequest {
+        requests: lists.iter().map(|list| request_of(list)).collect(),
+    }
+}
+
+async fn reset_at(
+    endpoint: &Endpoint,
+    key: &Bytes,
+    limits: Limits,
+) -> Result<v1::ResetResponse, CallError> {
+    let message = v1::ResetRequest { key: key.clone() };
+    endpoint
+        .call(limiter::RESET, limits, |mut client| async move {
+            client.reset(request(message)).await
+        })
+        .await
+}
+
+async fn refund_at(
+    endpoint: &Endpoint,
+    message: v1::RefundRequest,
+    deadline: Instant,
+) -> Result<v1::RefundResponse, CallError> {
+    endpoint
+        .call(
+            limiter::REFUND,
+            Limits::once(deadline),
+            |mut client| async move { client.refund(request(message)).await },
+        )
+        .await
 }
 
 /// The message with the current trace in its metadata.
