@@ -47,12 +47,12 @@ type OnChange = Box<dyn Fn(Change<'_>) + Send + Sync>;
 
 /// The state of one peer. Dropping it ends its probing.
 pub(crate) struct Circuit {
-    shared: Arc<Shared>,
+    state: Arc<State>,
     stop: CancellationToken,
     _stop_on_drop: DropGuard,
 }
 
-struct Shared {
+struct State {
     config: CircuitConfig,
     open: AtomicBool,
     failures: AtomicU32,
@@ -67,7 +67,7 @@ impl Circuit {
         on_change: impl Fn(Change<'_>) + Send + Sync + 'static,
     ) -> Self {
         let stop = CancellationToken::new();
-        let shared = Arc::new(Shared {
+        let state = Arc::new(State {
             config,
             open: AtomicBool::new(false),
             failures: AtomicU32::new(0),
@@ -75,49 +75,49 @@ impl Circuit {
             on_change: Box::new(on_change),
         });
         Self {
-            shared,
+            state,
             _stop_on_drop: stop.clone().drop_guard(),
             stop,
         }
     }
 
     pub(crate) fn is_open(&self) -> bool {
-        self.shared.open.load(Ordering::Relaxed)
+        self.state.open.load(Ordering::Relaxed)
     }
 
     /// An answer came.
     pub(crate) fn success(&self) {
         // Read first: on the healthy path nothing is written, so cores do not fight over the line.
-        if self.shared.failures.load(Ordering::Relaxed) != 0 {
-            self.shared.failures.store(0, Ordering::Relaxed);
+        if self.state.failures.load(Ordering::Relaxed) != 0 {
+            self.state.failures.store(0, Ordering::Relaxed);
         }
     }
 
     /// No answer came. Must be called within a Tokio runtime, because it may start probing.
     pub(crate) fn failure(&self, why: &dyn std::fmt::Display) {
         let failures = self
-            .shared
+            .state
             .failures
             .fetch_add(1, Ordering::Relaxed)
             .saturating_add(1);
-        if failures >= self.shared.config.failures_to_open.get() {
+        if failures >= self.state.config.failures_to_open.get() {
             self.open(why);
         }
     }
 
     /// Opens it whatever came before. Must be called within a Tokio runtime.
     pub(crate) fn open(&self, why: &dyn std::fmt::Display) {
-        if !self.shared.open.swap(true, Ordering::AcqRel) {
-            (self.shared.on_change)(Change::Opened(&why.to_string()));
-            tokio::spawn(Shared::probe_until_closed(
-                Arc::clone(&self.shared),
+        if !self.state.open.swap(true, Ordering::AcqRel) {
+            (self.state.on_change)(Change::Opened(&why.to_string()));
+            tokio::spawn(State::probe_until_closed(
+                Arc::clone(&self.state),
                 self.stop.clone(),
             ));
         }
     }
 }
 
-impl Shared {
+impl State {
     async fn probe_until_closed(self: Arc<Self>, stop: CancellationToken) {
         let answered = async {
             loop {

@@ -9,7 +9,8 @@ use std::time::Duration;
 pub enum StoreError {
     /// No answer in time.
     #[error(
-        "the store did not answer within {0:?}: is it overloaded or unreachable? See --store-timeout"
+        "the store did not answer within {0:?}: is it overloaded or unreachable? \
+         See --store-timeout"
     )]
     Timeout(Duration),
     /// No connection, or one that broke.

@@ -81,6 +81,13 @@ pub struct Terms {
     pub period: u64,
 }
 
+impl Terms {
+    /// How long from `clock` until an admission of this moment has left.
+    fn wait_for(self, admission: u64, clock: u64) -> u64 {
+        (admission + self.period).saturating_sub(clock)
+    }
+}
+
 impl From<Limit> for Terms {
     /// A part of a microsecond counts as a whole one.
     fn from(limit: Limit) -> Self {
@@ -226,11 +233,12 @@ impl Window {
         }
         let newest = self.log.newest();
         let now = self.now(clock);
-        let wait_for = |admission: u64| (admission + terms.period).saturating_sub(clock);
 
         let used = self.log.used(now, terms.period);
         let room = terms.calls.saturating_sub(used);
-        let reset_after = newest.filter(|_| used > 0).map_or(0, wait_for);
+        let reset_after = newest
+            .filter(|_| used > 0)
+            .map_or(0, |newest| terms.wait_for(newest, clock));
         let wanted = cost.max(1);
         if wanted > room {
             // The first admission whose leaving makes room. Without one the cost exceeds the limit
@@ -240,7 +248,7 @@ impl Window {
                 .filter(|rank| *rank > 0);
             let retry_after = leaves
                 .and_then(|rank| self.log.nth_newest(rank))
-                .map_or(reset_after, wait_for);
+                .map_or(reset_after, |leaving| terms.wait_for(leaving, clock));
             return Verdict {
                 allowed: false,
                 remaining: room,
@@ -261,7 +269,7 @@ impl Window {
             allowed: true,
             remaining: room - cost,
             retry_after: 0,
-            reset_after: wait_for(recorded),
+            reset_after: terms.wait_for(recorded, clock),
         }
     }
 

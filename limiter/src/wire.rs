@@ -7,7 +7,6 @@ use weir_proto::limiter::v1;
 use crate::check::{Check, Decision, Limit, Mode, Outcome};
 use crate::error::StoreError;
 use crate::inspect::{Inspection, KnownRefusal};
-use crate::server::top::{Report, TopKey};
 use crate::store::{Admitted, Refund};
 use crate::window::Terms;
 
@@ -125,27 +124,6 @@ fn refusal_to_wire(refusal: &KnownRefusal) -> v1::KnownRefusal {
 /// Microseconds as whole milliseconds, rounded up.
 fn wait(micros: u64) -> u64 {
     micros.div_ceil(1000)
-}
-
-pub(crate) fn report_to_wire(report: &Report) -> v1::TopResponse {
-    let keys = |keys: &[TopKey]| keys.iter().map(top_key_to_wire).collect();
-    v1::TopResponse {
-        window_ms: millis(report.window),
-        busiest: keys(&report.busiest),
-        most_refused: keys(&report.most_refused),
-    }
-}
-
-fn top_key_to_wire(top: &TopKey) -> v1::TopKey {
-    v1::TopKey {
-        key: top.subject.key.clone(),
-        limit_name: top.subject.limit_name.as_ref().to_owned(),
-        limit: Some(limit_to_wire(&top.subject.limit)),
-        checks: top.checks.seen,
-        checks_missed: top.checks.missed,
-        refused: top.refused.seen,
-        refused_missed: top.refused.missed,
-    }
 }
 
 /// What a limiter answered to a list of `asked` checks.

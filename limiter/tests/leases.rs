@@ -1,6 +1,7 @@
 //! Leases against a judge who knows when calls were really made: in a window, in memory and in
 //! Redis; and the judge against leases that are wrong on purpose.
-#![allow(clippy::unwrap_used, clippy::print_stdout)] // how often each mistake is caught, with --no-capture
+// How often each mistake is caught, with --no-capture.
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 #[path = "support/leases.rs"]
 mod leases;
@@ -42,7 +43,11 @@ impl Subject for Window {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1500, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 1500,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn replicas_that_lease_are_never_over_together(history in histories()) {

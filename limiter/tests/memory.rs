@@ -62,7 +62,11 @@ async fn a_flood_of_fresh_keys_pushes_out_nobody() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 16, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 16,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     /// Whatever the flood's keys cost and however soon they expire, over one shard or several.
     #[test]
@@ -74,21 +78,26 @@ proptest! {
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
-            let (store, clock) = store(&MemoryConfig { max_keys: capacity, ..MemoryConfig::default() });
+            let config = MemoryConfig { max_keys: capacity, ..MemoryConfig::default() };
+            let (store, clock) = store(&config);
             let hour = Duration::from_secs(3600);
             for victim in 0..4 {
-                assert!(one(&store, Check { cost: calls, ..check(format!("victim {victim}"), calls, hour) }).await.allowed);
+                let all = Check { cost: calls, ..check(format!("victim {victim}"), calls, hour) };
+                assert!(one(&store, all).await.allowed);
             }
             for n in 0..10 * capacity {
                 clock.advance(Duration::from_micros(step_micros));
-                let fresh = check(format!("flood {n}"), 1 + n as u64 % 3, Duration::from_millis(flood_period_ms));
+                let period = Duration::from_millis(flood_period_ms);
+                let fresh = check(format!("flood {n}"), 1 + n as u64 % 3, period);
                 one(&store, fresh).await;
                 let victim = one(&store, check(format!("victim {}", n % 4), calls, hour)).await;
                 assert!(!victim.allowed, "forgotten after {n} fresh keys");
             }
-            assert!(store.len() <= capacity.next_multiple_of(64), "{} keys of {capacity}", store.len());
+            let keys = store.len();
+            assert!(keys <= capacity.next_multiple_of(64), "{keys} keys of {capacity}");
             if step_micros == 0 {
-                assert!(store.full_refusals().get() >= 9 * capacity as u64 - 64, "the flood was refused, and counted");
+                let counted = store.full_refusals().get();
+                assert!(counted >= 9 * capacity as u64 - 64, "the flood was refused, and counted");
             }
         });
     }

@@ -55,7 +55,11 @@ fn holds(schedule: &Schedule) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 600, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 600,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn one_small_limit_is_exact(schedule in schedules(few_calls(), 1)) {
@@ -68,7 +72,9 @@ proptest! {
     }
 
     #[test]
-    fn one_large_limit_is_never_over_and_early_by_less_than_a_hundredth(schedule in schedules(many_calls(), 1)) {
+    fn one_large_limit_is_never_over_and_early_by_less_than_a_hundredth(
+        schedule in schedules(many_calls(), 1),
+    ) {
         holds(&schedule)?;
     }
 
@@ -83,12 +89,16 @@ proptest! {
     }
 
     #[test]
-    fn a_limit_that_is_raised_lowered_or_stretched_holds_at_once(schedule in changing_schedules(few_calls())) {
+    fn a_limit_that_is_raised_lowered_or_stretched_holds_at_once(
+        schedule in changing_schedules(few_calls()),
+    ) {
         holds(&schedule)?;
     }
 
     #[test]
-    fn limits_of_all_sizes_that_are_changed_are_never_over(schedule in changing_schedules(any_calls())) {
+    fn limits_of_all_sizes_that_are_changed_are_never_over(
+        schedule in changing_schedules(any_calls()),
+    ) {
         holds(&schedule)?;
     }
 
@@ -109,7 +119,12 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, max_shrink_iters: 200, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 12,
+        failure_persistence: None,
+        max_shrink_iters: 200,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn a_long_run_of_one_limit_is_exact(schedule in long_exact_schedules()) {

@@ -275,7 +275,11 @@ impl Endpoint {
     }
 
     fn refused(&self, status: Status) -> CallError {
-        tracing::debug!(code = ?status.code(), cause = with_causes(&status), "a limiter gave no answer");
+        tracing::debug!(
+            code = ?status.code(),
+            cause = with_causes(&status),
+            "a limiter gave no answer"
+        );
         if is_about_the_request(status.code()) {
             self.circuit.success();
             let error = StoreError::Protocol(format!("{:?}: {}", status.code(), status.message()));

@@ -180,13 +180,9 @@ impl GrpcStore {
     }
 
     async fn check_many(&self, lists: &[CheckList]) -> Result<Vec<Outcome>, StoreError> {
-        let batch = || v1::CheckBatchRequest {
-            requests: lists.iter().map(|list| request_of(list)).collect(),
-        };
-        let batch = &batch;
         let response = self
             .call(limiter::CHECK_BATCH, |mut client| async move {
-                client.check_batch(request(batch())).await
+                client.check_batch(request(batch_of(lists))).await
             })
             .await?;
         if response.responses.len() != lists.len() {
@@ -256,14 +252,7 @@ impl Admin for GrpcStore {
             .choose(&members, &[])
             .ok_or_else(|| StoreError::Unavailable("no limiter answers".into()))?;
         let message = refund_to_wire(&refund);
-        let told = async |endpoint: &Endpoint, message: &v1::RefundRequest| {
-            let refund = |mut client: LimiterClient<Channel>| {
-                let message = message.clone();
-                async move { client.refund(request(message)).await }
-            };
-            endpoint.call(limiter::REFUND, deadline, refund).await
-        };
-        let refunded = told(first, &message)
+        let refunded = refund_at(first, message.clone(), deadline)
             .await
             .map_err(|failure| failure.error)?
             .refunded;
@@ -274,7 +263,7 @@ impl Admin for GrpcStore {
             cost: Some(0),
             ..message
         };
-        join_all(others.map(|other| told(other, &forget))).await;
+        join_all(others.map(|other| refund_at(other, forget.clone(), deadline))).await;
         Ok(refunded)
     }
 }
@@ -302,6 +291,24 @@ fn request_of(list: &[Check]) -> v1::CheckRequest {
     v1::CheckRequest {
         checks: list.iter().map(check_to_wire).collect(),
     }
+}
+
+fn batch_of(lists: &[CheckList]) -> v1::CheckBatchRequest {
+    v1::CheckBatchRequest {
+        requests: lists.iter().map(|list| request_of(list)).collect(),
+    }
+}
+
+async fn refund_at(
+    endpoint: &Endpoint,
+    message: v1::RefundRequest,
+    deadline: Instant,
+) -> Result<v1::RefundResponse, CallError> {
+    endpoint
+        .call(limiter::REFUND, deadline, |mut client| async move {
+            client.refund(request(message)).await
+        })
+        .await
 }
 
 /// The message with the current trace in its metadata.

@@ -52,15 +52,15 @@ impl Members {
         resolver: Arc<dyn Resolve>,
         metrics: EndpointMetrics,
     ) -> Result<Self, EndpointError> {
-        let targets = given
+        let origins = given
             .iter()
-            .map(|given| Target::new(given))
+            .map(|given| Origin::new(given))
             .collect::<Result<Vec<_>, _>>()?;
         let list = Arc::new(ArcSwap::default());
         let (tell, looked) = watch::channel(false);
         let failed = Arc::new(Notify::new());
         let mut lookout = Lookout {
-            targets,
+            origins,
             resolver,
             timeout,
             metrics,
@@ -70,7 +70,7 @@ impl Members {
         // Addresses need no looking up, and the first call no waiting.
         lookout.publish();
         let stop = CancellationToken::new();
-        if lookout.targets.iter().any(|target| target.name.is_some()) {
+        if lookout.origins.iter().any(|origin| origin.name.is_some()) {
             tokio::spawn(
                 stop.clone()
                     .run_until_cancelled_owned(lookout.keep_looking(tell)),
@@ -98,7 +98,7 @@ impl Members {
 
 /// What the configuration names.
 #[derive(Debug)]
-struct Target {
+struct Origin {
     uri: Uri,
     /// Host and port to look up, unless it is an address.
     name: Option<(String, u16)>,
@@ -107,7 +107,7 @@ struct Target {
     lost: bool,
 }
 
-impl Target {
+impl Origin {
     fn new(given: &str) -> Result<Self, EndpointError> {
         let uri = parse(given)?;
         let host = uri
@@ -160,7 +160,7 @@ impl Target {
 
 /// Looks names up and publishes what it finds.
 struct Lookout {
-    targets: Vec<Target>,
+    origins: Vec<Origin>,
     resolver: Arc<dyn Resolve>,
     timeout: Duration,
     metrics: EndpointMetrics,
@@ -174,9 +174,9 @@ impl Lookout {
         loop {
             let resolver = Arc::clone(&self.resolver);
             join_all(
-                self.targets
+                self.origins
                     .iter_mut()
-                    .map(|target| target.look(&*resolver)),
+                    .map(|origin| origin.look(&*resolver)),
             )
             .await;
             self.publish();
@@ -191,8 +191,8 @@ impl Lookout {
     fn publish(&mut self) {
         let old = self.list.load_full();
         let mut new: Vec<Arc<Endpoint>> = Vec::with_capacity(old.len());
-        for target in &self.targets {
-            for &address in &target.addresses {
+        for origin in &self.origins {
+            for &address in &origin.addresses {
                 if new.iter().any(|endpoint| endpoint.address() == address) {
                     continue;
                 }
@@ -200,18 +200,11 @@ impl Lookout {
                     .iter()
                     .find(|endpoint| endpoint.address() == address)
                     .cloned();
-                new.push(known.unwrap_or_else(|| Arc::new(self.endpoint(address, &target.uri))));
+                new.push(known.unwrap_or_else(|| Arc::new(self.endpoint(address, &origin.uri))));
             }
         }
-        let stays = |gone: &Arc<Endpoint>| {
-            new.iter()
-                .any(|endpoint| endpoint.address() == gone.address())
-        };
-        let gone: Vec<SocketAddr> = old
-            .iter()
-            .filter(|old| !stays(old))
-            .map(|gone| gone.address())
-            .collect();
+        let mut gone: Vec<SocketAddr> = old.iter().map(|endpoint| endpoint.address()).collect();
+        gone.retain(|address| new.iter().all(|endpoint| endpoint.address() != *address));
         if gone.is_empty() && new.len() == old.len() {
             return;
         }

@@ -42,7 +42,8 @@ pub enum OperatorError {
     },
     /// Nobody answers there.
     #[error(
-        "{address}: no limiter answers: {why}\nIs it running, and is this its gRPC address (port 8081 unless told otherwise)?"
+        "{address}: no limiter answers: {why}\n\
+         Is it running, and is this its gRPC address (port 8081 unless told otherwise)?"
     )]
     Unreachable {
         /// Where.

@@ -304,32 +304,35 @@ pub(crate) fn probe_check() -> Check {
 
 /// Every check is admitted; nothing is known of the counters.
 fn allow(list: &[Check]) -> Outcome {
-    let admit = |check: &Check| Decision {
-        allowed: true,
-        limit: check.limit.calls.get(),
-        remaining: check.limit.calls.get().saturating_sub(check.cost),
-        retry_after: Duration::ZERO,
-        reset_after: Duration::ZERO,
-        recheck_after: None,
-    };
+    let mut decisions = Vec::with_capacity(list.len());
+    for check in list {
+        decisions.push(Decision {
+            allowed: true,
+            limit: check.limit.calls.get(),
+            remaining: check.limit.calls.get().saturating_sub(check.cost),
+            retry_after: Duration::ZERO,
+            reset_after: Duration::ZERO,
+            recheck_after: None,
+        });
+    }
     Outcome {
-        decisions: list.iter().map(admit).collect(),
+        decisions,
         mode: Mode::Allow,
     }
 }
 
 /// The first check is refused, which ends the list.
 fn deny(list: &[Check]) -> Outcome {
-    let refuse = |check: &Check| Decision {
+    let refusal = list.first().map(|check| Decision {
         allowed: false,
         limit: check.limit.calls.get(),
         remaining: 0,
         retry_after: DENY_RETRY_AFTER,
         reset_after: DENY_RETRY_AFTER,
         recheck_after: None,
-    };
+    });
     Outcome {
-        decisions: list.first().map(refuse).into_iter().collect(),
+        decisions: refusal.into_iter().collect(),
         mode: Mode::Deny,
     }
 }

@@ -195,13 +195,13 @@ impl Drop for Reserved {
 }
 
 /// What of a list is held here, with its places, and whether the store is asked for the rest.
-struct Plan {
+struct Split {
     reserved: Vec<(usize, Reserved)>,
     asks: bool,
 }
 
-impl Plan {
-    /// What the store is asked of the plan's list, if anything.
+impl Split {
+    /// What the store is asked of the split's list, if anything.
     fn left_of(&self, list: &[Check]) -> Option<CheckList> {
         let mut held = self.reserved.iter().map(|(place, _)| *place).peekable();
         let mut rest = Vec::new();
@@ -222,30 +222,30 @@ impl<S: Decide + Lease> Leased<S> {
         checks.any(|check| span_of(check.limit, above).is_some())
     }
 
-    fn plan(&self, list: &[Check], now: Instant) -> Plan {
+    fn split(&self, list: &[Check], now: Instant) -> Split {
         let mut reserved = Vec::new();
         for (place, check) in list.iter().enumerate() {
             reserved.extend(self.take(check, now).map(|taken| (place, taken)));
         }
         let asks = reserved.is_empty() || reserved.len() < list.len();
-        Plan { reserved, asks }
+        Split { reserved, asks }
     }
 
     /// Puts what is held between the store's decisions. After a refusal nothing is used: the rest
     /// goes back.
-    fn complete(&self, plan: Plan, outcome: Option<Outcome>) -> Outcome {
+    fn complete(&self, split: Split, outcome: Option<Outcome>) -> Outcome {
         let (mode, decided) = outcome.map_or((Mode::Exact, Vec::new()), |outcome| {
             (outcome.mode, outcome.decisions)
         });
-        if plan.reserved.is_empty() {
+        if split.reserved.is_empty() {
             return Outcome {
                 decisions: decided,
                 mode,
             };
         }
-        let mut decisions = Vec::with_capacity(plan.reserved.len() + decided.len());
+        let mut decisions = Vec::with_capacity(split.reserved.len() + decided.len());
         let mut decided = decided.into_iter();
-        for (place, reserved) in plan.reserved {
+        for (place, reserved) in split.reserved {
             decisions.extend(decided.by_ref().take(place - decisions.len()));
             if decisions.len() < place
                 || decisions
@@ -267,11 +267,11 @@ impl<S: Decide + Lease> Decide for Leased<S> {
             return self.keys.store.check(lists).await;
         }
         let now = Instant::now();
-        let plans: Vec<Plan> = lists.iter().map(|list| self.plan(list, now)).collect();
+        let splits: Vec<Split> = lists.iter().map(|list| self.split(list, now)).collect();
         let asked: Vec<CheckList> = lists
             .iter()
-            .zip(&plans)
-            .filter_map(|(list, plan)| plan.left_of(list))
+            .zip(&splits)
+            .filter_map(|(list, split)| split.left_of(list))
             .collect();
         let outcomes = if asked.is_empty() {
             Vec::new()
@@ -286,10 +286,10 @@ impl<S: Decide + Lease> Decide for Leased<S> {
             )));
         }
         let mut outcomes = outcomes.into_iter();
-        let mut complete = Vec::with_capacity(plans.len());
-        for plan in plans {
-            let outcome = if plan.asks { outcomes.next() } else { None };
-            complete.push(self.complete(plan, outcome));
+        let mut complete = Vec::with_capacity(splits.len());
+        for split in splits {
+            let outcome = if split.asks { outcomes.next() } else { None };
+            complete.push(self.complete(split, outcome));
         }
         Ok(complete)
     }

@@ -1,4 +1,5 @@
-//! What the layers around a store count. `docs/metrics.md` lists the names; labels never hold a key.
+//! What the layers around a store count. `docs/metrics.md` lists the names; labels never hold a
+//! key.
 
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -31,7 +32,6 @@ pub(crate) struct LayerMetrics {
 impl Default for LayerMetrics {
     fn default() -> Self {
         let answers = Family::<Label, Counter>::default();
-        let mode = |name| answers.get_or_create_owned(&[("mode", name)]);
         let failures = Family::<Label, Counter>::default();
         for cause in StoreError::KINDS {
             failures.get_or_create_owned(&[("cause", cause)]);
@@ -42,10 +42,10 @@ impl Default for LayerMetrics {
             batch_lists: Histogram::new(BATCH_SIZE),
             circuit_open: Gauge::default(),
             failures,
-            exact: mode("exact"),
-            local: mode("local"),
-            allow: mode("allow"),
-            deny: mode("deny"),
+            exact: answers.get_or_create_owned(&[("mode", "exact")]),
+            local: answers.get_or_create_owned(&[("mode", "local")]),
+            allow: answers.get_or_create_owned(&[("mode", "allow")]),
+            deny: answers.get_or_create_owned(&[("mode", "deny")]),
             answers,
         }
     }
@@ -61,7 +61,8 @@ impl LayerMetrics {
         );
         registry.register(
             "store_seconds",
-            "Time for one answer of the store in seconds, waiting for a batch included; failures count too",
+            "Time for one answer of the store in seconds, waiting for a batch included; \
+             failures count too",
             self.store_seconds.clone(),
         );
         registry.register(

@@ -74,9 +74,9 @@ struct Refusal {
 }
 
 /// How much of a list has to be asked for: everything, or what stands before a known refusal.
-enum Plan {
-    Ask,
-    AskUpTo(usize, Refusal),
+enum Asked {
+    All,
+    UpTo(usize, Refusal),
 }
 
 impl<S> RefusalCache<S> {
@@ -108,18 +108,21 @@ impl<S> RefusalCache<S> {
         move || known.len() as u64
     }
 
-    fn plan(&self, list: &[Check], now: Instant) -> Plan {
-        let refused = |check: &Check| {
-            self.known
-                .get(&check.key)?
-                .iter()
-                .copied()
-                .find(|known| known.holds(check, now))
-        };
-        list.iter()
-            .enumerate()
-            .find_map(|(index, check)| refused(check).map(|refusal| Plan::AskUpTo(index, refusal)))
-            .unwrap_or(Plan::Ask)
+    fn plan(&self, list: &[Check], now: Instant) -> Asked {
+        for (place, check) in list.iter().enumerate() {
+            if let Some(refusal) = self.refusal_of(check, now) {
+                return Asked::UpTo(place, refusal);
+            }
+        }
+        Asked::All
+    }
+
+    fn refusal_of(&self, check: &Check, now: Instant) -> Option<Refusal> {
+        let known = self.known.get(&check.key)?;
+        known
+            .iter()
+            .copied()
+            .find(|refusal| refusal.holds(check, now))
     }
 
     /// Remembers the refusal an outcome ends with, if it does.
@@ -185,35 +188,36 @@ impl Refusal {
     }
 
     fn decision(&self, now: Instant) -> Decision {
-        // The wait may have ended while the checks before this one were asked for. It still is a
-        // refusal, and those always carry a wait.
-        let wait = |until: Instant| {
-            until
-                .saturating_duration_since(now)
-                .max(Duration::from_millis(1))
-        };
         Decision {
             allowed: false,
             limit: self.limit.calls.get(),
             remaining: self.remaining,
-            retry_after: wait(self.until),
-            reset_after: wait(self.resets_at),
-            recheck_after: (self.holds_until < self.until).then(|| wait(self.holds_until)),
+            retry_after: wait(self.until, now),
+            reset_after: wait(self.resets_at, now),
+            recheck_after: (self.holds_until < self.until).then(|| wait(self.holds_until, now)),
         }
     }
 }
 
+/// The wait may have ended while the checks before this one were asked for. It still is a refusal,
+/// and those always carry a wait.
+fn wait(until: Instant, now: Instant) -> Duration {
+    until
+        .saturating_duration_since(now)
+        .max(Duration::from_millis(1))
+}
+
 /// What the store has to be asked of `lists`. Nothing is copied unless a refusal is known.
-fn unknown<'a>(lists: &'a [CheckList], plans: &[Plan]) -> Cow<'a, [CheckList]> {
-    if plans.iter().all(|plan| matches!(plan, Plan::Ask)) {
+fn unknown<'a>(lists: &'a [CheckList], plans: &[Asked]) -> Cow<'a, [CheckList]> {
+    if plans.iter().all(|plan| matches!(plan, Asked::All)) {
         return Cow::Borrowed(lists);
     }
     let mut asked = Vec::new();
     for (list, plan) in lists.iter().zip(plans) {
         match plan {
-            Plan::Ask => asked.push(list.clone()),
-            Plan::AskUpTo(0, _) => {}
-            Plan::AskUpTo(place, _) => asked.push(list[..*place].to_vec()),
+            Asked::All => asked.push(list.clone()),
+            Asked::UpTo(0, _) => {}
+            Asked::UpTo(place, _) => asked.push(list[..*place].to_vec()),
         }
     }
     Cow::Owned(asked)
@@ -228,7 +232,7 @@ impl<S: Decide> Decide for RefusalCache<S> {
     async fn check(&self, lists: &[CheckList]) -> Result<Vec<Outcome>, StoreError> {
         let asked_at = Instant::now();
         let resets = self.resets.load(Ordering::SeqCst);
-        let plans: Vec<Plan> = lists.iter().map(|list| self.plan(list, asked_at)).collect();
+        let plans: Vec<Asked> = lists.iter().map(|list| self.plan(list, asked_at)).collect();
         let asked = unknown(lists, &plans);
         let mut outcomes = if asked.is_empty() {
             Vec::new()
@@ -311,21 +315,21 @@ impl<S: Inspect> Inspect for RefusalCache<S> {
 
 impl<S> RefusalCache<S> {
     /// Puts the known refusals back where they belong.
-    fn complete(&self, plans: Vec<Plan>, outcomes: Vec<Outcome>) -> Vec<Outcome> {
+    fn complete(&self, plans: Vec<Asked>, outcomes: Vec<Outcome>) -> Vec<Outcome> {
         let now = Instant::now();
         let mut outcomes = outcomes.into_iter();
         let mut complete = Vec::with_capacity(plans.len());
         for plan in plans {
             let outcome = match plan {
-                Plan::Ask => outcomes.next(),
-                Plan::AskUpTo(0, refusal) => {
+                Asked::All => outcomes.next(),
+                Asked::UpTo(0, refusal) => {
                     self.hits.inc();
                     Some(Outcome {
                         decisions: vec![refusal.decision(now)],
                         mode: Mode::Exact,
                     })
                 }
-                Plan::AskUpTo(_, refusal) => outcomes.next().map(|mut outcome| {
+                Asked::UpTo(_, refusal) => outcomes.next().map(|mut outcome| {
                     if outcome.allowed() {
                         self.hits.inc();
                         outcome.decisions.push(refusal.decision(now));

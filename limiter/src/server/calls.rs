@@ -16,11 +16,11 @@ use futures_util::{FutureExt, StreamExt};
 use hyper::rt::Executor;
 use parking_lot::Mutex;
 
-type Call = Pin<Box<dyn Future<Output = ()> + Send>>;
+type CallFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Where a connection puts calls that begin. Clones are the same place.
 #[derive(Clone, Default)]
-pub(crate) struct Calls(Arc<Mutex<Vec<Call>>>);
+pub(crate) struct Calls(Arc<Mutex<Vec<CallFuture>>>);
 
 impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Calls {
     fn execute(&self, call: F) {
@@ -63,7 +63,7 @@ impl Calls {
 }
 
 /// Polls what is awake; whether anything has ended.
-fn has_ended_any(calls: &mut FuturesUnordered<Call>, context: &mut Context<'_>) -> bool {
+fn has_ended_any(calls: &mut FuturesUnordered<CallFuture>, context: &mut Context<'_>) -> bool {
     let mut any = false;
     while let Poll::Ready(Some(())) = calls.poll_next_unpin(context) {
         any = true;
@@ -84,7 +84,7 @@ mod tests {
     async fn connection(
         calls: Calls,
         answered: oneshot::Receiver<&'static str>,
-        all: Vec<Call>,
+        all: Vec<CallFuture>,
     ) -> &'static str {
         for call in all {
             calls.execute(call);
@@ -92,7 +92,7 @@ mod tests {
         answered.await.unwrap()
     }
 
-    fn answering(answer: oneshot::Sender<&'static str>) -> Call {
+    fn answering(answer: oneshot::Sender<&'static str>) -> CallFuture {
         Box::pin(async move {
             tokio::task::yield_now().await;
             answer.send("answered").unwrap();
@@ -104,7 +104,7 @@ mod tests {
         let (answer, answered) = oneshot::channel();
         let calls = Calls::default();
         let all = vec![
-            Box::pin(async { assert!(std::hint::black_box(false), "one call") }) as Call,
+            Box::pin(async { assert!(std::hint::black_box(false), "one call") }) as CallFuture,
             answering(answer),
         ];
         let ended = calls
@@ -117,7 +117,7 @@ mod tests {
     async fn a_call_that_never_ends_does_not_keep_the_connection() {
         let (answer, answered) = oneshot::channel();
         let calls = Calls::default();
-        let all = vec![Box::pin(pending()) as Call, answering(answer)];
+        let all = vec![Box::pin(pending()) as CallFuture, answering(answer)];
         assert_eq!(
             calls
                 .drive(connection(calls.clone(), answered, all), pending(), |_| ())

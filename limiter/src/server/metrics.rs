@@ -101,13 +101,14 @@ impl ServiceMetrics {
     }
 
     fn create(&self, name: &Arc<str>) -> LimitCounters {
-        let counter = |result: &str| {
-            self.decisions
-                .get_or_create_owned(&[("limit", Arc::clone(name)), ("result", result.into())])
-        };
         LimitCounters {
-            allowed: counter("allowed"),
-            refused: counter("refused"),
+            allowed: self.decisions_with(name, "allowed"),
+            refused: self.decisions_with(name, "refused"),
         }
+    }
+
+    fn decisions_with(&self, name: &Arc<str>, result: &str) -> Counter {
+        self.decisions
+            .get_or_create_owned(&[("limit", Arc::clone(name)), ("result", result.into())])
     }
 }

@@ -8,11 +8,12 @@ use weir_proto::limiter::v1;
 use weir_proto::limiter::v1::limiter_server::{Limiter, LimiterServer};
 
 use super::decider::Decider;
+use super::top::{Report, TopKey};
 use super::validate;
 use crate::rpc::limiter;
 use crate::store::{Admin, Decide, Inspect};
 use crate::wire::{
-    decision_to_wire, inspection_to_wire, mode_to_wire, outcome_to_wire, report_to_wire,
+    decision_to_wire, inspection_to_wire, limit_to_wire, millis, mode_to_wire, outcome_to_wire,
 };
 
 /// The largest request the service reads: the most checks of a batch with the longest keys and
@@ -122,6 +123,26 @@ impl<S: Decide + Admin + Inspect> Limiter for LimiterService<S> {
             Ok(v1::RefundResponse { refunded })
         };
         self.0.serve(limiter::REFUND, &metadata, pin!(work)).await
+    }
+}
+
+fn report_to_wire(report: &Report) -> v1::TopResponse {
+    v1::TopResponse {
+        window_ms: millis(report.window),
+        busiest: report.busiest.iter().map(top_key_to_wire).collect(),
+        most_refused: report.most_refused.iter().map(top_key_to_wire).collect(),
+    }
+}
+
+fn top_key_to_wire(top: &TopKey) -> v1::TopKey {
+    v1::TopKey {
+        key: top.subject.key.clone(),
+        limit_name: top.subject.limit_name.as_ref().to_owned(),
+        limit: Some(limit_to_wire(&top.subject.limit)),
+        checks: top.checks.seen,
+        checks_missed: top.checks.missed,
+        refused: top.refused.seen,
+        refused_missed: top.refused.missed,
     }
 }
 

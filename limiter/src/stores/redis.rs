@@ -17,8 +17,8 @@ mod access;
 mod address;
 mod cluster;
 mod config;
-mod failure;
 mod node;
+mod node_error;
 mod one_key;
 mod pool;
 mod script;
@@ -43,11 +43,11 @@ use crate::window::{Grant, Snapshot};
 use access::Access;
 use address::Layout;
 use cluster::{Cluster, rounds, slots};
-use failure::{Failure, store_error};
 use node::{Node, Question, Settings};
+use node_error::{NodeError, store_error};
 use one_key::KeyCall;
 use pool::Source;
-use script::Call;
+use script::ScriptCall;
 use sentinel::Sentinels;
 
 pub use address::AddressError;
@@ -65,7 +65,7 @@ pub const CHECK_SCRIPT: &str = script::SOURCE;
 #[doc(hidden)]
 #[must_use]
 pub fn check_argument(lists: &[CheckList]) -> Vec<u8> {
-    Call::new(lists, None).packed()
+    ScriptCall::new(lists, None).packed()
 }
 
 /// About a millisecond of Redis's time.
@@ -156,8 +156,8 @@ impl RedisStore {
         asking: bool,
         lists: &[L],
         deadline: Instant,
-    ) -> Result<Vec<Outcome>, Failure> {
-        let call = Call::new(lists, self.clock.as_deref().map(Clock::now_micros));
+    ) -> Result<Vec<Outcome>, NodeError> {
+        let call = ScriptCall::new(lists, self.clock.as_deref().map(Clock::now_micros));
         let command = &call.by_hash();
         let by_hash = Question {
             name: "EVALSHA",
@@ -208,10 +208,10 @@ impl RedisStore {
             repeatable: true,
             asking: false,
         };
-        let ask = |node: Node, asking| async move {
+        self.ask_owner(slot, deadline, |node, asking| async move {
             node.ask(Question { asking, ..question }, deadline).await
-        };
-        self.ask_owner(slot, deadline, ask).await
+        })
+        .await
     }
 
     /// Runs one of the scripts that are about a single key.
@@ -221,19 +221,18 @@ impl RedisStore {
             self.deadline(),
         );
         let (call, by_hash) = (&call, &call.by_hash(now));
-        let ask = |node: Node, asking| async move {
-            let repeatable = call.is_repeatable();
+        self.ask_owner(call.slot(), deadline, |node, asking| async move {
             let question = Question {
                 name: "EVALSHA",
                 batch: 1,
                 command: by_hash,
-                repeatable,
+                repeatable: call.is_repeatable(),
                 asking,
             };
             node.ask_script(question, || call.by_source(now), deadline)
                 .await
-        };
-        self.ask_owner(call.slot(), deadline, ask).await
+        })
+        .await
     }
 
     /// Asks the server that holds a slot.
@@ -245,7 +244,7 @@ impl RedisStore {
     ) -> Result<T, StoreError>
     where
         T: FromRedisValue,
-        F: Future<Output = Result<Value, Failure>>,
+        F: Future<Output = Result<Value, NodeError>>,
     {
         let answer = match &self.servers {
             Servers::One(node) => ask(node.clone(), false).await?,

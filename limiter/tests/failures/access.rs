@@ -7,8 +7,9 @@ use weir_testkit::{Certificates, Redis};
 use crate::load::{HOUR, admitted, check, config};
 
 /// The least a user needs, as `docs/limiter.md` says it.
-const LEAST: &str = "weir on >s3cret ~weir:* ~weir#* resetchannels -@all +evalsha +eval +ping +time +get +mget +getrange \
-                         +set +setrange +strlen +pexpireat +del +wait +cluster|slots +asking +role";
+const LEAST: &str = "weir on >s3cret ~weir:* ~weir#* resetchannels -@all +evalsha +eval +ping +time \
+                     +get +mget +getrange +set +setrange +strlen +pexpireat +del +wait \
+                     +cluster|slots +asking +role";
 
 /// The arguments of a server that knows this user.
 pub fn least_user() -> Vec<&'static str> {

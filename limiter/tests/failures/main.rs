@@ -1,6 +1,7 @@
 //! The Redis store while its servers, their cluster and the network fail: nothing admits more than
 //! the limit, apart from what `docs/limiter.md` says is lost. Every test prints its figures.
-#![allow(clippy::unwrap_used, clippy::print_stdout, unreachable_pub)] // figures are shown with --no-capture
+// Figures are shown with --no-capture.
+#![allow(clippy::unwrap_used, clippy::print_stdout, unreachable_pub)]
 
 mod access;
 mod cluster;

@@ -115,7 +115,8 @@ async fn what_no_replica_has_heard_of_is_lost_or_was_never_admitted() {
     }
     for (name, n) in [("not waiting", 0), ("waiting for a replica", 1)] {
         println!(
-            "replica cut off, then failover, {name}: sent {}, admitted {}, refused {}, failed {}, worst window {}",
+            "replica cut off, then failover, {name}: sent {}, admitted {}, refused {}, failed {}, \
+             worst window {}",
             sent[n],
             counts[n],
             sent[n] - counts[n] - failed[n],

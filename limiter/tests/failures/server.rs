@@ -227,7 +227,8 @@ async fn a_redis_that_evicts_forgets_the_keys_it_evicts() {
         .parse()
         .unwrap();
     println!(
-        "maxmemory, allkeys-lru: sent {}, admitted {}, refused {}, failed 0, worst window 2, over the limit {again}, \
+        "maxmemory, allkeys-lru: sent {}, admitted {}, refused {}, failed 0, worst window 2, \
+         over the limit {again}, \
          evicted {evicted}",
         2 * MANY,
         MANY + again,

@@ -12,8 +12,18 @@ use crate::schedule::START;
 /// Runs every behaviour against every store.
 macro_rules! contract {
     ($($behaviour:ident),* $(,)?) => {
-        mod in_memory { $(#[tokio::test] async fn $behaviour() { super::$behaviour(super::memory()).await; })* }
-        mod in_redis { $(#[tokio::test] async fn $behaviour() { super::$behaviour(super::redis()).await; })* }
+        mod in_memory {
+            $(#[tokio::test]
+            async fn $behaviour() {
+                super::$behaviour(super::memory()).await;
+            })*
+        }
+        mod in_redis {
+            $(#[tokio::test]
+            async fn $behaviour() {
+                super::$behaviour(super::redis()).await;
+            })*
+        }
     };
 }
 

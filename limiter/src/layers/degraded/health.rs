@@ -20,9 +20,9 @@ const VISIBLE: Duration = Duration::from_secs(10);
 
 /// Clones share everything.
 #[derive(Clone)]
-pub(super) struct Health(Arc<Shared>);
+pub(super) struct Health(Arc<Reporter>);
 
-struct Shared {
+struct Reporter {
     /// Who is asked, for logs.
     name: &'static str,
     mode: FailureMode,
@@ -53,7 +53,7 @@ impl Health {
     pub(super) fn new(name: &'static str, mode: FailureMode, readiness: ReadinessHandle) -> Self {
         readiness.ready();
         let (state, warnings) = (Mutex::default(), Throttle::default());
-        Self(Arc::new(Shared {
+        Self(Arc::new(Reporter {
             name,
             mode,
             readiness,
@@ -64,7 +64,7 @@ impl Health {
 
     /// Nobody asks any more.
     pub(super) fn outage_begins(&self, why: &str) {
-        let Shared { name, mode, .. } = &*self.0;
+        let Reporter { name, mode, .. } = &*self.0;
         tracing::warn!(
             mode = mode.as_str(),
             why,
@@ -86,7 +86,7 @@ impl Health {
     /// The mode decided `lists` because a question was not answered. Must be called within a Tokio
     /// runtime.
     pub(super) fn unanswered(&self, lists: u64, why: String) {
-        let Shared { name, mode, .. } = &*self.0;
+        let Reporter { name, mode, .. } = &*self.0;
         let mut state = self.0.state.lock();
         state.untold += lists;
         if self.0.warnings.may_pass() {
@@ -104,12 +104,12 @@ impl Health {
         });
         self.0.publish(&state);
         if !std::mem::replace(&mut state.is_watched, true) {
-            tokio::spawn(Shared::forget_in_time(Arc::clone(&self.0)));
+            tokio::spawn(Reporter::forget_in_time(Arc::clone(&self.0)));
         }
     }
 }
 
-impl Shared {
+impl Reporter {
     fn publish(&self, state: &State) {
         let mode = self.mode.as_str();
         match (&state.outage, &state.unanswered) {

@@ -53,19 +53,19 @@ pub(super) struct Sketch {
 
 #[derive(Debug)]
 struct Shard {
-    /// The epoch of `Place::now`.
+    /// The epoch of `Slot::now`.
     epoch: u64,
     /// Looked through first: the place with the same number has the key.
     hashes: Box<[u64]>,
     /// Each place's count, what may have been missed included; beside each other, so that the least
     /// is found without touching the places.
     totals: Box<[u64]>,
-    places: Box<[Place]>,
+    places: Box<[Slot]>,
 }
 
 /// One key, or none yet.
 #[derive(Debug, Clone)]
-struct Place {
+struct Slot {
     key: Vec<u8>,
     limit_name: Arc<str>,
     limit: Option<Limit>,
@@ -73,7 +73,7 @@ struct Place {
     before: Count,
 }
 
-impl Place {
+impl Slot {
     fn count(&self) -> Count {
         self.now.and(self.before)
     }
@@ -139,7 +139,7 @@ impl Sketch {
     }
 
     pub(super) fn count(&self, hash: u64, key: &[u8], epoch: u64) -> Count {
-        self.look_up(hash, key, epoch, Place::count)
+        self.look_up(hash, key, epoch, Slot::count)
             .unwrap_or_default()
     }
 
@@ -153,7 +153,7 @@ impl Sketch {
         hash: u64,
         key: &[u8],
         epoch: u64,
-        read: impl FnOnce(&Place) -> T,
+        read: impl FnOnce(&Slot) -> T,
     ) -> Option<T> {
         let (shard, first) = self.place_of(hash);
         let mut shard = self.shards[shard].lock();
@@ -173,7 +173,7 @@ impl Sketch {
 
 impl Shard {
     fn new(sets: usize) -> Self {
-        let none = Place {
+        let none = Slot {
             key: Vec::new(),
             limit_name: "".into(),
             limit: None,

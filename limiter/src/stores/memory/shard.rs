@@ -208,7 +208,8 @@ impl Shard {
             tracing::warn!(
                 keys = self.counters.len(),
                 bytes = self.bytes,
-                "the memory store is full of keys that still count: fresh keys are refused until some expire"
+                "the memory store is full of keys that still count: \
+                 fresh keys are refused until some expire"
             );
         }
         let next_place = self

@@ -45,8 +45,8 @@ impl Access {
         let tls = match (address.tls, authorities) {
             (false, None) => None,
             (false, Some(_)) => {
-                let text = "a CA is given, but the store's URL asks for no TLS: use rediss://, rediss-cluster:// or \
-                            rediss-sentinel://";
+                let text = "a CA is given, but the store's URL asks for no TLS: use rediss://, \
+                            rediss-cluster:// or rediss-sentinel://";
                 return Err(StoreError::Config(text.to_owned()));
             }
             (true, None) => Some(Trust::System),
@@ -149,14 +149,12 @@ impl Access {
 /// A file without a certificate would be believed to be an empty list: every connection would fail,
 /// and nothing say why.
 fn checked(pem: &[u8]) -> Result<&[u8], StoreError> {
-    let wrong = || {
-        StoreError::Config(
-            "the CA file holds no certificate: give the authority's certificate as PEM".into(),
-        )
-    };
-    let count = CertificateDer::pem_slice_iter(pem)
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|_| wrong())?
-        .len();
-    if count == 0 { Err(wrong()) } else { Ok(pem) }
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+    match certificates {
+        Ok(certificates) if !certificates.is_empty() => Ok(pem),
+        Ok(_) | Err(_) => {
+            let text = "the CA file holds no certificate: give the authority's certificate as PEM";
+            Err(StoreError::Config(text.to_owned()))
+        }
+    }
 }

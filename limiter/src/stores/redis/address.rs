@@ -89,7 +89,8 @@ pub enum AddressError {
     ClusterDatabase,
     /// A parameter nobody reads.
     #[error(
-        "unknown parameter {0:?}: only redis-sentinel:// has some, sentinel-user and sentinel-password"
+        "unknown parameter {0:?}: only redis-sentinel:// has some, \
+         sentinel-user and sentinel-password"
     )]
     Parameter(String),
     /// A user or password that is no text.
@@ -160,13 +161,6 @@ impl Address {
     /// The URL without its secrets, for logs.
     pub(crate) fn describe(&self) -> String {
         let s = if self.tls { "s" } else { "" };
-        let list = |endpoints: &[Endpoint]| {
-            endpoints
-                .iter()
-                .map(Endpoint::to_string)
-                .collect::<Vec<_>>()
-                .join(",")
-        };
         let database = if self.database == 0 {
             String::new()
         } else {
@@ -174,36 +168,48 @@ impl Address {
         };
         match &self.layout {
             Layout::Single(endpoint) => format!("redis{s}://{endpoint}{database}"),
-            Layout::Cluster(nodes) => format!("redis{s}-cluster://{}", list(nodes)),
+            Layout::Cluster(nodes) => format!("redis{s}-cluster://{}", listed(nodes)),
             Layout::Sentinel {
                 sentinels, master, ..
             } => {
-                format!("redis{s}-sentinel://{}/{master}{database}", list(sentinels))
+                format!(
+                    "redis{s}-sentinel://{}/{master}{database}",
+                    listed(sentinels)
+                )
             }
         }
     }
+}
+
+fn listed(endpoints: &[Endpoint]) -> String {
+    let texts: Vec<String> = endpoints.iter().map(Endpoint::to_string).collect();
+    texts.join(",")
 }
 
 fn endpoints(hosts: &str, default_port: u16) -> Result<Vec<Endpoint>, AddressError> {
     hosts
         .split(',')
         .enumerate()
-        .map(|(index, host)| endpoint(host.trim(), index + 1, default_port))
+        .map(|(index, host)| {
+            endpoint(host.trim(), default_port).map_err(|source| AddressError::Host {
+                index: index + 1,
+                source,
+            })
+        })
         .collect()
 }
 
-fn endpoint(text: &str, index: usize, default_port: u16) -> Result<Endpoint, AddressError> {
-    let wrong = |source| AddressError::Host { index, source };
+fn endpoint(text: &str, default_port: u16) -> Result<Endpoint, url::ParseError> {
     // The rules for hosts are those of any URL: names, IPv4, IPv6 in brackets.
-    let url = Url::parse(&format!("http://{text}")).map_err(wrong)?;
+    let url = Url::parse(&format!("http://{text}"))?;
     let bare = url.path() == "/" && url.query().is_none() && url.username().is_empty();
     let host = match url.host() {
         Some(Host::Ipv6(address)) => address.to_string(),
         Some(host) => host.to_string(),
-        None => return Err(wrong(url::ParseError::EmptyHost)),
+        None => return Err(url::ParseError::EmptyHost),
     };
     if !bare {
-        return Err(wrong(url::ParseError::InvalidDomainCharacter));
+        return Err(url::ParseError::InvalidDomainCharacter);
     }
     // `http` hides its own default port.
     let port = url
@@ -215,10 +221,12 @@ fn endpoint(text: &str, index: usize, default_port: u16) -> Result<Endpoint, Add
 
 fn credentials(user: &str) -> Result<Credentials, AddressError> {
     let (name, password) = user.split_once(':').unwrap_or((user, ""));
-    let some = |text: String| (!text.is_empty()).then_some(text);
+    let (username, password) = (decoded(name)?, decoded(password)?);
     Ok(Credentials {
-        username: some(decoded(name)?),
-        password: some(decoded(password)?).map(SecretString::from),
+        username: Some(username).filter(|name| !name.is_empty()),
+        password: Some(password)
+            .filter(|password| !password.is_empty())
+            .map(SecretString::from),
     })
 }
 

@@ -17,13 +17,13 @@ use std::time::Duration;
 use futures_util::future::select_ok;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::access::Access;
 use super::address::Endpoint;
-use super::failure::{Failure, store_error};
 use super::node::{Node, Settings};
+use super::node_error::{NodeError, store_error};
 use super::pool::Source;
 use crate::error::StoreError;
 use slots::{Range, SLOTS};
@@ -45,11 +45,11 @@ const BETWEEN_TRIES: Duration = Duration::from_millis(2);
 /// A cluster. Clones share everything.
 #[derive(Clone)]
 pub(super) struct Cluster {
-    shared: Arc<Shared>,
+    state: Arc<State>,
     _stop_looking: Arc<DropGuard>,
 }
 
-struct Shared {
+struct State {
     access: Access,
     settings: Settings,
     seeds: Vec<Endpoint>,
@@ -80,7 +80,7 @@ struct Map {
 impl Cluster {
     /// Starts to look for the map in the background. Call it in a Tokio runtime.
     pub(super) fn new(seeds: Vec<Endpoint>, access: Access, settings: Settings) -> Self {
-        let shared = Arc::new(Shared {
+        let state = Arc::new(State {
             access,
             settings,
             seeds,
@@ -89,10 +89,10 @@ impl Cluster {
             stale: Notify::new(),
         });
         let stop = CancellationToken::new();
-        let look = Arc::clone(&shared).keep_looking();
+        let look = Arc::clone(&state).keep_looking();
         tokio::spawn(stop.clone().run_until_cancelled_owned(look));
         Self {
-            shared,
+            state,
             _stop_looking: Arc::new(stop.drop_guard()),
         }
     }
@@ -106,42 +106,36 @@ impl Cluster {
         ask: impl Fn(Node, bool) -> F,
     ) -> Result<T, StoreError>
     where
-        F: Future<Output = Result<T, Failure>>,
+        F: Future<Output = Result<T, NodeError>>,
     {
-        let late = || StoreError::Timeout(self.shared.settings.timeout);
-        let found = timeout_at(deadline, self.shared.master_of(slot))
-            .await
-            .map_err(|_| late())?;
-        let (mut endpoint, mut asking, mut redirections) = (found?, false, 0);
+        let mut endpoint = self.state.master_by(slot, deadline).await?;
+        let mut asking = false;
+        let mut redirections = 0;
         loop {
-            match ask(self.shared.node(&endpoint)?, asking).await {
+            match ask(self.state.node(&endpoint)?, asking).await {
                 Ok(answer) => return Ok(answer),
-                Err(Failure::Moved(to)) if redirections < MOST_REDIRECTIONS => {
+                Err(NodeError::Moved(to)) if redirections < MOST_REDIRECTIONS => {
                     endpoint = redirected(&to, &endpoint)?;
-                    self.shared.moved(slot, &endpoint);
+                    self.state.moved(slot, &endpoint);
                     asking = false;
                     redirections += 1;
                 }
-                Err(Failure::Ask(to)) if redirections < MOST_REDIRECTIONS => {
+                Err(NodeError::Ask(to)) if redirections < MOST_REDIRECTIONS => {
                     endpoint = redirected(&to, &endpoint)?;
                     asking = true;
                     redirections += 1;
                 }
-                Err(Failure::TryAgain) => {
-                    timeout_at(deadline, sleep(BETWEEN_TRIES))
-                        .await
-                        .map_err(|_| late())?;
+                Err(NodeError::TryAgain) => {
+                    sleep_until(deadline.min(Instant::now() + BETWEEN_TRIES)).await;
                     if Instant::now() >= deadline {
-                        return Err(late());
+                        return Err(self.state.late());
                     }
                     // The rest of the keys may have arrived, or the whole slot.
-                    endpoint = timeout_at(deadline, self.shared.master_of(slot))
-                        .await
-                        .map_err(|_| late())??;
+                    endpoint = self.state.master_by(slot, deadline).await?;
                     asking = false;
                 }
-                Err(Failure::Moved(_) | Failure::Ask(_)) => {
-                    self.shared.stale.notify_one();
+                Err(NodeError::Moved(_) | NodeError::Ask(_)) => {
+                    self.state.stale.notify_one();
                     let text =
                         "the cluster's nodes redirect in a circle: do they agree on their slots?";
                     return Err(StoreError::Refused(text.to_owned()));
@@ -149,7 +143,7 @@ impl Cluster {
                 Err(failure) => {
                     let error = StoreError::from(failure);
                     if may_be_the_map(&error) {
-                        self.shared.stale.notify_one();
+                        self.state.stale.notify_one();
                     }
                     return Err(error);
                 }
@@ -167,11 +161,22 @@ fn may_be_the_map(error: &StoreError) -> bool {
 }
 
 fn redirected(text: &str, from: &Endpoint) -> Result<Endpoint, StoreError> {
-    let nonsense = || StoreError::Protocol(format!("a redirection to {text:?}"));
-    slots::redirected(text, from).ok_or_else(nonsense)
+    slots::redirected(text, from)
+        .ok_or_else(|| StoreError::Protocol(format!("a redirection to {text:?}")))
 }
 
-impl Shared {
+impl State {
+    fn late(&self) -> StoreError {
+        StoreError::Timeout(self.settings.timeout)
+    }
+
+    /// The node of a slot, if it is known by `deadline`.
+    async fn master_by(&self, slot: u16, deadline: Instant) -> Result<Endpoint, StoreError> {
+        timeout_at(deadline, self.master_of(slot))
+            .await
+            .unwrap_or_else(|_| Err(self.late()))
+    }
+
     async fn master_of(&self, slot: u16) -> Result<Endpoint, StoreError> {
         let map = self.map().await?;
         let owner =
@@ -185,9 +190,8 @@ impl Shared {
     /// The map. Only the first one is waited for.
     async fn map(&self) -> Result<Arc<Map>, StoreError> {
         let mut view = self.view.subscribe();
-        let known = |view: &View| view.map.is_some() || view.error.is_some();
         let view = view
-            .wait_for(known)
+            .wait_for(|view| view.map.is_some() || view.error.is_some())
             .await
             .map_err(|_| StoreError::Unavailable("the store was closed".into()))?;
         match (&view.map, &view.error) {
@@ -261,15 +265,14 @@ impl Shared {
         if let Some(map) = &self.view.borrow().map {
             endpoints.extend(map.masters.iter().chain(&map.replicas).cloned());
         }
-        let late = |_| StoreError::Timeout(LONGEST_LOOK);
-        let looks = endpoints.iter().map(|endpoint| {
-            Box::pin(async move {
+        let mut looks = Vec::with_capacity(endpoints.len());
+        for endpoint in &endpoints {
+            looks.push(Box::pin(async move {
                 timeout(LONGEST_LOOK, self.look_at(endpoint))
                     .await
-                    .map_err(late)
-                    .flatten()
-            })
-        });
+                    .unwrap_or(Err(StoreError::Timeout(LONGEST_LOOK)))
+            }));
+        }
         Ok(select_ok(looks).await?.0)
     }
 

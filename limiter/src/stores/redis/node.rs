@@ -21,7 +21,7 @@ use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout_at};
 use tracing::{Instrument, field};
 
-use super::failure::{self, Failure};
+use super::node_error::{self, NodeError};
 use super::pool::{Connection, Pool, Source};
 use crate::error::StoreError;
 
@@ -85,7 +85,7 @@ impl Node {
         &self,
         question: Question<'_>,
         deadline: Instant,
-    ) -> Result<Value, Failure> {
+    ) -> Result<Value, NodeError> {
         let server = self.pool.server();
         let span = tracing::info_span!(
             "redis",
@@ -104,7 +104,7 @@ impl Node {
             .exchange(question, deadline)
             .instrument(span.clone())
             .await;
-        if let Err(Failure::Store(error)) = &answer {
+        if let Err(NodeError::Store(error)) = &answer {
             span.record("error.type", error.kind())
                 .record("otel.status_code", "ERROR");
         }
@@ -118,9 +118,9 @@ impl Node {
         by_hash: Question<'_>,
         by_source: impl FnOnce() -> Cmd,
         deadline: Instant,
-    ) -> Result<Value, Failure> {
+    ) -> Result<Value, NodeError> {
         match self.ask(by_hash, deadline).await {
-            Err(Failure::NoScript) => {
+            Err(NodeError::NoScript) => {
                 self.ask(
                     Question {
                         name: "EVAL",
@@ -135,7 +135,11 @@ impl Node {
         }
     }
 
-    async fn exchange(&self, question: Question<'_>, deadline: Instant) -> Result<Value, Failure> {
+    async fn exchange(
+        &self,
+        question: Question<'_>,
+        deadline: Instant,
+    ) -> Result<Value, NodeError> {
         let connection = self.connection(deadline).await?;
         let heard = connection.heard();
         let mut answer = pin!(self.send(connection.clone(), question));
@@ -166,7 +170,7 @@ impl Node {
             .unwrap_or(Err(self.late()))
     }
 
-    async fn again(&self, question: Question<'_>, deadline: Instant) -> Result<Value, Failure> {
+    async fn again(&self, question: Question<'_>, deadline: Instant) -> Result<Value, NodeError> {
         let connection = self.connection(deadline).await?;
         let answer = timeout_at(deadline, self.send(connection.clone(), question)).await;
         self.conclude(&connection, answer)
@@ -176,12 +180,12 @@ impl Node {
     fn conclude(
         &self,
         connection: &Connection,
-        answer: Result<RedisResult<Answer>, Elapsed>,
-    ) -> Result<Value, Failure> {
+        answer: Result<RedisResult<Reply>, Elapsed>,
+    ) -> Result<Value, NodeError> {
         match answer {
             Ok(Ok(answer)) => answer.confirmed(self.settings.replicas),
             Ok(Err(error)) => {
-                if failure::needs_reconnect(&error) {
+                if node_error::needs_reconnect(&error) {
                     connection.give_up();
                 }
                 Err(error.into())
@@ -202,10 +206,10 @@ impl Node {
     /// one. Whatever the server says on the fresh one is an answer.
     async fn first_of(
         &self,
-        mut answer: Pin<&mut impl Future<Output = RedisResult<Answer>>>,
+        mut answer: Pin<&mut impl Future<Output = RedisResult<Reply>>>,
         silent: &Connection,
         question: Question<'_>,
-    ) -> RedisResult<Answer> {
+    ) -> RedisResult<Reply> {
         let mut again = pin!(async {
             let fresh = self.pool.fresh().await.ok()?;
             silent.give_up();
@@ -232,17 +236,13 @@ impl Node {
     }
 
     /// Sends a question and waits for its answer, for as long as it takes.
-    async fn send(
-        &self,
-        mut connection: Connection,
-        question: Question<'_>,
-    ) -> RedisResult<Answer> {
+    async fn send(&self, mut connection: Connection, question: Question<'_>) -> RedisResult<Reply> {
         let answer = if !question.asking && self.settings.replicas == 0 {
             question
                 .command
                 .query_async(connection.redis())
                 .await
-                .map(Answer::of)
+                .map(Reply::of)
         } else {
             self.in_company(question, connection.redis()).await
         };
@@ -256,7 +256,7 @@ impl Node {
         &self,
         question: Question<'_>,
         connection: &mut MultiplexedConnection,
-    ) -> RedisResult<Answer> {
+    ) -> RedisResult<Reply> {
         let mut pipeline = Pipeline::with_capacity(3);
         if question.asking {
             pipeline.cmd("ASKING");
@@ -276,32 +276,35 @@ impl Node {
             .req_packed_commands(&pipeline, 0, sent)
             .await?
             .into_iter();
-        let missing = || RedisError::from((redis::ErrorKind::Parse, "fewer answers than commands"));
         if question.asking {
-            values.next().ok_or_else(missing)?.extract_error()?;
+            values.next().ok_or_else(too_few_replies)?.extract_error()?;
         }
-        let value = values.next().ok_or_else(missing)?.extract_error()?;
+        let value = values.next().ok_or_else(too_few_replies)?.extract_error()?;
         let replicas = match values.next() {
             Some(value) => Some(redis::from_redis_value(value.extract_error()?)?),
             None => None,
         };
-        Ok(Answer { value, replicas })
+        Ok(Reply { value, replicas })
     }
 }
 
 /// Whether a fresh connection may do better, and the question may be asked again: the server did
 /// nothing, or doing it twice does no harm.
 fn may_go_again(error: &RedisError, question: Question<'_>) -> bool {
-    failure::needs_reconnect(error) && (question.repeatable || failure::did_nothing(error))
+    node_error::needs_reconnect(error) && (question.repeatable || node_error::did_nothing(error))
 }
 
-/// What a server answered, and how many replicas have what it wrote, if that was asked.
-struct Answer {
+fn too_few_replies() -> RedisError {
+    (redis::ErrorKind::Parse, "fewer replies than commands").into()
+}
+
+/// What a server replied, and how many replicas have what it wrote, if that was asked.
+struct Reply {
     value: Value,
     replicas: Option<u32>,
 }
 
-impl Answer {
+impl Reply {
     fn of(value: Value) -> Self {
         Self {
             value,
@@ -309,11 +312,12 @@ impl Answer {
         }
     }
 
-    fn confirmed(self, wanted: u32) -> Result<Value, Failure> {
+    fn confirmed(self, wanted: u32) -> Result<Value, NodeError> {
         match self.replicas {
             Some(replicas) if replicas < wanted => {
-                Err(Failure::Store(StoreError::Refused(format!(
-                    "{replicas} of {wanted} replicas confirmed the write in time: see --store-wait-replicas"
+                Err(NodeError::Store(StoreError::Refused(format!(
+                    "{replicas} of {wanted} replicas confirmed the write in time: \
+                     see --store-wait-replicas"
                 ))))
             }
             _ => Ok(self.value),

@@ -9,7 +9,14 @@
 //! noticed when it happens (the library says so where RESP3 is spoken), and the connection is
 //! replaced before anybody asks for it. For an end that is not told, each connection counts what
 //! was heard on it: see `node.rs`.
+//!
+//! **Why a pool**, where nobody takes a connection for himself: bb8 does what a set of slots would
+//! have to do as well. It makes connections in the background though nobody waits, one attempt at a
+//! time for each place, goes on with one whose caller has given up, lets many callers wait for
+//! whichever comes first, hands them out in turn, and looks at each before it does. What is written
+//! here are only the answers to its questions: how to connect, and whether a connection is stale.
 
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -23,8 +30,8 @@ use tokio::sync::{Notify, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::address::Endpoint;
-use super::failure::store_error;
 use super::node::Settings;
+use super::node_error::store_error;
 use super::sentinel::Sentinels;
 use crate::error::StoreError;
 
@@ -84,13 +91,14 @@ impl Clients {
 /// Whether the server refused the greeting of RESP3 (`HELLO 3`): it has no such command or no such
 /// version, or is something in front of Redis that says so in words of its own.
 fn knows_no_resp3(error: &RedisError) -> bool {
-    let about_hello = |detail: &str| {
-        let detail = detail.to_ascii_lowercase();
-        detail.contains("hello") && (detail.contains("unknown") || detail.contains("support"))
-    };
     error.kind() == ErrorKind::RESP3NotSupported
         || error.code() == Some("NOPROTO")
-        || error.detail().is_some_and(about_hello)
+        || error.detail().is_some_and(is_about_hello)
+}
+
+fn is_about_hello(detail: &str) -> bool {
+    let detail = detail.to_ascii_lowercase();
+    detail.contains("hello") && (detail.contains("unknown") || detail.contains("support"))
 }
 
 impl Source {
@@ -218,7 +226,9 @@ impl Pool {
             biased;
             connection = self.connections.get() => match connection {
                 Ok(connection) => Ok(connection.clone()),
-                Err(RunError::TimedOut | RunError::User(ConnectError::Stale)) => Err(StoreError::Timeout(self.timeout)),
+                Err(RunError::TimedOut | RunError::User(ConnectError::Stale)) => {
+                    Err(StoreError::Timeout(self.timeout))
+                }
                 Err(RunError::User(ConnectError::Redis(error))) => Err(store_error(error)),
             },
             Ok(()) = failed.changed() => {
@@ -344,9 +354,10 @@ impl ManageConnection for Connector {
         };
         // Sentinels are asked one after the other for several things, each with a limit of its own:
         // one for all of it.
-        let redis = tokio::time::timeout(longest, self.source.connect(&config, on_end)).await;
-        let late = |_| RedisError::from(std::io::Error::from(std::io::ErrorKind::TimedOut));
-        let redis = redis.map_err(late).flatten().map_err(ConnectError::Redis)?;
+        let redis = tokio::time::timeout(longest, self.source.connect(&config, on_end))
+            .await
+            .unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut).into()))
+            .map_err(ConnectError::Redis)?;
         Ok(Connection {
             redis,
             generation,

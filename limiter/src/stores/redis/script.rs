@@ -51,7 +51,7 @@ const REFUSED: i64 = -2;
 type KeySet<'a> = HashSet<&'a Bytes, RandomState>;
 
 /// One call of the script.
-pub(super) struct Call<'a, L> {
+pub(super) struct ScriptCall<'a, L> {
     lists: &'a [L],
     /// One per key.
     checks: usize,
@@ -60,7 +60,7 @@ pub(super) struct Call<'a, L> {
     now: Option<u64>,
 }
 
-impl<'a, L: AsRef<[Check]>> Call<'a, L> {
+impl<'a, L: AsRef<[Check]>> ScriptCall<'a, L> {
     pub(super) fn new(lists: &'a [L], now: Option<u64>) -> Self {
         let checks = lists.iter().map(|list| list.as_ref().len()).sum();
         let mut packed = Vec::with_capacity(REFERENCE * checks + 4 * KIND);

@@ -171,7 +171,11 @@ impl Sentinels {
                         .ok()
                         .and_then(|text| self.replaced_by(&text))
                     {
-                        tracing::info!(master = self.master, left = %old, "the Sentinels have another master");
+                        tracing::info!(
+                            master = self.master,
+                            left = %old,
+                            "the Sentinels have another master"
+                        );
                         *self.replaced.lock() = Some((old, Instant::now()));
                         switched();
                     }

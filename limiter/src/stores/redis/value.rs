@@ -41,7 +41,6 @@ fn parse(value: &[u8], now: u64) -> Option<Snapshot> {
         calls,
         period: longest,
     };
-    let time = |rest: &mut &[u8]| Some(absolute(number(rest, 6)?, now));
     if form == SHORT {
         let mut times = Vec::new();
         while !rest.is_empty() {
@@ -64,24 +63,23 @@ fn parse(value: &[u8], now: u64) -> Option<Snapshot> {
             let mut waiting = rest.split_off(..ENDS)?;
             let _leaving_next = rest.split_off(..ENDS)?;
             let mut times = (0..placed)
-                .map(|_| time(&mut rest))
+                .map(|_| time(&mut rest, now))
                 .collect::<Option<Vec<u64>>>()?;
             for _ in placed..count {
-                times.push(time(&mut waiting)?);
+                times.push(time(&mut waiting, now)?);
             }
             Some(of_times(times, most, shortest, now))
         }
         SLOTTED => {
             let _places = number(&mut rest, 2)?;
             let (base, _total) = (number(&mut rest, 7)?, number(&mut rest, 7)?);
-            let slot = |_| {
-                Some((
-                    time(&mut rest)?,
-                    number(&mut rest, 7)?.wrapping_sub(base) % TOTALS,
-                ))
-            };
-            let slots = (0..count).map(slot).collect::<Option<Vec<_>>>()?;
-            let newest = slots.last().map_or(0, |(time, _)| *time).min(now); // it may have been taken ahead
+            let mut slots = Vec::new();
+            for _ in 0..count {
+                let time = time(&mut rest, now)?;
+                slots.push((time, number(&mut rest, 7)?.wrapping_sub(base) % TOTALS));
+            }
+            // It may have been taken ahead.
+            let newest = slots.last().map_or(0, |(time, _)| *time).min(now);
             let (left, counting): (Vec<_>, Vec<_>) = slots
                 .into_iter()
                 .partition(|(time, _)| newest.saturating_sub(*time) >= longest);
@@ -101,6 +99,11 @@ fn of_times(mut times: Vec<u64>, most: Terms, shortest: u64, now: u64) -> Snapsh
     let newest = times.last().copied().unwrap_or(0);
     times.retain(|time| newest - time < most.period);
     Snapshot::of_times(times, most, shortest, now)
+}
+
+/// Takes a moment off the front.
+fn time(rest: &mut &[u8], now: u64) -> Option<u64> {
+    Some(absolute(number(rest, 6)?, now))
 }
 
 /// Takes a little-endian number of so many bytes off the front.

@@ -6,7 +6,7 @@ use crate::error::StoreError;
 
 /// Why a round trip brought no answer.
 #[derive(Debug)]
-pub(super) enum Failure {
+pub(super) enum NodeError {
     /// Redis does not know the script (any more).
     NoScript,
     /// Another node of the cluster has the slot now.
@@ -18,40 +18,40 @@ pub(super) enum Failure {
     Store(StoreError),
 }
 
-impl From<StoreError> for Failure {
+impl From<StoreError> for NodeError {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
     }
 }
 
-impl From<RedisError> for Failure {
+/// The node that a redirection names.
+fn redirected_to(error: &RedisError) -> String {
+    let redirection = error.redirect_node();
+    redirection.map_or_else(String::new, |(node, _slot)| node.to_owned())
+}
+
+impl From<RedisError> for NodeError {
     fn from(error: RedisError) -> Self {
-        let other = || {
-            error
-                .redirect_node()
-                .map(|(node, _)| node.to_owned())
-                .unwrap_or_default()
-        };
         match error.kind() {
             ErrorKind::Server(ServerErrorKind::NoScript) => Self::NoScript,
-            ErrorKind::Server(ServerErrorKind::Moved) => Self::Moved(other()),
-            ErrorKind::Server(ServerErrorKind::Ask) => Self::Ask(other()),
+            ErrorKind::Server(ServerErrorKind::Moved) => Self::Moved(redirected_to(&error)),
+            ErrorKind::Server(ServerErrorKind::Ask) => Self::Ask(redirected_to(&error)),
             ErrorKind::Server(ServerErrorKind::TryAgain) => Self::TryAgain,
             _ => Self::Store(store_error(error)),
         }
     }
 }
 
-impl From<Failure> for StoreError {
-    fn from(failure: Failure) -> Self {
+impl From<NodeError> for StoreError {
+    fn from(failure: NodeError) -> Self {
         match failure {
-            Failure::NoScript => {
+            NodeError::NoScript => {
                 Self::Protocol("Redis does not know a script it was just sent".to_owned())
             }
-            Failure::Moved(_) | Failure::Ask(_) | Failure::TryAgain => Self::Config(
+            NodeError::Moved(_) | NodeError::Ask(_) | NodeError::TryAgain => Self::Config(
                 "this Redis is a node of a Redis Cluster: use redis-cluster://host:port".to_owned(),
             ),
-            Failure::Store(error) => error,
+            NodeError::Store(error) => error,
         }
     }
 }
