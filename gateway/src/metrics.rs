@@ -6,6 +6,7 @@
 //! A new configuration gets new [`Metrics`], which share the numbers of the routes and limits that
 //! stay, and all numbers that belong to no route ([`Lasting`]).
 
+mod faults;
 mod histogram;
 mod totals;
 
@@ -22,6 +23,8 @@ use prometheus_client::metrics::MetricType;
 use weir_limiter::Mode;
 use weir_serve::OpenConnections;
 
+use self::faults::FAULTS;
+pub(crate) use self::faults::{UpstreamFault, fault_name};
 use self::histogram::Histogram;
 pub(crate) use self::totals::Totals;
 
@@ -30,47 +33,6 @@ const STATUSES: usize = 500;
 
 /// Policies that refuse requests, besides the limits, which count per name.
 const REFUSING: [&str; 4] = ["validate-jwt", "ip-filter", "check-header", "cors"];
-
-/// Why a call of a backend brought no response.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum UpstreamFault {
-    /// No connection.
-    Connect,
-    /// The backend's certificate is self-signed.
-    SelfSigned,
-    /// It is from an authority that is not believed.
-    UnknownAuthority,
-    /// It has expired, or is not valid yet.
-    Expired,
-    /// It is for another name.
-    WrongName,
-    /// Something else is wrong with it.
-    Certificate,
-    /// TLS failed for another reason: the backend wants a certificate, or has nothing in common.
-    Tls,
-    /// No response in time.
-    Timeout,
-    /// The connection broke, or what came was no HTTP response.
-    Broken,
-    /// The client's side of the call broke: its body ended early, stalled or was too large.
-    Client,
-}
-
-const FAULTS: [(UpstreamFault, &str); 10] = [
-    (UpstreamFault::Connect, "connect"),
-    (UpstreamFault::SelfSigned, "certificate_self_signed"),
-    (
-        UpstreamFault::UnknownAuthority,
-        "certificate_unknown_authority",
-    ),
-    (UpstreamFault::Expired, "certificate_expired"),
-    (UpstreamFault::WrongName, "certificate_wrong_name"),
-    (UpstreamFault::Certificate, "certificate_other"),
-    (UpstreamFault::Tls, "tls"),
-    (UpstreamFault::Timeout, "timeout"),
-    (UpstreamFault::Broken, "broken"),
-    (UpstreamFault::Client, "client"),
-];
 
 const MODES: [(Mode, &str); 4] = [
     (Mode::Exact, "exact"),
@@ -225,14 +187,6 @@ pub(crate) fn mode_name(mode: Mode) -> &'static str {
         .iter()
         .find(|(m, _)| *m == mode)
         .map_or("unknown", |(_, name)| name)
-}
-
-/// The name of a fault, in metrics and on spans.
-pub(crate) fn fault_name(fault: UpstreamFault) -> &'static str {
-    FAULTS
-        .iter()
-        .find(|(f, _)| *f == fault)
-        .map_or("_OTHER", |(_, name)| name)
 }
 
 /// Counts a request as in progress until it is dropped.

@@ -132,7 +132,12 @@ fn with_keys(keys: &str) -> ConfigDir {
 async fn a_gateway_starts_exactly_if_the_check_succeeds() {
     let modulus = |bytes: usize| URL_SAFE_NO_PAD.encode(vec![0xff; bytes]);
     let key = |bytes: usize, e: &str| format!(r#"<key n="{}" e="{e}" />"#, modulus(bytes));
-    for good in [ConfigDir::scenario(), with_keys(&key(256, "AQAB"))] {
+    let secure = ConfigDir::scenario().edit(
+        "backends/function-app/backendInformation.json",
+        "{{backend-url}}",
+        "https://b.example",
+    );
+    for good in [ConfigDir::scenario(), secure, with_keys(&key(256, "AQAB"))] {
         assert!(check(&good).status.success());
         Role::start_alive("gateway", &["--config", good.as_str()]).await;
     }
@@ -157,7 +162,7 @@ async fn a_gateway_starts_exactly_if_the_check_succeeds() {
             ConfigDir::scenario().edit(
                 "backends/function-app/backendInformation.json",
                 "{{backend-url}}",
-                "https://b.example",
+                "https://b..example",
             ),
             "backends/function-app/backendInformation.json:6:12: ",
         ),

@@ -11,6 +11,7 @@
 )]
 
 mod backend_direct;
+mod backend_tls;
 mod check;
 mod client_address;
 mod code_flow;

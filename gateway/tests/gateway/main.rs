@@ -4,6 +4,7 @@
 
 mod agreement;
 mod client_address;
+mod client_certificates;
 mod connections;
 mod cors;
 mod jwt;

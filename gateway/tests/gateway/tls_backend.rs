@@ -20,8 +20,10 @@ use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
-use weir_testkit::Identity;
+use weir_gateway::BackendTls;
+use weir_testkit::{Certificates, Identity};
 
+use crate::support::{Gateway, document};
 use crate::upstream::Body;
 
 /// What the backend offers inside TLS.
@@ -209,3 +211,34 @@ async fn serve<F, Fut>(
     }
     let _ = connection.await;
 }
+
+/// Says in a header why a request failed.
+pub(crate) fn telling(steps: &str) -> String {
+    let why = r#"<set-header name="x-why" exists-action="override">
+                   <value>@(context.LastError.Message)</value></set-header>"#;
+    document(steps, "<forward-request/>", "", why)
+}
+
+pub(crate) fn believing(authority: &Certificates) -> BackendTls {
+    BackendTls {
+        authorities: Some(authority.authority_file()),
+        certificates: None,
+    }
+}
+
+pub(crate) async fn failures(gateway: &Gateway, cause: &str) -> f64 {
+    let name = format!("weir_gateway_upstream_failures_total{{cause=\"{cause}\"}}");
+    gateway.metric(&name).await.unwrap()
+}
+
+/// A backend entity `f` at `backend`.
+pub(crate) fn entity(backend: &TlsBackend, tls: &str, credentials: &str) -> String {
+    format!(
+        r#"{{"properties": {{"url": "{}", "protocol": "http",
+             "tls": {{{tls}}}, "credentials": {{{credentials}}} }} }}"#,
+        backend.url()
+    )
+}
+
+pub(crate) const USE_ENTITY: &str = r#"<set-backend-service backend-id="f"/>"#;
+pub(crate) const ENTITY: &str = "backends/f/backendInformation.json";

@@ -20,7 +20,7 @@ const ROUNDS: usize = 5;
 
 /// Long enough for a loaded machine; half of it is how long a connection that says nothing is
 /// believed.
-const TIMEOUT: Duration = Duration::from_secs(3);
+const TIMEOUT: Duration = Duration::from_secs(6);
 
 /// Connections of a limiter to one server.
 const CONNECTIONS: usize = 2;
