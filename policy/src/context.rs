@@ -69,6 +69,25 @@ pub struct Request {
     pub original_url: Uri,
     /// `MatchedParameters`: template parameter name → decoded value.
     pub matched_parameters: Vec<(Arc<str>, String)>,
+    /// `Certificate`: what the client has shown and the listener found good.
+    pub certificate: Option<Arc<Certificate>>,
+}
+
+/// A client's certificate, `X509Certificate2` in expressions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Certificate {
+    /// `Subject`, e.g. `CN=gateway, O=Example`.
+    pub subject: Arc<str>,
+    /// `Issuer`, likewise.
+    pub issuer: Arc<str>,
+    /// `SerialNumber`, in upper-case hexadecimal digits.
+    pub serial_number: Arc<str>,
+    /// `Thumbprint`: the SHA-1 of its DER in upper-case hexadecimal digits.
+    pub thumbprint: Arc<str>,
+    /// `NotBefore`.
+    pub not_before: SystemTime,
+    /// `NotAfter`.
+    pub not_after: SystemTime,
 }
 
 /// `context.Response`.

@@ -196,7 +196,8 @@ impl<S: Service> Server<S> {
                 biased;
                 result = connection.as_mut() => {
                     if let Err(error) = result {
-                        tracing::debug!(%error, peer = %session.peer.ip(), "a connection ended early");
+                        let peer = session.peer.ip();
+                        tracing::debug!(%error, %peer, "a connection ended early");
                     }
                     return;
                 }

@@ -198,7 +198,12 @@ fn tell(pairs: &[Pair], metrics: &Metrics) {
     {
         let days = expires.days_left();
         if days < 0 {
-            tracing::warn!(%file, ?names, %expires, "this certificate has expired: clients refuse it");
+            tracing::warn!(
+                %file,
+                ?names,
+                %expires,
+                "this certificate has expired: clients refuse it"
+            );
         } else {
             tracing::info!(%file, ?names, %expires, days, "a certificate for TLS was read");
         }

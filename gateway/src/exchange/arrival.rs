@@ -16,9 +16,9 @@ use hyper::ext::ReasonPhrase;
 use tracing::Instrument as _;
 use uuid::Uuid;
 use weir_policy::Context;
-use weir_policy::context::{Request as RequestView, Variables};
+use weir_policy::context::{Certificate, Request as RequestView, Variables};
 use weir_policy::plan::Action;
-use weir_serve::{Peer, forwarded_scheme};
+use weir_serve::{ClientCertificate, Peer, forwarded_scheme};
 use weir_telemetry::{propagation, semconv};
 
 use crate::compiled::Gateway;
@@ -48,6 +48,8 @@ pub(crate) struct Arrival {
     pub(crate) ip: IpAddr,
     /// What the client used: that of the connection, or what a trusted proxy says.
     pub(crate) scheme: Scheme,
+    /// What the client has shown.
+    pub(crate) certificate: Option<Arc<ClientCertificate>>,
     pub(crate) id: Uuid,
     pub(crate) at: SystemTime,
 }
@@ -61,6 +63,7 @@ impl Gateway {
     ) -> Response<ResponseBody> {
         let started = Instant::now();
         let in_flight = InFlight::new(self.counters().lasting());
+        let certificate = peer.certificate.clone();
         let (peer, scheme) = (peer.ip(), peer.scheme.clone());
         let (mut parts, body) = request.into_parts();
         let mut headers = std::mem::take(&mut parts.headers);
@@ -87,6 +90,7 @@ impl Gateway {
             peer,
             ip,
             scheme,
+            certificate,
             id,
             at: SystemTime::now(),
         };
@@ -257,6 +261,7 @@ impl Gateway {
                 url: original_url.clone(),
                 original_url,
                 matched_parameters: parameters,
+                certificate: arrival.certificate.as_deref().map(shown),
             },
             response: None,
             variables: Variables::default(),
@@ -304,6 +309,18 @@ fn authority(parts: &Parts, headers: &HeaderMap) -> Option<Authority> {
     let of_header =
         || Authority::from_maybe_shared(Bytes::copy_from_slice(headers.get(HOST)?.as_bytes())).ok();
     parts.uri.authority().cloned().or_else(of_header)
+}
+
+/// `Certificate`, as expressions see it.
+fn shown(certificate: &ClientCertificate) -> Arc<Certificate> {
+    Arc::new(Certificate {
+        subject: Arc::clone(&certificate.subject),
+        issuer: Arc::clone(&certificate.issuer),
+        serial_number: Arc::clone(&certificate.serial_number),
+        thumbprint: Arc::clone(&certificate.thumbprint),
+        not_before: certificate.not_before,
+        not_after: certificate.not_after,
+    })
 }
 
 /// `OriginalUrl`: absolute, with the host that was asked for. HTTP/1.0 may name none.

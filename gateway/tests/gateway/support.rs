@@ -207,7 +207,10 @@ async fn secure_listener(certificates: &Certificates) -> TlsListener {
             certificate: certificates.certificate_file(),
             key: certificates.key_file(),
         },
-        clients: None,
+        clients: Some(weir_serve::ClientCertificates {
+            authorities: certificates.authority_file(),
+            required: false,
+        }),
         protocols: TlsConfig::http_protocols(),
     };
     TlsListener {

@@ -73,6 +73,40 @@ async fn http1_over_tls_is_https_in_the_openapi_document_too() {
 }
 
 #[tokio::test]
+async fn policies_see_the_certificate_of_the_client() {
+    const ONLY_ALICE: &str = r#"
+        <choose>
+          <when condition="@(context.Request.Certificate == null || !context.Request.Certificate.Verify()
+                             || context.Request.Certificate.SubjectName.Name != "CN=alice")">
+            <return-response><set-status code="403" reason="Forbidden" /></return-response>
+          </when>
+        </choose>
+        <set-header name="x-thumbprint" exists-action="override">
+          <value>@(context.Request.Certificate.Thumbprint)</value>
+        </set-header>"#;
+    let certificates = Certificates::new();
+    let upstream = Upstream::start().await;
+    let setup = Setup::new(upstream.address, inbound(ONLY_ALICE)).secure(&certificates);
+    let gateway = setup.start().await;
+    let url = format!("https://{}/api/hello", gateway.secure.unwrap());
+    for (name, status) in [(None, 403), (Some("bob"), 403), (Some("alice"), 200)] {
+        let mut client = believing(&certificates);
+        if let Some(name) = name {
+            let own = certificates.sign_client(name);
+            let pem = format!("{}{}", own.certificate, own.key);
+            client = client.identity(reqwest::Identity::from_pem(pem.as_bytes()).unwrap());
+        }
+        let answer = client.build().unwrap().get(&url).send().await.unwrap();
+        assert_eq!(answer.status(), status, "{name:?}");
+    }
+    let seen = upstream.only();
+    let thumbprint = seen.header("x-thumbprint").unwrap();
+    assert_eq!(thumbprint.len(), 40, "{thumbprint}");
+    // A client without TLS has shown none.
+    assert_eq!(send(gateway.get("/api/hello")).await.status, 403);
+}
+
+#[tokio::test]
 async fn a_trusted_proxy_says_which_scheme_the_client_used() {
     let certificates = Certificates::new();
     let (upstream, gateway) = start(&certificates).await;

@@ -4,6 +4,7 @@
 //! argument; what the static types promise holds, except that any argument whose type has null may
 //! be null.
 
+mod certificate;
 mod context;
 mod list;
 mod map;
@@ -97,6 +98,8 @@ pub(super) fn properties(ty: Type) -> &'static [Property] {
         Type::Operation => context::OPERATION,
         Type::Deployment => context::DEPLOYMENT,
         Type::LastError => context::LAST_ERROR,
+        Type::Certificate => certificate::PROPERTIES,
+        Type::DistinguishedName => certificate::NAME,
         Type::Product => context::PRODUCT,
         Type::Subscription => context::SUBSCRIPTION,
         Type::User => context::USER,
@@ -119,6 +122,7 @@ pub(super) fn methods(ty: Type) -> &'static [Method] {
         Type::Parameters => map::PARAMETERS,
         Type::Variables => map::VARIABLES,
         Type::Time => token::TIME_METHODS,
+        Type::Certificate => certificate::METHODS,
         _ => &[],
     }
 }
@@ -152,7 +156,6 @@ pub(super) fn missing(ty: Type, name: &str) -> Option<&'static str> {
         (Type::Request | Type::Response, "Body") => {
             "bodies cannot be read: they are streamed, never held in memory"
         }
-        (Type::Request, "Certificate") => "client certificates are not supported",
         (Type::Context, "Elapsed") => "use context.Timestamp",
         (Type::Context, "Trace" | "Tracing") => "tracing is not part of expressions here",
         (

@@ -48,6 +48,9 @@ pub(super) enum Operand<'c> {
     Operation(&'c context::OperationInfo),
     Deployment(&'c context::Deployment),
     LastError(&'c context::LastError),
+    Certificate(&'c context::Certificate),
+    /// A certificate's subject or issuer.
+    DistinguishedName(&'c Arc<str>),
 }
 
 /// How strings are compared. There is one culture, the invariant one.

@@ -15,7 +15,8 @@ use uuid::Uuid;
 
 use super::{EvaluationError, Expression};
 use crate::context::{
-    ApiInfo, Context, Deployment, LastError, OperationInfo, Request, Response, Variables,
+    ApiInfo, Certificate, Context, Deployment, LastError, OperationInfo, Request, Response,
+    Variables,
 };
 use crate::value::Value;
 use crate::xml::{self, RawValue};
@@ -132,6 +133,14 @@ fn context() -> Context {
             .parse()
             .unwrap(),
         matched_parameters: vec![("id".into(), "42".to_owned())],
+        certificate: Some(Arc::new(Certificate {
+            subject: "CN=alice, O=Example".into(),
+            issuer: "CN=authority".into(),
+            serial_number: "0A1B".into(),
+            thumbprint: "00FF".into(),
+            not_before: SystemTime::UNIX_EPOCH,
+            not_after: SystemTime::UNIX_EPOCH + Duration::from_hours(24 * 365),
+        })),
     };
     let mut variables = Variables::default();
     variables.set(&"text".into(), "hello".into());

@@ -31,6 +31,9 @@ pub(super) enum Type {
     Operation,
     Deployment,
     LastError,
+    Certificate,
+    /// `SubjectName` and `IssuerName` of a certificate.
+    DistinguishedName,
     /// Products, subscriptions and users do not exist yet: always null.
     Product,
     Subscription,
@@ -65,6 +68,8 @@ impl Type {
             Self::Operation => "context.Operation",
             Self::Deployment => "context.Deployment",
             Self::LastError => "context.LastError",
+            Self::Certificate => "X509Certificate2",
+            Self::DistinguishedName => "X500DistinguishedName",
             Self::Product => "context.Product",
             Self::Subscription => "context.Subscription",
             Self::User => "context.User",

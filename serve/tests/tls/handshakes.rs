@@ -7,10 +7,10 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use weir_testkit::Certificates;
 
-use crate::support::{LIMITS, PATIENCE, Server, ask, client, connect, pair};
+use crate::support::{LIMITS, PATIENCE, Server, ask, client, connect, pair, roots};
 
 /// A ClientHello of a version that offers these suites, as bytes (RFC 5246, section 7.4.1.2).
-fn hello(version: [u8; 2], suites: &[u16]) -> Vec<u8> {
+pub(crate) fn hello(version: [u8; 2], suites: &[u16]) -> Vec<u8> {
     let suites: Vec<u8> = suites
         .iter()
         .flat_map(|suite| suite.to_be_bytes())
@@ -48,7 +48,7 @@ fn length(bytes: usize) -> [u8; 2] {
 const PROTOCOL_VERSION: u8 = 70;
 const HANDSHAKE_FAILURE: u8 = 40;
 const HANDSHAKE: u8 = 0x16;
-const ALERT: u8 = 0x15;
+pub(crate) const ALERT: u8 = 0x15;
 
 /// The type of the record that is answered, and the alert's number if it is one.
 async fn answer(server: &Server, bytes: &[u8]) -> (u8, u8) {
@@ -127,17 +127,10 @@ async fn both_versions_are_spoken_and_resumed() {
     let server = Server::start(pair(&certificates)).await;
     for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let mut roots = rustls::RootCertStore::empty();
-        roots
-            .add(
-                rustls::pki_types::pem::PemObject::from_pem_slice(certificates.authority())
-                    .unwrap(),
-            )
-            .unwrap();
         let config = rustls::ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&[version])
             .unwrap()
-            .with_root_certificates(roots)
+            .with_root_certificates(roots(&certificates))
             .with_no_client_auth();
         // Tickets come with the first answer.
         ask(server.secure, config.clone(), "localhost")

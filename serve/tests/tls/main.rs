@@ -6,4 +6,5 @@ mod certificates;
 mod clients;
 mod handshakes;
 mod http;
+mod renegotiation;
 mod support;

@@ -149,19 +149,24 @@ pub(crate) fn mutual(
     }
 }
 
+/// The authority of `certificates`.
+pub(crate) fn roots(certificates: &weir_testkit::Certificates) -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    let authority = CertificateDer::from_pem_slice(certificates.authority()).unwrap();
+    roots.add(authority).unwrap();
+    roots
+}
+
 /// A client that believes `certificates`' authority and shows `own`.
 pub(crate) fn client(
     certificates: &weir_testkit::Certificates,
     own: Option<&Identity>,
 ) -> ClientConfig {
-    let mut roots = RootCertStore::empty();
-    let authority = CertificateDer::from_pem_slice(certificates.authority()).unwrap();
-    roots.add(authority).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
-        .with_root_certificates(roots);
+        .with_root_certificates(roots(certificates));
     match own {
         None => builder.with_no_client_auth(),
         Some(own) => {

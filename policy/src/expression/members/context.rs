@@ -93,6 +93,12 @@ pub(super) static REQUEST: &[Property] = &[
     property("MatchedParameters", Type::Parameters, |a| {
         request(a, |r| Operand::Parameters(&r.matched_parameters))
     }),
+    property("Certificate", Type::Certificate, |a| {
+        request(a, |r| match &r.certificate {
+            Some(certificate) => Operand::Certificate(certificate),
+            None => Operand::Null,
+        })
+    }),
 ];
 
 pub(super) static RESPONSE: &[Property] = &[

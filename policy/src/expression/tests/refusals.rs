@@ -14,7 +14,7 @@ fn unknown_members_are_refused_with_what_there_is() {
     refused(
         "@(context.Request.Metod)",
         "1:22: context.Request has no member `Metod`\n    did you mean `Method`? context.Request has: Method, IpAddress, \
-         Headers, Url, OriginalUrl, MatchedParameters",
+         Headers, Url, OriginalUrl, MatchedParameters, Certificate",
     );
     refused(
         "@(context.Request.Body.As<string>())",

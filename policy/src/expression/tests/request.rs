@@ -71,6 +71,29 @@ fn members_of_the_request() {
             "context.Request.MatchedParameters.ContainsKey(\"id\")",
             "True",
         ),
+        ("context.Request.Certificate.Subject", "CN=alice, O=Example"),
+        (
+            "context.Request.Certificate.SubjectName.Name",
+            "CN=alice, O=Example",
+        ),
+        ("context.Request.Certificate.Issuer", "CN=authority"),
+        (
+            "context.Request.Certificate.IssuerName.Name",
+            "CN=authority",
+        ),
+        ("context.Request.Certificate.SerialNumber", "0A1B"),
+        (
+            "context.Request.Certificate?.Thumbprint == \"00FF\"",
+            "True",
+        ),
+        (
+            "context.Request.Certificate == null || !context.Request.Certificate.Verify()",
+            "False",
+        ),
+        (
+            "context.Request.Certificate.VerifyNoRevocation() && context.Request.Certificate.NotAfter < context.Timestamp",
+            "True",
+        ),
     ];
     for (expression, expected) in cases {
         assert_eq!(text(expression), expected, "{expression}");

@@ -78,6 +78,7 @@ fn context(headers: HeaderMap) -> Context {
             url: Uri::from_static("http://host/"),
             original_url: Uri::from_static("http://host/"),
             matched_parameters: Vec::new(),
+            certificate: None,
         },
         response: None,
         variables: Variables::default(),
