@@ -1,7 +1,7 @@
 //! Reading a counter's string, whose format stands at the top of `log.lua`.
 
 use crate::error::StoreError;
-use crate::window::{Snapshot, Terms};
+use crate::window::{Snapshot, Terms, lease_span};
 
 /// Times are kept modulo this many microseconds.
 const TIMES: u64 = (1 << 48) - 1;
@@ -78,11 +78,13 @@ fn parse(value: &[u8], now: u64) -> Option<Snapshot> {
                 let time = time(&mut rest, now)?;
                 slots.push((time, number(&mut rest, 7)?.wrapping_sub(base) % TOTALS));
             }
-            // It may have been taken ahead.
-            let newest = slots.last().map_or(0, |(time, _)| *time).min(now);
+            // The key's own time when the newest came. That may have been taken ahead, a little;
+            // or the clock went back since, further.
+            let newest = slots.last().map_or(0, |(time, _)| *time);
+            let came = newest.min(now.max(newest.saturating_sub(lease_span(longest))));
             let (left, counting): (Vec<_>, Vec<_>) = slots
                 .into_iter()
-                .partition(|(time, _)| newest.saturating_sub(*time) >= longest);
+                .partition(|(time, _)| came.saturating_sub(*time) >= longest);
             let before = left.last().map_or(0, |(_, total)| *total);
             let counting = counting
                 .into_iter()
@@ -148,6 +150,39 @@ mod tests {
                 "{value:?}: {answer:?}"
             );
         }
+    }
+
+    /// A clock that went back by more than calls are taken ahead: what had left when the newest came
+    /// stays forgotten.
+    #[test]
+    fn what_had_left_does_not_come_back_with_the_clock() {
+        let mut value = vec![SLOTTED];
+        let (calls, period, slots) = (
+            2_323_u64,
+            7_554,
+            [(0, 6), (702, 7), (1_041, 13), (8_593, 1_823)],
+        );
+        let start = 3 * TIMES + 1_000_000;
+        let mut write = |number: u64, bytes: usize| {
+            value.extend_from_slice(&number.to_le_bytes()[..bytes]);
+        };
+        for (number, bytes) in [(calls, 5), (period, 5), (period, 5), (4, 2), (2, 2)] {
+            write(number, bytes);
+        }
+        write((start + 8_593) % TIMES, 6);
+        for (number, bytes) in [(4, 2), (0, 7), (1_823, 7)] {
+            write(number, bytes);
+        }
+        for (time, total) in slots {
+            write((start + time) % TIMES, 6);
+            write(total, 7);
+        }
+        let snapshot = read(&value, start + 3_132).unwrap();
+        let longer = Terms {
+            calls,
+            period: 30_216,
+        };
+        assert_eq!(snapshot.standing(longer).remaining, 507);
     }
 
     #[test]
