@@ -1,4 +1,4 @@
-//! Limiters as a [`Store`].
+//! Limiters in the place of a store.
 //!
 //! Every call goes to the limiter with the fewest calls in flight, and to another one, up to two
 //! more, if that brought no answer, unless it says that the request is wrong. A limiter of which

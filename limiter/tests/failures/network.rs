@@ -3,6 +3,8 @@
 
 use std::time::{Duration, Instant};
 
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
 use weir_limiter::parts::{
     Admin as _, Decide as _, Inspect as _, Lease as _, LeaseAsk, RedisConfig, RedisStore, Refund,
     Unused,
@@ -10,7 +12,7 @@ use weir_limiter::parts::{
 use weir_limiter::{Admitted, StoreError};
 use weir_testkit::{Network, Proxy, Redis};
 
-use crate::load::{HOUR, Load, check, config, until_served};
+use crate::load::{HOUR, Load, PATIENCE, check, config, until_served};
 
 const TIMEOUT: Duration = Duration::from_millis(200);
 
@@ -139,4 +141,31 @@ async fn a_network_that_swallows_the_greeting_delays_no_call_either() {
     assert!(began.elapsed() < TIMEOUT + SLACK, "{:?}", began.elapsed());
     proxy.set(Network::Forward);
     until_served(&store, "k").await;
+}
+
+/// A connection that is reset while it is made, as by a network that forgets all it carries.
+#[tokio::test]
+async fn a_connection_that_is_reset_while_it_is_made_costs_no_call() {
+    let redis = Redis::start();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("redis://{}", listener.local_addr().unwrap());
+    let server = redis.address();
+    tokio::spawn(async move {
+        drop(listener.accept().await.unwrap());
+        loop {
+            let (mut client, _) = listener.accept().await.unwrap();
+            tokio::spawn(async move {
+                let mut server = TcpStream::connect(server).await.unwrap();
+                let _ = copy_bidirectional(&mut client, &mut server).await;
+            });
+        }
+    });
+    let store = RedisStore::new(RedisConfig {
+        timeout: PATIENCE,
+        connections: 1,
+        ..config(url)
+    })
+    .unwrap();
+    let outcomes = store.check(&[vec![check("k", 15, HOUR)]]).await.unwrap();
+    assert!(outcomes[0].allowed());
 }

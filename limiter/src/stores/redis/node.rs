@@ -164,10 +164,17 @@ impl Node {
         }
     }
 
+    /// A connection to ask on. A network that forgets its connections also resets those that are
+    /// just being made. Nothing was asked on them, so an attempt that failed is made again, as
+    /// often as others may have been under way with it.
     async fn connection(&self, deadline: Instant) -> Result<Connection, StoreError> {
-        timeout_at(deadline, self.pool.get())
-            .await
-            .unwrap_or(Err(self.late()))
+        let mut left = self.settings.connections;
+        loop {
+            match timeout_at(deadline, self.pool.get()).await {
+                Ok(Err(StoreError::Unavailable(_))) if left > 0 => left -= 1,
+                answer => return answer.unwrap_or(Err(self.late())),
+            }
+        }
     }
 
     async fn again(&self, question: Question<'_>, deadline: Instant) -> Result<Value, NodeError> {
