@@ -88,6 +88,7 @@ pub(crate) fn localhost_url(address: SocketAddr) -> String {
     format!("http://localhost:{}", address.port())
 }
 
+#[cfg(feature = "development")]
 /// The same over TLS.
 pub(crate) fn https_localhost_url(address: SocketAddr) -> String {
     format!("https://localhost:{}", address.port())

@@ -9,6 +9,7 @@ use std::str::FromStr;
 
 use http::{HeaderMap, HeaderName};
 use ipnet::IpNet;
+use weir_serve::Networks;
 
 /// What a rule does to the addresses it names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +31,7 @@ pub struct Rule {
     /// What happens then.
     pub action: Action,
     /// The networks it names; empty: any address.
-    pub networks: Vec<IpNet>,
+    pub networks: Networks,
     /// What the request's headers must hold besides; all of them must match.
     pub headers: Vec<HeaderFilter>,
 }
@@ -39,7 +40,7 @@ pub struct Rule {
 #[derive(Debug, Clone)]
 pub enum HeaderFilter {
     /// An address of `X-Forwarded-For` lies in one of these.
-    ForwardedFor(Vec<IpNet>),
+    ForwardedFor(Networks),
     /// A value of `X-Forwarded-Host` is one of these, without regard to case.
     ForwardedHost(Vec<String>),
     /// `X-Azure-FDID` is one of these.
@@ -98,18 +99,13 @@ impl Rule {
             name,
             priority: Self::DEFAULT_PRIORITY,
             action: Action::Allow,
-            networks,
+            networks: networks.into(),
             headers,
         }
     }
 
     fn matches(&self, peer: IpAddr, headers: &HeaderMap) -> bool {
-        let peer = peer.to_canonical();
-        let named = self.networks.is_empty()
-            || self
-                .networks
-                .iter()
-                .any(|network| canonical(network).contains(&peer));
+        let named = self.networks.is_empty() || self.networks.contains(peer);
         named && self.headers.iter().all(|filter| filter.matches(headers))
     }
 }
@@ -119,11 +115,7 @@ impl HeaderFilter {
         match self {
             Self::ForwardedFor(networks) => values(headers, FORWARDED_FOR)
                 .filter_map(|value| IpAddr::from_str(value).ok())
-                .any(|address| {
-                    networks
-                        .iter()
-                        .any(|network| canonical(network).contains(&address.to_canonical()))
-                }),
+                .any(|address| networks.contains(address)),
             Self::ForwardedHost(hosts) => values(headers, FORWARDED_HOST)
                 .any(|value| hosts.iter().any(|host| host.eq_ignore_ascii_case(value))),
             Self::FrontDoorId(ids) => {
@@ -143,19 +135,6 @@ fn values(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &str> {
         .filter_map(|line| line.to_str().ok())
         .flat_map(|line| line.split(','))
         .map(str::trim)
-}
-
-/// The network in the form peers are compared in: a network of IPv4-mapped addresses is the IPv4
-/// one.
-fn canonical(network: &IpNet) -> IpNet {
-    const MAPPED: u8 = 96;
-    match network {
-        IpNet::V6(v6) if v6.prefix_len() >= MAPPED => match v6.addr().to_canonical() {
-            IpAddr::V4(address) => IpNet::new_assert(IpAddr::V4(address), v6.prefix_len() - MAPPED),
-            IpAddr::V6(_) => *network,
-        },
-        _ => *network,
-    }
 }
 
 #[cfg(test)]

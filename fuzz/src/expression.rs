@@ -49,6 +49,7 @@ fn context() -> Context {
         request: Request {
             method: Method::GET,
             ip: [203, 0, 113, 9].into(),
+            certificate: None,
             headers,
             url: url.clone(),
             original_url: url,

@@ -10,6 +10,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use http::HeaderMap;
 use ipnet::IpNet;
+use weir_serve::Networks;
 
 /// The header that carries the chain.
 pub(crate) const X_FORWARDED_FOR: http::HeaderName =
@@ -21,16 +22,16 @@ const MOST_ENTRIES: usize = 32;
 
 /// The peers that may say who the client is.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct TrustedProxies(Vec<IpNet>);
+pub(crate) struct TrustedProxies(Networks);
 
 impl TrustedProxies {
     pub(crate) fn new(networks: Vec<IpNet>) -> Self {
-        Self(networks)
+        Self(networks.into())
     }
 
-    /// Whether `address` (canonical) belongs to a proxy.
+    /// Whether `address` belongs to a proxy.
     pub(crate) fn contains(&self, address: IpAddr) -> bool {
-        self.0.iter().any(|network| network.contains(&address))
+        self.0.contains(address)
     }
 
     /// The client's address. Canonical: an IPv4 address in IPv6 clothes is an IPv4 address.
@@ -97,6 +98,8 @@ mod tests {
             "198.51.100.7"
         );
         assert_eq!(client(&["10.0.0.0/8"], "10.0.0.1", &[]), "10.0.0.1");
+        let mapped = client(&["::ffff:10.0.0.0/104"], "10.0.0.1", &["198.51.100.7"]);
+        assert_eq!(mapped, "198.51.100.7", "the same network in other clothes");
     }
 
     #[test]

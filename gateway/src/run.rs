@@ -85,7 +85,7 @@ pub async fn run(
     let how = Http {
         limits: config.clients.connections,
         protocols: Protocols::Http1AndHttp2,
-        trusted: config.trusted_proxies,
+        trusted: config.trusted_proxies.into(),
         proxy_protocol: config.proxy_protocol,
         open: gateway.load().counters().lasting().connections().clone(),
     };

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use http::uri::Scheme;
-use ipnet::IpNet;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
@@ -16,6 +15,7 @@ use crate::announced;
 use crate::io::Io;
 use crate::limits::Limits;
 use crate::listeners::Sockets;
+use crate::networks::Networks;
 use crate::peer::Peer;
 use crate::proxy_protocol::Source;
 use crate::stall::Guarded;
@@ -51,7 +51,7 @@ impl Connection {
 pub async fn accept<H, F>(
     sockets: Sockets,
     limits: &Limits,
-    proxies: &[IpNet],
+    proxies: &Networks,
     handle: H,
     shutdown: CancellationToken,
 ) where
@@ -72,7 +72,7 @@ pub async fn accept<H, F>(
             tls,
             handshakes: Arc::clone(&handshakes),
             limits: limits.clone(),
-            proxies: proxies.to_vec(),
+            proxies: proxies.clone(),
             shutdown: shutdown.clone(),
         };
         accept_on(listener, places, template, Arc::clone(&handle))
@@ -144,7 +144,7 @@ struct Template {
     tls: Option<Tls>,
     handshakes: Arc<Semaphore>,
     limits: Limits,
-    proxies: Vec<IpNet>,
+    proxies: Networks,
     shutdown: CancellationToken,
 }
 
@@ -178,7 +178,7 @@ impl Template {
     /// Finds out whose connection it is, if the peer has to say so.
     async fn identify(&self, stream: &mut TcpStream, peer: &mut Peer) -> Option<()> {
         let proxy = peer.ip();
-        if !self.proxies.iter().any(|network| network.contains(&proxy)) {
+        if !self.proxies.contains(proxy) {
             return Some(());
         }
         match announced::source(stream, self.limits.header_timeout).await {

@@ -17,7 +17,6 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use ipnet::IpNet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -25,6 +24,7 @@ use crate::accept::{Connection, accept};
 use crate::activity::{Activity, OpenConnections};
 use crate::limits::Limits;
 use crate::listeners::Sockets;
+use crate::networks::Networks;
 use crate::peer::{Peer, forwarded_scheme};
 use crate::redirect;
 
@@ -66,7 +66,7 @@ pub struct Http {
     /// What they may speak.
     pub protocols: Protocols,
     /// Peers that may say who the client is, and whether it came over TLS.
-    pub trusted: Vec<IpNet>,
+    pub trusted: Networks,
     /// Those peers begin each connection with a PROXY protocol header.
     pub proxy_protocol: bool,
     /// Counts the connections that are open.
@@ -80,7 +80,7 @@ impl Http {
         Self {
             limits,
             protocols,
-            trusted: Vec::new(),
+            trusted: Networks::default(),
             proxy_protocol: false,
             open: OpenConnections::default(),
         }
@@ -89,10 +89,7 @@ impl Http {
     /// The scheme that the client of `peer` used.
     fn scheme(&self, peer: &Peer, headers: &HeaderMap) -> Scheme {
         let address = peer.ip();
-        let believed = self
-            .trusted
-            .iter()
-            .any(|network| network.contains(&address));
+        let believed = self.trusted.contains(address);
         let forwarded = if believed {
             forwarded_scheme(headers)
         } else {
@@ -138,7 +135,7 @@ pub async fn http<S: Service>(
     let proxies = if how.proxy_protocol {
         how.trusted.clone()
     } else {
-        Vec::new()
+        Networks::default()
     };
     let server = Arc::new(Server {
         builder: how.builder(),

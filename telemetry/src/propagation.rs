@@ -86,7 +86,9 @@ impl<'a> Incoming<'a> {
         let lines = |name: HeaderName| headers.get_all(name).iter().map(|line| line.to_str());
         let mut parents = lines(TRACEPARENT);
         let traceparent = match (parents.next(), parents.next()) {
-            (Some(Ok(value)), None) if is_traceparent(value.trim()) => Some(value.trim()),
+            (Some(Ok(value)), None) if is_traceparent(value.trim().as_bytes()) => {
+                Some(value.trim())
+            }
             _ => None,
         };
         let states: Vec<_> = lines(TRACESTATE).filter_map(Result::ok).collect();
@@ -102,18 +104,27 @@ impl<'a> Incoming<'a> {
     }
 }
 
-/// `version "-" trace-id "-" parent-id "-" flags`, each of fixed width; a later version may append
-/// more. The library's reader also takes shorter numbers.
-fn is_traceparent(value: &str) -> bool {
-    const LENGTH: usize = 55;
-    let bytes = value.as_bytes();
-    let shape = |(at, byte): (usize, &u8)| match at {
-        2 | 35 | 52 => *byte == b'-',
-        _ => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
+/// Whether a value is a `traceparent` (W3C Trace Context, section 3.2): version, trace id, parent id
+/// and flags as `00-<32 hexadecimal digits>-<16>-<2>`, ids not zero. A later version may go on
+/// after another `-`. The library's reader also takes shorter numbers.
+#[must_use]
+pub fn is_traceparent(value: &[u8]) -> bool {
+    let hex = |range: std::ops::Range<usize>| {
+        value[range]
+            .iter()
+            .all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
     };
-    let ends =
-        bytes.len() == LENGTH || (!value.starts_with("00") && bytes.get(LENGTH) == Some(&b'-'));
-    ends && bytes.iter().take(LENGTH).enumerate().all(shape)
+    let zero = |range: std::ops::Range<usize>| value[range].iter().all(|b| *b == b'0');
+    let shape = value.len() >= 55 && value[2] == b'-' && value[35] == b'-' && value[52] == b'-';
+    shape
+        && hex(0..2)
+        && &value[..2] != b"ff"
+        && (value.len() == 55 || (&value[..2] != b"00" && value[55] == b'-'))
+        && hex(3..35)
+        && !zero(3..35)
+        && hex(36..52)
+        && !zero(36..52)
+        && hex(53..55)
 }
 
 impl Extractor for Incoming<'_> {

@@ -91,10 +91,9 @@ fn with_headers(filters: Vec<HeaderFilter>, peer: &str, headers: &[(&'static str
 #[test]
 fn header_filters_narrow_a_rule_and_never_widen_it() {
     let client = || {
-        vec![HeaderFilter::ForwardedFor(networks(&[
-            "192.0.2.0/24",
-            "198.51.100.7/32",
-        ]))]
+        vec![HeaderFilter::ForwardedFor(
+            networks(&["192.0.2.0/24", "198.51.100.7/32"]).into(),
+        )]
     };
     assert!(with_headers(
         client(),

@@ -92,7 +92,7 @@ async fn policies_see_the_certificate_of_the_client() {
     for (name, status) in [(None, 403), (Some("bob"), 403), (Some("alice"), 200)] {
         let mut client = believing(&certificates);
         if let Some(name) = name {
-            let own = certificates.sign_client(name);
+            let own = certificates.client(name);
             let pem = format!("{}{}", own.certificate, own.key);
             client = client.identity(reqwest::Identity::from_pem(pem.as_bytes()).unwrap());
         }

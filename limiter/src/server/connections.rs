@@ -37,7 +37,14 @@ where
 {
     let shared = Arc::new(limits.clone());
     let handle = move |connection| serve_one(connection, Arc::clone(&shared), service.clone());
-    weir_serve::accept(sockets, limits, &[], handle, stop).await;
+    weir_serve::accept(
+        sockets,
+        limits,
+        &weir_serve::Networks::default(),
+        handle,
+        stop,
+    )
+    .await;
 }
 
 async fn serve_one<S>(connection: Connection, limits: Arc<Limits>, service: S)

@@ -113,3 +113,25 @@ fn outside_a_recorded_span_the_headers_stay_as_they_are() {
     assert_eq!(outgoing, before);
     assert_eq!(trace_id(&tracing::info_span!("request")), None);
 }
+
+const GOOD: &[u8] = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+#[test]
+fn only_well_formed_parents_are_continued() {
+    assert!(is_traceparent(GOOD));
+    assert!(is_traceparent(
+        b"01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more"
+    ));
+    for bad in [
+        &b""[..],
+        &GOOD[..54],
+        b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more",
+        b"ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        b"00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
+        b"00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+        b"00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
+        b"00_4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+    ] {
+        assert!(!is_traceparent(bad), "{}", String::from_utf8_lossy(bad));
+    }
+}
