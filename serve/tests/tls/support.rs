@@ -92,7 +92,7 @@ impl Server {
         let (sockets, _) = listeners.split(&ops);
         let shutdown = CancellationToken::new();
         let mut how = Http::new(Protocols::Http1AndHttp2, LIMITS);
-        how.trusted = vec!["127.0.0.2/32".parse().unwrap()];
+        how.trusted = vec!["127.0.0.2/32".parse().unwrap()].into();
         tokio::spawn(weir_serve::http(sockets, how, Mirror, shutdown.clone()));
         Self {
             plain,
