@@ -139,8 +139,11 @@ async fn a_slow_answer_is_waited_for_until_the_time_is_up() {
     for limiters in [1, 3] {
         let behind = Behind::start(limiters).await;
         let (client, _ops) = behind.client(FailureMode::Deny);
-        assert!(client.check(vec![check("warm", 1_000)]).await.allowed());
-        let each_way = Network::Delay(TIMEOUT.mul_f64(0.3));
+        // All are connected: the delay is to be that of questions and answers.
+        for _ in 0..2 * limiters {
+            assert!(client.check(vec![check("warm", 1_000)]).await.allowed());
+        }
+        let each_way = Network::Delay(TIMEOUT.mul_f64(0.26));
         behind.proxies.iter().for_each(|proxy| proxy.set(each_way));
         for number in 0..2 {
             let outcome = client.check(vec![check("k", 1_000)]).await;
