@@ -25,7 +25,7 @@ pub use fingerprint::fingerprint;
 const MOST_FILES: usize = 50_000;
 /// Folders below each other: the layout needs four, workspaces two more.
 const MOST_DEPTH: usize = 8;
-/// Bytes of one file; an OpenAPI document is at most 4 MB in the reference.
+/// Bytes of one file; an OpenAPI document is at most 4 MB in API Management.
 const MOST_FILE_BYTES: u64 = 8 * 1024 * 1024;
 /// Bytes of all files together.
 const MOST_BYTES: u64 = 512 * 1024 * 1024;

@@ -169,7 +169,7 @@ impl From<EvaluationError> for Box<Failure> {
     }
 }
 
-/// An error body with the exact spacing of the reference: clients compare it as text.
+/// An error body with the exact spacing of API Management: clients compare it as text.
 pub(crate) fn body(status: StatusCode, message: &str, activity: Option<Uuid>) -> Bytes {
     let mut text = String::with_capacity(message.len() + 96);
     text.push_str("{ \"statusCode\": ");

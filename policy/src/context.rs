@@ -2,7 +2,8 @@
 //!
 //! Plain data, owned by the caller (the gateway), read by expressions and changed by the steps of a
 //! plan. It uses the `http` crate's types so that nothing is converted per request; there is no I/O
-//! and no clock in here. Members follow section 2.4 of the APIM reference.
+//! and no clock in here. Members are those of
+//! <https://learn.microsoft.com/azure/api-management/api-management-policy-expressions>.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -101,7 +102,7 @@ pub struct Response {
     pub headers: HeaderMap,
 }
 
-/// `context.LastError`, section 1.4 of the APIM reference.
+/// `context.LastError`: <https://learn.microsoft.com/azure/api-management/api-management-error-handling-policies>.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LastError {
     /// The policy or built-in step that failed, e.g. `validate-jwt`.

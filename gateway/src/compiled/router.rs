@@ -1,6 +1,6 @@
 //! From method and path to an operation.
 //!
-//! As in the reference, the API is chosen first (the longest path that is a prefix, by whole
+//! As in API Management, the API is chosen first (the longest path that is a prefix, by whole
 //! segments), then the operation within it: a literal segment wins over a parameter, a parameter
 //! over a wildcard. Another method or an unknown path is the same answer, "no operation": 404.
 //! Built once; a look-up takes no lock.

@@ -1,4 +1,4 @@
-//! Every case of section 5 of the reference.
+//! Every case that the page of the policy `cors` in API Management tells apart.
 
 use crate::support::{Answer, Gateway, Setup, document, inbound, send, validate_jwt};
 use crate::upstream::{Upstream, full};

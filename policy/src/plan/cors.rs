@@ -4,7 +4,7 @@ use http::{HeaderName, Method};
 
 use crate::setting::Setting;
 
-/// `cors`, sections 3.3 and 5 of the APIM reference.
+/// `cors`: <https://learn.microsoft.com/azure/api-management/cors-policy>.
 #[derive(Debug)]
 pub struct Cors {
     /// `allow-credentials`, default false.

@@ -6,7 +6,7 @@ use http::HeaderName;
 
 use crate::setting::Setting;
 
-/// `rate-limit-by-key`, sections 3.1 and 4 of the APIM reference.
+/// `rate-limit-by-key`: <https://learn.microsoft.com/azure/api-management/rate-limit-by-key-policy>.
 #[derive(Debug)]
 pub struct RateLimitByKey {
     /// The limit's name in metrics, logs and traces: the element's `id`, else its document and its

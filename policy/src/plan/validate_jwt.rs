@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::diagnostic::Position;
 use crate::setting::Setting;
 
-/// `validate-jwt`, sections 3.2 and 6 of the APIM reference.
+/// `validate-jwt`: <https://learn.microsoft.com/azure/api-management/validate-jwt-policy>.
 #[derive(Debug)]
 pub struct ValidateJwt {
     /// A number unique within the configuration: the caller keeps what it builds per element (key

@@ -10,9 +10,9 @@ use crate::failure::Failure;
 use crate::upstream::target::Base;
 
 impl Exchange<'_> {
-    /// A `backend-id` chosen in a broader scope can only be replaced by another `backend-id`
-    /// (section 3.8 of the reference): who set it meant the entity with its credentials, not an
-    /// address.
+    /// A `backend-id` chosen in a broader scope can only be replaced by another `backend-id`, as the
+    /// policy's page in API Management says: who set it meant the entity with its credentials, not
+    /// an address.
     pub(in crate::exchange) fn set_backend_service(
         &mut self,
         policy: &SetBackendService,

@@ -1,7 +1,7 @@
 //! `rate-limit-by-key`: neighbouring limits leave in one call of the limiter.
 //!
 //! The counter is chosen by `<renewal-period>:<value>`, of a long value by
-//! `<renewal-period>#<hash>`: as in the reference, limits with the same key value share one
+//! `<renewal-period>#<hash>`: as in API Management, limits with the same key value share one
 //! counter, whatever their scope; a different period is a different window and never shares one
 //! here.
 //!

@@ -55,7 +55,7 @@ impl<'g> Exchange<'g> {
     }
 
     /// The `cors` step of a request that is no preflight. A page of another origin gets an empty
-    /// 200 to a GET or HEAD (that is the reference's surprise, kept) if the policy says to end such
+    /// 200 to a GET or HEAD (that is API Management's surprise, kept) if the policy says to end such
     /// requests; otherwise the request goes on and its answer cannot be read.
     pub(in crate::exchange) fn cors(&mut self, policy: &'g Arc<Cors>) -> Result<(), Stop> {
         let Some(origin) = &self.origin else {
