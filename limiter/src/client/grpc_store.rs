@@ -1,9 +1,10 @@
 //! Limiters in the place of a store.
 //!
 //! Every call goes to the limiter with the fewest calls in flight, and to another one, up to two
-//! more, if that brought no answer, unless it says that the request is wrong. A limiter of which
-//! nothing is heard has half of the time. Those that do not answer are left out until a probe finds
-//! them back.
+//! more, if that brought no answer, unless it says that the request is wrong. When nothing is heard
+//! of a limiter for half of the time, the call is made on a fresh connection as well, to another
+//! limiter if there is one, and the first answer counts. Those that do not answer are left out
+//! until a probe finds them back.
 
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
@@ -92,7 +93,7 @@ impl GrpcStore {
         let deadline = started + self.timeout;
         let members = self.members.known(deadline).await;
         let Some(endpoint) = self.choose(&members, &[]) else {
-            return Err(StoreError::Unavailable("no limiter answers".into()));
+            return Err(CallError::nobody().error);
         };
         let mut first = pin!(endpoint.call(method, deadline, &make));
         // What is rare is boxed: it must not make every call's future larger.
@@ -251,7 +252,7 @@ impl Admin for GrpcStore {
         let members = self.members.known(deadline).await;
         let first = self
             .choose(&members, &[])
-            .ok_or_else(|| StoreError::Unavailable("no limiter answers".into()))?;
+            .ok_or_else(|| CallError::nobody().error)?;
         let message = refund_to_wire(&refund);
         let refunded = refund_at(first, message.clone(), deadline)
             .await
